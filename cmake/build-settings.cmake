@@ -1,0 +1,27 @@
+# How every target is compiled: warnings are errors, sanitizers by preset, ccache and lld where they are installed.
+
+add_library(shale_settings INTERFACE)
+target_compile_options(shale_settings INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Werror
+  -fno-omit-frame-pointer)
+# The repository is the include root: #include "engine/log/log.h" names the file as the tree shows it.
+target_include_directories(shale_settings INTERFACE ${PROJECT_SOURCE_DIR})
+
+if(SHALE_SANITIZE)
+  target_compile_options(shale_settings INTERFACE -fsanitize=${SHALE_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(shale_settings INTERFACE -fsanitize=${SHALE_SANITIZE})
+  # GCC 12 reports false positives from inlined standard containers once sanitizers change the inlining.
+  target_compile_options(shale_settings INTERFACE -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-restrict)
+  if(SHALE_SANITIZE MATCHES "thread")
+    target_compile_options(shale_settings INTERFACE -Wno-tsan)
+  endif()
+endif()
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+find_program(LLD ld.lld)
+if(LLD)
+  add_link_options(-fuse-ld=lld)
+endif()
