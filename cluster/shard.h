@@ -1,0 +1,29 @@
+// A shard: an engine behind a lock, and what it has been asked to do.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+
+#include "cluster/shard_map.h"
+#include "engine/engine.h"
+
+namespace shale::cluster {
+
+struct ShardStats {  // since start; under the shard's lock
+  std::uint64_t reads = 0;
+  std::uint64_t writes = 0;
+  std::uint64_t not_resident = 0;  // executions that stopped to wait for a block
+};
+
+class Shard {
+ public:
+  explicit Shard(ShardId id) : id(id) {}
+
+  const ShardId id;
+  std::mutex mutex;  // guards everything below; work under it never waits for a disk
+  std::unique_ptr<engine::Engine> engine;
+  ShardStats stats;
+};
+
+}  // namespace shale::cluster

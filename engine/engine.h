@@ -1,0 +1,137 @@
+// An ordered store of byte strings: what the LSM tree and the B+ tree both are, and all that the rest of
+// Shale knows of them. Nothing here knows of shards, Redis or sockets.
+//
+// Locking. An engine is a single-threaded data structure behind its owner's mutex, handed over when the
+// engine is made. Every call below is made with that mutex held and never waits for a disk. Background jobs
+// of the engine work on immutable data and take the mutex only to swap their result in.
+//
+// Waiting. A read that needs bytes from disk returns Error{not_resident} without having changed anything, and
+// adds what it lacks to the ReadContext as Loads. The caller releases the mutex, runs the Loads on background
+// threads, and calls again: the loaded bytes stay in memory for as long as the Loads are kept.
+// (docs/architecture.md, "prefetch, execute")
+//
+// Durability. An engine does not write the log: its owner appends to the log first and then applies. The
+// engine persists itself in the background and says up to where: after a crash, records after persisted_lsn()
+// must be applied again.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "engine/bytes.h"
+#include "engine/result.h"
+
+namespace shale::engine {
+
+// Something a read lacks. run() fetches it and may wait for a disk; call it without the engine's mutex. While
+// the Load is alive, what it fetched stays in memory. An I/O or checksum error met by run() is reported by
+// the read that is made again, not lost.
+class Load {
+ public:
+  virtual ~Load() = default;
+  virtual void run() = 0;
+};
+
+// What one command's reads need and hold. Not thread-safe; lives as long as views returned by the reads are
+// used.
+struct ReadContext {
+  std::vector<std::shared_ptr<Load>> missing;     // to be run before the command is executed again
+  std::vector<std::shared_ptr<const void>> pins;  // keep the bytes behind returned views in memory
+
+  void clear() {
+    missing.clear();
+    pins.clear();
+  }
+};
+
+// Walks keys in order. Lives only while the engine's mutex is held without interruption, and no write is
+// applied meanwhile. seek and next return not_resident as get does; the cursor is then of no further use.
+class Cursor {
+ public:
+  virtual ~Cursor() = default;
+  virtual Status seek(BytesView key) = 0;  // to the first key >= `key`
+  virtual Status next() = 0;               // requires valid()
+  virtual bool valid() const = 0;          // false past the last key
+  virtual BytesView key() const = 0;       // valid until the next call on the cursor
+  virtual BytesView value() const = 0;
+};
+
+struct LevelStats {
+  std::uint64_t tables = 0;
+  std::uint64_t bytes = 0;
+};
+
+// As measured since the engine was opened unless a comment says otherwise. Sizes in bytes.
+struct EngineStats {
+  std::uint64_t memtable_bytes = 0;            // now, what writes go to
+  std::uint64_t immutable_memtable_bytes = 0;  // now, waiting to be flushed or being flushed
+  std::uint64_t disk_bytes = 0;                // now, in tables
+  std::uint64_t user_bytes_written = 0;        // keys and values applied
+  std::uint64_t disk_bytes_written = 0;        // by flushes and compactions
+  std::uint64_t flushes = 0;
+  std::uint64_t compactions = 0;
+  std::uint64_t debt_bytes = 0;  // now, what compaction still has to rewrite before the tree is in shape
+  std::uint64_t bloom_checks = 0;
+  std::uint64_t bloom_false_positives = 0;
+  std::vector<LevelStats> levels;
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  // Absence is an answer, not an error. The view is valid until the mutex is released or a write is applied.
+  // Errors: not_resident, corruption, io.
+  virtual Result<std::optional<BytesView>> get(const HashedKey& key, ReadContext& context) = 0;
+
+  // Hints that get or put of this key is about to come: starts fetching its memory into the processor's
+  // caches. Two steps, because the second needs what the first fetched; each costs nanoseconds and changes
+  // nothing.
+  virtual void prefetch_index(const HashedKey& key) const = 0;
+  virtual void prefetch_record(const HashedKey& key) const = 0;
+
+  // Whether writes of about `bytes` may be applied now: success, or Error{busy} while the background must
+  // catch up, or the Error that stopped the engine. Ask before the record goes to the log; after it, put and
+  // erase do not fail.
+  virtual Status admit_write(std::size_t bytes) = 0;
+  // How long a writer should pause before its next write, so that background work keeps up without ever
+  // stopping anyone.
+  virtual std::chrono::microseconds write_delay() const = 0;
+
+  // `lsn` is the log record this write is part of and never decreases from call to call.
+  virtual void put(const HashedKey& key, BytesView value, Lsn lsn) = 0;
+  virtual void erase(const HashedKey& key, Lsn lsn) = 0;
+  // Forgets every key, at once; the disk space comes back in the background.
+  virtual void clear(Lsn lsn) = 0;
+
+  virtual std::unique_ptr<Cursor> cursor(ReadContext& context) = 0;
+
+  // Everything up to here survives without the log. What oldest_unpersisted_lsn() names is the first record
+  // the log still has to keep for this engine, if there is one.
+  virtual Lsn persisted_lsn() const = 0;
+  virtual std::optional<Lsn> oldest_unpersisted_lsn() const = 0;
+  // Starts persisting all that has been applied so far, in the background.
+  virtual void flush() = 0;
+
+  // Live keys in `count_class` (see KeyPolicy), expired ones included until they are dropped.
+  virtual std::int64_t key_count(std::uint32_t count_class) const = 0;
+
+  virtual EngineStats stats() const = 0;
+};
+
+// What the owner of an engine knows about its keys and values, asked by the engine where it matters. Must be
+// thread-safe: background jobs ask too.
+class KeyPolicy {
+ public:
+  virtual ~KeyPolicy() = default;
+  // Keys are counted per class; a small number of classes at any time.
+  virtual std::uint32_t count_class(BytesView key) const = 0;
+  // Whether a record may be forgotten (it has expired, or all of its kind has been dropped). Must never turn
+  // from true to false, and reads by the owner must already treat such a record as absent.
+  virtual bool is_obsolete(BytesView key, BytesView value) const = 0;
+};
+
+}  // namespace shale::engine

@@ -1,0 +1,54 @@
+// The arguments of a command, taken one after the other. Remembers the first failure, so that a handler may
+// take all and ask once. Takes views: they live as long as the request.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+namespace shale::server {
+
+class Arguments {
+ public:
+  // `all` begins with the command's name (and the subcommand's, if it has one: `taken` says how many words
+  // that is).
+  Arguments(std::span<const std::string_view> all, std::size_t taken) : all_(all), next_(taken) {}
+
+  std::size_t remaining() const { return all_.size() - next_; }
+  bool empty() const { return remaining() == 0; }
+  std::span<const std::string_view> rest() const { return all_.subspan(next_); }
+  std::span<const std::string_view> all() const { return all_; }
+
+  // The next argument, or empty with failure "ERR syntax error" if there is none.
+  std::string_view take();
+  // A 64-bit integer as Redis reads one (no spaces, no leading zeros or plus), else failure "ERR value is not
+  // an integer or out of range".
+  std::int64_t take_integer();
+  // A finite double, else failure "ERR value is not a valid float".
+  double take_double();
+  // If the next argument is `word` (case-insensitive; `word` in upper case), takes it.
+  bool take_word(std::string_view word);
+
+  bool failed() const { return !error_.empty(); }
+  // The first failure's text, with its code, as it goes to the client.
+  std::string_view error() const { return error_; }
+  void fail(std::string_view error) {
+    if (error_.empty()) error_ = error;
+  }
+
+ private:
+  std::span<const std::string_view> all_;
+  std::size_t next_;
+  std::string_view error_;
+};
+
+bool equals_ignoring_case(std::string_view text, std::string_view upper_case_word);
+std::optional<std::int64_t> parse_integer(std::string_view text);
+
+constexpr std::string_view kSyntaxError = "ERR syntax error";
+constexpr std::string_view kNotAnInteger = "ERR value is not an integer or out of range";
+constexpr std::string_view kNotAFloat = "ERR value is not a valid float";
+constexpr std::string_view kWrongType = "WRONGTYPE Operation against a key holding the wrong kind of value";
+
+}  // namespace shale::server

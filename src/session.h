@@ -1,0 +1,54 @@
+// What the server remembers about one client between its commands. Lives on the connection's I/O thread; what
+// other threads show of it (CLIENT LIST) is atomic or under `shown_mutex`.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <string>
+
+#include "engine/bytes.h"
+#include "protocol/reply_writer.h"
+
+namespace shale::server {
+
+struct CommandSpec;
+
+enum class ReplyMode : std::uint8_t { on, off, skip_next, skip_this };
+
+struct Session {
+  // Constant after the connection was accepted.
+  std::uint64_t id = 0;
+  std::string address;  // peer, as CLIENT LIST shows it: "127.0.0.1:50312", "[::1]:50312", "/path.sock:0"
+  std::string local_address;  // ours, likewise
+  int descriptor = -1;
+  std::int64_t connected_at_ms = 0;  // Unix milliseconds
+
+  // Used by the connection's thread only.
+  protocol::Version protocol_version = protocol::Version::resp2;
+  bool authenticated = false;
+  bool no_evict = false;
+  bool no_touch = false;
+  ReplyMode reply_mode = ReplyMode::on;
+  engine::Lsn last_write_lsn = 0;  // for WAITAOF
+  bool close_after_reply = false;  // QUIT, CLIENT KILL of oneself
+
+  // Written by the connection's thread, shown by others.
+  std::atomic<unsigned> database = 0;
+  std::atomic<std::int64_t> last_command_at_ms = 0;
+  std::atomic<const CommandSpec*> last_command = nullptr;
+  std::atomic<std::uint64_t> commands_total = 0;
+  std::atomic<std::uint64_t> bytes_in = 0;
+  std::atomic<std::uint64_t> bytes_out = 0;
+  std::atomic<std::uint64_t> input_buffer_bytes = 0;
+  std::atomic<std::uint64_t> output_buffer_bytes = 0;
+  std::atomic<int> shown_protocol = 2;
+
+  std::mutex shown_mutex;  // guards the strings below
+  std::string name;
+  std::string library_name;
+  std::string library_version;
+  std::string user = "default";
+};
+
+}  // namespace shale::server
