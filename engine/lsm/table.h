@@ -1,0 +1,97 @@
+// An open sorted table: immutable, shared, read by any number of threads at once.
+//
+//   I1  Index, filter and properties are resident from open() on. Data blocks come and go with the
+//   BlockCache. I2  Nothing here waits for a disk except open(), the Loads, and TableScanner. I3  Every block
+//   is checked once, when it is read: checksum, then structure. Reads rely on it. I4  A read that lacks a
+//   block shares the Load of whoever asked for it first. While anyone keeps that Load,
+//       the table finds the block through it, also if the cache has evicted or refused the block.
+//   I5  An error met by a Load is returned by every read of the block while the Load is kept. After that the
+//       block is read again: a disk may recover, and remembering would outlive a repair.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "engine/bytes.h"
+#include "engine/engine.h"
+#include "engine/io/file_system.h"
+#include "engine/lsm/block_cache.h"
+#include "engine/lsm/entry.h"
+#include "engine/lsm/filter.h"
+#include "engine/lsm/table_index.h"
+#include "engine/lsm/table_properties.h"
+#include "engine/result.h"
+
+namespace shale::engine::lsm {
+
+class TableLoad;
+class TableLoadRegistry;
+
+// What is known of a key in a table without waiting.
+enum class Presence : std::uint8_t { absent, value, tombstone, unknown };
+
+class Table : public std::enable_shared_from_this<Table> {
+ public:
+  enum class Checksums : std::uint8_t { verify, skip };  // skip: only for the fuzzer
+
+  // Waits for the disk. `cache` must outlive the table and every Load made by it. A file that is not a whole
+  // table with this number is Error{corruption}, one of a later format Error{unsupported}.
+  static Result<std::shared_ptr<Table>> open(FileSystem& files, const std::string& path,
+                                             std::uint64_t table_number, BlockCache& cache,
+                                             Checksums checksums = Checksums::verify);
+  ~Table();
+  Table(const Table&) = delete;
+  Table& operator=(const Table&) = delete;
+
+  const TableProperties& properties() const { return properties_; }
+  std::uint64_t number() const { return properties_.table_number; }
+  const std::string& path() const { return path_; }
+  // Memory that the open table holds apart from the block cache.
+  std::uint64_t resident_bytes() const;
+
+  // False: no key with this hash is here. True may be wrong as often as the filter's size says.
+  bool may_contain(std::uint64_t hash) const { return filter_.may_contain(hash); }
+  void prefetch_filter(std::uint64_t hash) const { filter_.prefetch(hash); }
+
+  // The entry, a tombstone included, or nothing. Does not ask the filter: the caller has, and counts. The
+  // entry's key is the view passed in; its value is pinned by context.pins. Errors: not_resident with a Load
+  // added to context.missing; io and corruption from a Load run before.
+  Result<std::optional<Entry>> find(const HashedKey& key, ReadContext& context) const;
+
+  // Never asks for a load. Filter says no, or block is resident: exact; else unknown.
+  Presence probe(const HashedKey& key) const;
+
+  // Takes this table's blocks out of the cache, for when its file is deleted. Takes time in proportion to the
+  // cache, in short steps; call it from a background thread.
+  void drop_cached_blocks() const;
+
+ private:
+  friend class TableCursor;
+  friend class TableLoad;
+  friend class TableScanner;
+
+  Table(std::string path, std::unique_ptr<File> file, BlockCache& cache, Checksums checksums);
+
+  Status read_tail(std::uint64_t table_number);
+  // The block if it is resident; null with success if it is not. Errors: what its Load met.
+  Result<BlockHandle> resident_block(std::uint32_t block_index, BlockCache::Access access) const;
+  // Adds the Load of this block, and of those that follow it within `read_ahead_bytes`, to context.missing.
+  Error request(std::uint32_t block_index, std::uint64_t read_ahead_bytes, ReadContext& context) const;
+  // Checks a stored block (payload and trailer) that stands at `offset`; returns its payload.
+  // `what` names the trouble for an error message.
+  Error damaged(std::uint64_t offset, std::string_view what) const;
+
+  const std::string path_;
+  const std::unique_ptr<File> file_;
+  BlockCache& cache_;
+  const std::uint64_t cache_id_;  // names this table's blocks in the cache
+  const Checksums checksums_;
+  TableProperties properties_;
+  TableIndex index_;
+  Filter filter_;
+  const std::unique_ptr<TableLoadRegistry> loads_;  // has a lock of its own
+};
+
+}  // namespace shale::engine::lsm

@@ -1,0 +1,36 @@
+// What a table says about its contents, kept in the file and resident while the table is open.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/bytes.h"
+
+namespace shale::engine::lsm {
+
+// The sum of the balances (see entry.h) of a table's entries of one class (see KeyPolicy::count_class).
+struct ClassBalance {
+  std::uint32_t count_class = 0;
+  std::int64_t sum = 0;
+
+  bool operator==(const ClassBalance&) const = default;
+};
+
+struct TableProperties {
+  std::uint64_t table_number = 0;
+  std::uint32_t format_version = 0;
+  std::uint64_t entry_count = 0;  // tombstones included
+  std::uint64_t tombstone_count = 0;
+  std::uint64_t raw_key_bytes = 0;  // before prefix compression
+  std::uint64_t raw_value_bytes = 0;
+  std::uint64_t block_count = 0;
+  std::uint64_t data_bytes = 0;  // of all data blocks as stored, trailers included
+  std::uint64_t file_bytes = 0;  // of the whole file; derived, not stored
+  Bytes smallest_key;            // both empty in a table without entries
+  Bytes largest_key;
+  std::vector<ClassBalance> balances;  // by class, ascending; classes whose sum is 0 are left out
+
+  bool operator==(const TableProperties&) const = default;
+};
+
+}  // namespace shale::engine::lsm

@@ -1,0 +1,48 @@
+// Reads a table from some key to its end, for compaction: sequentially, in large pieces, past the block cache
+// and leaving nothing in the kernel's. Waits for the disk.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "engine/engine.h"
+#include "engine/lsm/block.h"
+#include "engine/lsm/entry.h"
+#include "engine/lsm/table.h"
+#include "engine/result.h"
+
+namespace shale::engine::lsm {
+
+// Used by one thread. After an error it is of no further use. Checks every block's checksum and structure.
+class TableScanner {
+ public:
+  static constexpr std::uint32_t kReadBytes = 512 * 1024;
+
+  explicit TableScanner(std::shared_ptr<const Table> table, std::uint32_t read_bytes = kReadBytes);
+
+  Status seek_first();
+  Status seek(BytesView key);  // to the first key >= `key`
+  Status next();               // requires valid()
+
+  bool valid() const { return cursor_.valid(); }
+  // Views valid until the next call on the scanner.
+  const Entry& entry() const { return cursor_.entry(); }
+
+  std::uint64_t bytes_read() const { return bytes_read_; }  // from the file, for pacing
+
+ private:
+  Status enter(std::uint32_t block_index);
+  Status fill(std::uint32_t block_index);
+  Status skip_finished_blocks();
+
+  std::shared_ptr<const Table> table_;
+  const std::uint32_t read_bytes_;
+  std::uint32_t block_index_ = 0;
+  std::uint64_t buffer_offset_ = 0;  // of buffer_'s first byte in the file
+  Bytes buffer_;                     // stored blocks, whole ones only
+  Bytes raw_;                        // the current block, if it is compressed
+  std::uint64_t bytes_read_ = 0;
+  BlockCursor cursor_;
+};
+
+}  // namespace shale::engine::lsm
