@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <optional>
 
 #include "protocol/reply_writer.h"
 #include "src/keyspace.h"
@@ -12,6 +14,21 @@ namespace shale::server {
 
 class Server;
 
+// How a command waits without holding up its thread (WAITAOF). Its handler writes no reply, fills
+// CommandContext::suspend and returns success. The dispatcher then
+//
+//   - calls begin(resume) once, without any lock. `resume` may be called at once, from inside begin, or later
+//     from any thread, or never, or when the client has long gone: it must be safe and cheap in all cases;
+//   - runs nothing further of this client's until resume has been called or `timeout` is over (none: for
+//     ever), while other clients go on; then runs the same request's handler again, with `timed_out` set in
+//     the latter case. The handler then replies, or suspends again.
+struct Suspension {
+  std::function<void(std::function<void()> resume)> begin;
+  std::optional<std::chrono::milliseconds> timeout;
+};
+
+// Commands whose row declares no keys run while their thread holds no shard's lock: SCAN, FLUSHALL, DBSIZE
+// and INFO take locks themselves.
 struct CommandContext {
   Server& server;
   Session& session;
@@ -23,6 +40,14 @@ struct CommandContext {
   // Set by a handler that has written its reply but wants the client to get it, and its next commands to run,
   // only later (DEBUG SLEEP): other clients are not delayed.
   std::chrono::milliseconds delay{0};
+
+  // Set by a handler that cannot reply yet, see Suspension.
+  std::optional<Suspension> suspend;
+  // This run follows a suspension that ended by its timeout: reply now.
+  bool timed_out = false;
+  // Set by a handler that has written to the log by itself (FLUSHALL): the record that the reply must wait
+  // for where appendfsync is always, just as it waits for the record of the keyspace's own writes.
+  engine::Lsn written_lsn = 0;
 };
 
 }  // namespace shale::server

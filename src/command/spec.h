@@ -2,6 +2,7 @@
 // COMMAND, COMMAND DOCS, GETKEYS and the dispatcher all answer from these rows (src/command/table.h).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -18,7 +19,25 @@ struct CommandContext;
 // later (the reply written so far is taken back), any other is sent to the client by the dispatcher.
 using Handler = engine::Status (*)(CommandContext& context, Arguments arguments);
 
-// Redis's command flags; the names COMMAND INFO prints are in table.cpp.
+// A set of an enum's values, which are bits.
+template <class Bit>
+class BitSet {
+ public:
+  constexpr BitSet() = default;
+  constexpr BitSet(Bit bit) : bits_(static_cast<std::uint32_t>(bit)) {}  // NOLINT: meant to convert
+  constexpr bool has(Bit bit) const { return (bits_ & static_cast<std::uint32_t>(bit)) != 0; }
+  constexpr bool empty() const { return bits_ == 0; }
+  friend constexpr BitSet operator|(BitSet a, BitSet b) {
+    a.bits_ |= b.bits_;
+    return a;
+  }
+  friend constexpr bool operator==(BitSet, BitSet) = default;
+
+ private:
+  std::uint32_t bits_ = 0;
+};
+
+// Redis's command flags, in the order in which COMMAND INFO prints them (documentation.cpp has their names).
 enum class CommandFlag : std::uint32_t {
   write = 1u << 0,
   readonly = 1u << 1,
@@ -26,32 +45,31 @@ enum class CommandFlag : std::uint32_t {
   admin = 1u << 3,
   pubsub = 1u << 4,
   noscript = 1u << 5,
-  loading = 1u << 6,
-  stale = 1u << 7,
-  fast = 1u << 8,
-  no_auth = 1u << 9,  // allowed before AUTH
-  no_multi = 1u << 10,
-  blocking = 1u << 11,
-  movablekeys = 1u << 12,
-  allow_busy = 1u << 13,
-  no_async_loading = 1u << 14,
+  blocking = 1u << 6,
+  loading = 1u << 7,
+  stale = 1u << 8,
+  fast = 1u << 9,
+  no_auth = 1u << 10,  // allowed before AUTH
+  no_async_loading = 1u << 11,
+  no_multi = 1u << 12,
+  movablekeys = 1u << 13,
+  allow_busy = 1u << 14,
 };
-class CommandFlags {
- public:
-  constexpr CommandFlags() = default;
-  constexpr CommandFlags(CommandFlag flag)
-      : bits_(static_cast<std::uint32_t>(flag)) {}  // NOLINT: meant to convert
-  constexpr bool has(CommandFlag flag) const { return bits_ & static_cast<std::uint32_t>(flag); }
-  friend constexpr CommandFlags operator|(CommandFlags a, CommandFlags b) {
-    CommandFlags both;
-    both.bits_ = a.bits_ | b.bits_;
-    return both;
-  }
-
- private:
-  std::uint32_t bits_ = 0;
-};
+using CommandFlags = BitSet<CommandFlag>;
 constexpr CommandFlags operator|(CommandFlag a, CommandFlag b) { return CommandFlags{a} | CommandFlags{b}; }
+
+// ACL categories that a row names itself; those that follow from its flags and its group (@read, @write,
+// @fast, @slow, @admin, @dangerous, @string, ...) are derived where they are printed.
+enum class AclCategory : std::uint32_t {
+  keyspace = 1u << 0,
+  connection = 1u << 1,
+  dangerous = 1u << 2,
+  admin = 1u << 3,
+};
+using AclCategories = BitSet<AclCategory>;
+constexpr AclCategories operator|(AclCategory a, AclCategory b) {
+  return AclCategories{a} | AclCategories{b};
+}
 
 // Number of arguments, the command's name included: Redis's arity is `least` if exact, else -least.
 struct Arity {
@@ -63,16 +81,32 @@ struct Arity {
 constexpr Arity exactly(std::uint32_t count) { return {count, true}; }
 constexpr Arity at_least(std::uint32_t count) { return {count, false}; }
 
+// What a command does with its keys, as COMMAND INFO's key specifications say it.
+enum class KeyFlag : std::uint32_t {
+  ro = 1u << 0,  // one of the first four
+  rw = 1u << 1,
+  ow = 1u << 2,
+  rm = 1u << 3,
+  access = 1u << 4,    // what it does with the user's data: reads it out,
+  update = 1u << 5,    // changes it,
+  insert = 1u << 6,    // adds to it without looking at what is there,
+  erases = 1u << 7,    // deletes it
+  variable = 1u << 8,  // depends on the arguments: see CommandSpec::key_flags_of
+};
+using KeyFlags = BitSet<KeyFlag>;
+constexpr KeyFlags operator|(KeyFlag a, KeyFlag b) { return KeyFlags{a} | KeyFlags{b}; }
+
 // Which arguments are keys: from `first` to `last` by `step`; last counts from the end if negative (-1 the
-// last argument). first 0: none.
+// last argument). first 0: none. Counted from the command's first word, also in a subcommand's row.
 struct KeyPositions {
   int first = 0;
   int last = 0;
   int step = 0;
+  KeyFlags flags;
 };
 constexpr KeyPositions kNoKeys{};
-constexpr KeyPositions one_key(int at) { return {at, at, 1}; }
-constexpr KeyPositions keys_from(int first, int step = 1) { return {first, -1, step}; }
+constexpr KeyPositions one_key(int at, KeyFlags flags) { return {at, at, 1, flags}; }
+constexpr KeyPositions keys_from(int first, KeyFlags flags, int step = 1) { return {first, -1, step, flags}; }
 
 // The argument tree of COMMAND DOCS, as redis-cli's hints need it.
 enum class ArgumentType : std::uint8_t {
@@ -97,15 +131,21 @@ struct ArgumentSpec {
 
 struct CommandSpec {
   std::string_view name;  // lower case; a subcommand's alone ("info" of COMMAND INFO)
-  Arity arity;
-  CommandFlags flags;
-  KeyPositions keys;
+  Arity arity;            // a subcommand's counts the command's word too
+  CommandFlags flags = {};
+  KeyPositions keys = {};
+  AclCategories categories = {};
   std::string_view group;  // as COMMAND DOCS: "string", "generic", "connection", "server", ...
   std::string_view since;
   std::string_view complexity;
   std::string_view summary;
-  std::span<const ArgumentSpec> arguments;
-  Handler handler = nullptr;
+  std::string_view tips = {};  // for proxies, separated by blanks
+  std::string_view deprecated_since = {};
+  std::string_view replaced_by = {};
+  std::span<const ArgumentSpec> arguments = {};
+  Handler handler = nullptr;  // none: a command that is nothing without its subcommand
+  // For rows whose keys are flagged `variable`: what these arguments (the name included) make of them.
+  KeyFlags (*key_flags_of)(std::span<const std::string_view> words) = nullptr;
   std::span<const CommandSpec> subcommands = {};
 };
 

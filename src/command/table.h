@@ -1,9 +1,10 @@
 // The command table: finds a row by name.
 #pragma once
 
+#include <cstddef>
 #include <span>
+#include <string>
 #include <string_view>
-#include <vector>
 
 #include "src/command/spec.h"
 
@@ -16,10 +17,31 @@ std::span<const CommandSpec* const> all_commands();
 const CommandSpec* find_command(std::string_view name);
 const CommandSpec* find_subcommand(const CommandSpec& command, std::string_view name);
 
-// What a request asks for: the row that will run, and how many words name it.
+// What a request asks for: the row that will run, and how many words name it. `spec` is null if there is no
+// such command or subcommand. A command with a handler of its own and subcommands (COMMAND) runs as itself
+// when it stands alone; arity is for the caller to check.
 struct ResolvedCommand {
   const CommandSpec* spec = nullptr;
   std::size_t name_words = 1;
 };
+ResolvedCommand resolve_command(std::span<const std::string_view> words);
+
+// The errors, with their code, for a request that resolve_command found no row for, and for one whose arity
+// is wrong. They quote a bounded part of what the client sent.
+std::string unknown_command_error(std::span<const std::string_view> words);
+std::string wrong_arity_error(std::span<const std::string_view> words, const ResolvedCommand& command);
+
+// "config|get": how COMMAND and INFO name a subcommand. `command` must be a row of the table.
+std::string full_name(const CommandSpec& command);
+
+// Calls visit(index) with the index into `words` of every key that the row declares.
+template <class Visit>
+void for_each_key(const CommandSpec& command, std::span<const std::string_view> words, Visit visit) {
+  const KeyPositions& keys = command.keys;
+  if (keys.first == 0) return;
+  const auto count = static_cast<int>(words.size());
+  const int last = keys.last < 0 ? count + keys.last : keys.last;
+  for (int at = keys.first; at <= last && at < count; at += keys.step) visit(static_cast<std::size_t>(at));
+}
 
 }  // namespace shale::server
