@@ -13,6 +13,7 @@
 namespace shale::server {
 
 struct CommandSpec;
+struct ThreadCounters;
 
 enum class ReplyMode : std::uint8_t { on, off, skip_next, skip_this };
 
@@ -22,7 +23,8 @@ struct Session {
   std::string address;  // peer, as CLIENT LIST shows it: "127.0.0.1:50312", "[::1]:50312", "/path.sock:0"
   std::string local_address;  // ours, likewise
   int descriptor = -1;
-  std::int64_t connected_at_ms = 0;  // Unix milliseconds
+  std::int64_t connected_at_ms = 0;    // Unix milliseconds
+  ThreadCounters* counters = nullptr;  // of the connection's thread; for that thread
 
   // Used by the connection's thread only.
   protocol::Version protocol_version = protocol::Version::resp2;

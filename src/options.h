@@ -1,0 +1,110 @@
+// Every option the server knows, as data: one row each, from which reading, --help, CONFIG GET and SET, the
+// commented default configuration and its test are derived. How values arrive (file, environment, command
+// line): option_sources.h.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace shale::server {
+
+// In the order of the rows (kOptions): an Option is an index.
+enum class Option : std::uint8_t {
+  port,
+  bind,
+  unixsocket,
+  unixsocketperm,
+  tcp_backlog,
+  tcp_keepalive,
+  tcp_nodelay,
+  timeout,
+  maxclients,
+  protected_mode,
+  requirepass,
+  proto_max_bulk_len,
+  client_query_buffer_limit,
+  output_buffer_max,
+  dir,
+  appendfsync,
+  databases,
+  engine,
+  sharding,
+  shards,
+  virtual_nodes,
+  memory,
+  log_max_size,
+  threads,
+  loglevel,
+  logfile,
+  daemonize,
+};
+constexpr std::size_t kOptionCount = static_cast<std::size_t>(Option::daemonize) + 1;
+
+enum class OptionKind : std::uint8_t {
+  integer,  // within [least, most]
+  size,     // bytes, with Redis's units (1k = 1000, 1kb = 1024, ...); within [least, most]
+  share,    // a size, or a percentage of what the machine or container has
+  octal,    // file permissions
+  boolean,  // yes or no
+  choice,   // one of `choices`
+  text,
+  words,  // any number of words
+};
+
+struct OptionSpec {
+  std::string_view name;
+  std::string_view default_value;
+  OptionKind kind = OptionKind::text;
+  bool changeable = false;  // by CONFIG SET, while the server runs
+  std::string_view takes;   // what a value may be, for people
+  std::string_view reason;  // what it is for, in one line
+  std::int64_t least = 0;
+  std::int64_t most = 0;
+  std::span<const std::string_view> choices = {};
+  // A choice that is known but refused, and why.
+  std::string_view refused_choice = {};
+  std::string_view refusal = {};
+  bool secret = false;  // never printed
+};
+
+std::span<const OptionSpec, kOptionCount> all_options();
+const OptionSpec& option_spec(Option option);
+std::optional<Option> find_option(std::string_view name);  // case-insensitive
+
+// A value, checked. `number` is what integer, size, octal, boolean (0, 1) and choice (its index) stand for; a
+// share's bytes, or its percentage negated.
+struct OptionValue {
+  std::string text;  // as CONFIG GET shows it
+  std::int64_t number = 0;
+};
+// nullopt if `text` is not what the option takes; `problem`, if it has something to add to OptionSpec::takes,
+// says it.
+std::optional<OptionValue> parse_option(const OptionSpec& spec, std::string_view text, std::string& problem);
+
+// "64mb" -> bytes, as Redis reads sizes; nullopt if it is not a size.
+std::optional<std::int64_t> parse_size(std::string_view text);
+
+// Names that a redis.conf may hold and that have no meaning here.
+enum class ForeignTreatment : std::uint8_t {
+  ignored,  // named in one warning
+  refused,  // unless its value is the inert one: what was asked for would silently not happen
+};
+struct ForeignOption {
+  std::string_view name;
+  ForeignTreatment treatment = ForeignTreatment::ignored;
+  std::string_view inert_value = {};  // of a refused one
+  std::string_view hint = {};         // what to use or do instead
+};
+const ForeignOption* find_foreign_option(std::string_view name);
+
+// Redis's options that clients ask CONFIG GET for, with the answer that is true for this server.
+struct FixedAnswer {
+  std::string_view name;
+  std::string_view value;
+};
+std::span<const FixedAnswer> fixed_answers();
+
+}  // namespace shale::server

@@ -1,0 +1,79 @@
+// What the commands know of the server that runs them: its parts, and what it can say about itself.
+// Everything is thread-safe unless it says otherwise. The sockets and threads are elsewhere (io_thread.h,
+// listener.h); run.h puts all together.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "cluster/store.h"
+#include "engine/io/background.h"
+#include "src/client_registry.h"
+#include "src/config.h"
+#include "src/memory_budget.h"
+#include "src/server_stats.h"
+
+namespace shale::server {
+
+// In bytes, as they are now.
+struct MemoryFigures {
+  std::uint64_t allocated = 0;      // by the allocator, for us
+  std::uint64_t resident = 0;       // of the process, in the machine's memory
+  std::uint64_t resident_peak = 0;  // the highest since the start
+  std::uint64_t machine = 0;        // what the machine or the container has
+};
+
+class Server {
+ public:
+  // The parts outlive the server.
+  Server(Config& config, cluster::Store& store, engine::Background& background, const MemoryBudget& budget,
+         unsigned thread_count);
+
+  cluster::Store& store() { return store_; }
+  Config& config() { return config_; }
+  ClientRegistry& clients() { return clients_; }
+  ServerStats& stats() { return stats_; }
+  engine::Background& background() { return background_; }
+
+  // 40 hexadecimal digits, new at every start.
+  const std::string& run_id() const { return run_id_; }
+  std::int64_t started_at_ms() const { return started_at_ms_; }  // Unix milliseconds
+  std::chrono::seconds uptime() const;
+  unsigned thread_count() const { return thread_count_; }
+  // The TCP port it listens on, 0 if on none.
+  unsigned port() const { return port_.load(std::memory_order_relaxed); }
+  void set_port(unsigned port) { port_.store(port, std::memory_order_relaxed); }
+  // The configuration file's absolute path, empty if there is none. Constant once the server runs.
+  const std::string& config_file() const { return config_file_; }
+  void set_config_file(std::string path) { config_file_ = std::move(path); }
+
+  const MemoryBudget& memory_budget() const { return budget_; }
+  MemoryFigures memory() const;
+
+  // As SIGTERM: stops accepting, lets running commands finish, syncs the log, ends the process with 0.
+  // Returns at once.
+  void request_shutdown();
+  // Set once, before any command runs.
+  void on_shutdown_request(std::function<void()> listener) { shutdown_listener_ = std::move(listener); }
+
+ private:
+  Config& config_;
+  cluster::Store& store_;
+  engine::Background& background_;
+  const MemoryBudget budget_;
+  const unsigned thread_count_;
+  const std::string run_id_;
+  const std::int64_t started_at_ms_;
+  const std::chrono::steady_clock::time_point started_at_;
+  std::string config_file_;
+  std::atomic<unsigned> port_ = 0;
+  ClientRegistry clients_;
+  ServerStats stats_;
+  std::function<void()> shutdown_listener_;
+  mutable std::atomic<std::uint64_t> resident_peak_ = 0;
+};
+
+}  // namespace shale::server
