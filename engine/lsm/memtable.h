@@ -66,7 +66,7 @@ class Memtable {
   MemtableRecord& record(Reference reference) const {
     return *reinterpret_cast<MemtableRecord*>(arena_.at(reference));
   }
-  Reference add_record(BytesView key, BytesView value, EntryTag tag, const MemtableRecord* replaced);
+  Reference add_record(BytesView key, BytesView value, EntryTag tag, std::size_t spare_bytes);
 
   ChunkArena arena_;
   HashIndex index_;

@@ -50,9 +50,8 @@ class MemtableOrder {
   Position next(Position position) const;
   Position previous(Position position) const;
   Reference record_at(Position position) const;
-  // Starts fetching the records that a walk meets soon.
+  // Starts fetching what a walk forward meets soon.
   void prefetch_ahead(Position position) const;
-  void prefetch_behind(Position position) const;
 
  private:
   struct Node;

@@ -13,7 +13,7 @@ namespace shale::engine {
 // lookup costs one cache miss; whether the reference is really the key's is for the caller to say, who asks
 // the entry only where 32 bits agree.
 //
-// Growth does not stall: a table twice as large is mapped, and every insert or erase moves a few slots over
+// Growth does not stall: a table twice as large is mapped, and every insert moves a few slots over
 // until the old table is empty. The place of a slot follows from the bits in it, so no entry is read. Cutting
 // the table into segments that grow one by one was the alternative; but then each lookup first visits a
 // directory, and the segments are too small for huge pages, without which a probe pays two misses.
@@ -72,7 +72,7 @@ class HashIndex {
   static constexpr unsigned kInitialSlotsLog2 = 9;  // one page
   static constexpr std::size_t kLoadSixteenths =
       11;  // full at 11/16: a miss then probes 5.6 slots on average
-  static constexpr std::size_t kMovesPerChange = 16;  // slots moved per insert or erase while growing
+  static constexpr std::size_t kMovesPerInsert = 16;  // slots moved while growing
 
   struct Table {
     Table() = default;
