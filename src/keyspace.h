@@ -2,8 +2,10 @@
 // cluster::Transaction. Expired keys are absent. Not thread-safe; used under the locks of the command's keys.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "cluster/transaction.h"
 #include "src/value.h"
@@ -12,16 +14,22 @@ namespace shale::server {
 
 class Keyspace {
  public:
-  // The first `first_key` keys in `locks` belong to earlier commands of the batch; this command's follow.
+  // The first `first_key` keys in `locks` belong to earlier commands of the batch; this command's follow, in
+  // the order in which its row declares them.
   Keyspace(cluster::Transaction& transaction, cluster::ShardLocks& locks, std::size_t first_key,
            std::size_t key_count, unsigned database, std::int64_t now_ms);
 
-  // One of the command's declared keys (as its row in the command table declares them), by its bytes.
-  // The value's payload is valid until the command ends. Errors: not_resident (return it: the command will be
-  // run again), corruption, io.
+  // One of the command's declared keys, by its bytes. The value's payload is valid until the keyspace is
+  // written to or the command ends. Errors: not_resident (return it: the command will be run again),
+  // corruption, io.
   engine::Result<std::optional<Value>> find(BytesView key);
+  // The same, counted as a hit or a miss: for commands that only read.
+  engine::Result<std::optional<Value>> read(BytesView key);
+  // The n-th declared key, for commands that read them all in turn. Sees no writes of this command.
+  engine::Result<std::optional<Value>> read_declared(std::size_t number);
 
-  // Buffered; they happen together, as one log record, when the command's handler has returned success.
+  // Buffered; they happen together, as one log record, when the command's handler has returned success. Bytes
+  // are copied; `payload` may be a view that find() has returned.
   void store(BytesView key, BytesView payload, std::int64_t expires_at_ms = kNoExpiry,
              ValueType type = ValueType::string);
   void erase(BytesView key);
@@ -30,8 +38,19 @@ class Keyspace {
   // The same for the whole command: Unix milliseconds.
   std::int64_t now_ms() const { return now_ms_; }
 
+  // What the command's reads lack and hold: a command that walks shards by itself (SCAN) reports here what it
+  // waits for.
+  engine::ReadContext& reads() { return transaction_.reads(); }
+
+  std::uint32_t hits() const { return hits_; }  // of read(), read_declared()
+  std::uint32_t misses() const { return misses_; }
+
  private:
-  std::size_t index_of(BytesView key) const;
+  engine::Result<std::optional<Value>> value_at(std::size_t index);
+  engine::Result<std::optional<Value>> counted(engine::Result<std::optional<Value>> found);
+  BytesView declared_key(std::size_t index) const;
+  std::size_t index_of(BytesView key);
+  std::size_t index_by_hash(BytesView key);
 
   cluster::Transaction& transaction_;
   cluster::ShardLocks& locks_;
@@ -39,7 +58,10 @@ class Keyspace {
   std::size_t key_count_;
   unsigned database_;
   std::int64_t now_ms_;
-  Bytes scratch_;
+  std::uint32_t hits_ = 0;
+  std::uint32_t misses_ = 0;
+  // Hash of key -> 1 + its first index, open addressing; made by the first lookup among many keys.
+  std::vector<std::uint32_t> slots_;
 };
 
 }  // namespace shale::server

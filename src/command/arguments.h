@@ -2,9 +2,11 @@
 // take all and ask once. Takes views: they live as long as the request.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace shale::server {
@@ -22,20 +24,23 @@ class Arguments {
 
   // The next argument, or empty with failure "ERR syntax error" if there is none.
   std::string_view take();
-  // A 64-bit integer as Redis reads one (no spaces, no leading zeros or plus), else failure "ERR value is not
-  // an integer or out of range".
-  std::int64_t take_integer();
-  // A finite double, else failure "ERR value is not a valid float".
-  double take_double();
+  // A 64-bit integer as Redis reads one (no spaces, no leading zeros or plus), else failure `error`.
+  std::int64_t take_integer(std::string_view error = kNotAnInteger);
   // If the next argument is `word` (case-insensitive; `word` in upper case), takes it.
   bool take_word(std::string_view word);
+  // Likewise, but only if at least `following` arguments stand behind it: "EX" without its number is not one.
+  bool take_word(std::string_view word, std::size_t following);
 
   bool failed() const { return !error_.empty(); }
   // The first failure's text, with its code, as it goes to the client.
   std::string_view error() const { return error_; }
+  // `error` must outlive the command: a literal.
   void fail(std::string_view error) {
     if (error_.empty()) error_ = error;
   }
+
+  static constexpr std::string_view kSyntaxError = "ERR syntax error";
+  static constexpr std::string_view kNotAnInteger = "ERR value is not an integer or out of range";
 
  private:
   std::span<const std::string_view> all_;
@@ -43,12 +48,18 @@ class Arguments {
   std::string_view error_;
 };
 
-bool equals_ignoring_case(std::string_view text, std::string_view upper_case_word);
-std::optional<std::int64_t> parse_integer(std::string_view text);
+// ASCII only, as Redis compares options and names.
+bool equals_ignoring_case(std::string_view text, std::string_view word);
+std::string lower_case(std::string_view text);
 
-constexpr std::string_view kSyntaxError = "ERR syntax error";
-constexpr std::string_view kNotAnInteger = "ERR value is not an integer or out of range";
-constexpr std::string_view kNotAFloat = "ERR value is not a valid float";
-constexpr std::string_view kWrongType = "WRONGTYPE Operation against a key holding the wrong kind of value";
+// A finite or infinite double in full, as Redis reads scores and increments: no blanks, no "nan", no rest.
+std::optional<double> parse_double(std::string_view text);
+
+// Errors that several groups of commands have in common.
+inline constexpr std::string_view kSyntaxError = Arguments::kSyntaxError;
+inline constexpr std::string_view kNotAnInteger = Arguments::kNotAnInteger;
+inline constexpr std::string_view kNotAFloat = "ERR value is not a valid float";
+inline constexpr std::string_view kWrongType =
+    "WRONGTYPE Operation against a key holding the wrong kind of value";
 
 }  // namespace shale::server

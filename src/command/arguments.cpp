@@ -1,0 +1,64 @@
+#include "src/command/arguments.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "protocol/number_text.h"
+
+namespace shale::server {
+namespace {
+
+char lower(char letter) { return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter | 0x20) : letter; }
+
+}  // namespace
+
+bool equals_ignoring_case(std::string_view text, std::string_view word) {
+  return std::ranges::equal(text, word, {}, lower, lower);
+}
+
+std::string lower_case(std::string_view text) {
+  std::string lowered(text);
+  std::ranges::transform(lowered, lowered.begin(), lower);
+  return lowered;
+}
+
+std::optional<double> parse_double(std::string_view text) {
+  const bool signed_text = text.starts_with('+') || text.starts_with('-');
+  const std::string_view magnitude = text.substr(signed_text ? 1 : 0);
+  if (magnitude.empty() || magnitude.front() == '+' || magnitude.front() == '-') return std::nullopt;
+  double value = 0;
+  const auto [end, error] = std::from_chars(magnitude.data(), magnitude.data() + magnitude.size(), value);
+  if (error != std::errc{} || end != magnitude.data() + magnitude.size() || std::isnan(value)) {
+    return std::nullopt;
+  }
+  return text.front() == '-' ? -value : value;
+}
+
+std::string_view Arguments::take() {
+  if (empty()) {
+    fail(kSyntaxError);
+    return {};
+  }
+  return all_[next_++];
+}
+
+std::int64_t Arguments::take_integer(std::string_view error) {
+  if (empty()) {
+    fail(kSyntaxError);
+    return 0;
+  }
+  const auto value = protocol::parse_integer(all_[next_++]);
+  if (!value) fail(error);
+  return value.value_or(0);
+}
+
+bool Arguments::take_word(std::string_view word) { return take_word(word, 0); }
+
+bool Arguments::take_word(std::string_view word, std::size_t following) {
+  if (remaining() <= following || !equals_ignoring_case(all_[next_], word)) return false;
+  ++next_;
+  return true;
+}
+
+}  // namespace shale::server

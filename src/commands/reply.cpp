@@ -1,0 +1,31 @@
+#include "src/commands/reply.h"
+
+#include <fmt/format.h>
+
+#include "src/command/table.h"
+
+namespace shale::server {
+
+engine::Status reply_error(CommandContext& context, std::string_view error) {
+  const std::size_t blank = error.find(' ');
+  context.reply.error(error.substr(0, blank), error.substr(blank + 1));
+  return {};
+}
+
+engine::Status reply_arity_error(CommandContext& context) {
+  return reply_error(context,
+                     fmt::format("ERR wrong number of arguments for '{}' command", full_name(context.command)));
+}
+
+engine::Status reply_help(CommandContext& context, std::string_view command_in_capitals,
+                          std::initializer_list<std::string_view> lines) {
+  context.reply.array(lines.size() + 3);
+  context.reply.simple_string(
+      fmt::format("{} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:", command_in_capitals));
+  for (const std::string_view line : lines) context.reply.simple_string(line);
+  context.reply.simple_string("HELP");
+  context.reply.simple_string("    Print this help.");
+  return {};
+}
+
+}  // namespace shale::server

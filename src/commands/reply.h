@@ -1,0 +1,41 @@
+// Replies that many commands give, in a form that a handler can return at once.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <string_view>
+
+#include "src/command/context.h"
+#include "src/command/spec.h"
+
+namespace shale::server {
+
+inline engine::Status reply_ok(CommandContext& context) {
+  context.reply.ok();
+  return {};
+}
+
+inline engine::Status reply_integer(CommandContext& context, std::int64_t value) {
+  context.reply.integer(value);
+  return {};
+}
+
+inline engine::Status reply_bulk(CommandContext& context, std::string_view bytes) {
+  context.reply.bulk(bytes);
+  return {};
+}
+
+inline engine::Status reply_null(CommandContext& context) {
+  context.reply.null();
+  return {};
+}
+
+// `error` with its code: "ERR syntax error".
+engine::Status reply_error(CommandContext& context, std::string_view error);
+// "ERR wrong number of arguments for 'mset' command", where the arity alone does not say enough.
+engine::Status reply_arity_error(CommandContext& context);
+// The lines of a HELP subcommand, with what Redis says before and after them.
+engine::Status reply_help(CommandContext& context, std::string_view command_in_capitals,
+                          std::initializer_list<std::string_view> lines);
+
+}  // namespace shale::server

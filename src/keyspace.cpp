@@ -1,0 +1,94 @@
+#include "src/keyspace.h"
+
+#include <bit>
+#include <cassert>
+
+namespace shale::server {
+namespace {
+
+// Up to here, comparing one key after the other is quicker than hashing them all.
+constexpr std::size_t kLinearKeysMax = 12;
+
+}  // namespace
+
+Keyspace::Keyspace(cluster::Transaction& transaction, cluster::ShardLocks& locks, std::size_t first_key,
+                   std::size_t key_count, unsigned database, std::int64_t now_ms)
+    : transaction_(transaction),
+      locks_(locks),
+      first_key_(first_key),
+      key_count_(key_count),
+      database_(database),
+      now_ms_(now_ms) {}
+
+engine::Result<std::optional<Value>> Keyspace::find(BytesView key) { return value_at(index_of(key)); }
+
+engine::Result<std::optional<Value>> Keyspace::read(BytesView key) { return counted(find(key)); }
+
+engine::Result<std::optional<Value>> Keyspace::read_declared(std::size_t number) {
+  assert(number < key_count_);
+  return counted(value_at(first_key_ + number));
+}
+
+void Keyspace::store(BytesView key, BytesView payload, std::int64_t expires_at_ms, ValueType type) {
+  // Reused by all commands of this thread: the record is copied into the transaction's at once.
+  thread_local Bytes record;
+  record.clear();
+  append_value_header(type, expires_at_ms, record);
+  record.append(payload);
+  transaction_.put(index_of(key), record);
+  constexpr std::size_t kKeptBytesMax = 1u << 20;
+  if (record.capacity() > kKeptBytesMax) Bytes().swap(record);
+}
+
+void Keyspace::erase(BytesView key) { transaction_.erase(index_of(key)); }
+
+engine::Result<std::optional<Value>> Keyspace::value_at(std::size_t index) {
+  const auto stored = transaction_.get(index);
+  if (!stored) return stored.error();
+  if (!*stored) return std::optional<Value>{};
+  if ((*stored)->empty()) return engine::corruption("a stored value lacks its header");
+  const Value value = decode_value(**stored);
+  if (value.expires_at_ms != kNoExpiry && value.expires_at_ms <= now_ms_) return std::optional<Value>{};
+  return std::optional<Value>{value};
+}
+
+engine::Result<std::optional<Value>> Keyspace::counted(engine::Result<std::optional<Value>> found) {
+  if (found) ++(*found ? hits_ : misses_);
+  return found;
+}
+
+BytesView Keyspace::declared_key(std::size_t index) const {
+  return locks_.key(index).bytes.substr(cluster::kPrefixBytes);
+}
+
+// A key named twice has two indices; all commands use the first, so that reads see what was written under it.
+std::size_t Keyspace::index_of(BytesView key) {
+  if (key_count_ == 1) return first_key_;
+  if (key_count_ > kLinearKeysMax) return index_by_hash(key);
+  for (std::size_t index = first_key_; index < first_key_ + key_count_; ++index) {
+    if (declared_key(index) == key) return index;
+  }
+  assert(!"the command's row does not declare this key");
+  return first_key_;
+}
+
+std::size_t Keyspace::index_by_hash(BytesView key) {
+  const auto slot_of = [this](BytesView name) {
+    std::size_t slot = engine::hash_bytes(name) & (slots_.size() - 1);
+    while (slots_[slot] != 0 && declared_key(slots_[slot] - 1) != name)
+      slot = (slot + 1) & (slots_.size() - 1);
+    return slot;
+  };
+  if (slots_.empty()) {
+    slots_.resize(std::bit_ceil(key_count_ * 2));
+    for (std::size_t index = first_key_; index < first_key_ + key_count_; ++index) {
+      std::uint32_t& slot = slots_[slot_of(declared_key(index))];
+      if (slot == 0) slot = static_cast<std::uint32_t>(index + 1);
+    }
+  }
+  const std::uint32_t found = slots_[slot_of(key)];
+  assert(found != 0 && "the command's row does not declare this key");
+  return found == 0 ? first_key_ : found - 1;
+}
+
+}  // namespace shale::server
