@@ -26,7 +26,7 @@ inline constexpr std::size_t kUnauthenticatedBulkBytesMax = 16384;
 // behind.
 //
 //   I1  The requests do not depend on how the stream was cut into reads.
-//   I2  No call scans again what an earlier one has scanned, and the bytes of a bulk string are not looked at.
+//   I2  No call scans again what an earlier one has scanned; the bytes of a bulk string are never looked at.
 //   I3  Memory grows with what has arrived, never with what a length announces.
 //
 // What Redis leaves unchecked is not checked here either: the byte behind the '\r' of a length line, and the
