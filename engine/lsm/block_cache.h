@@ -9,13 +9,11 @@
 // Handles keep an evicted block alive: what commands hold is outside the budget, bounded by their number.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <vector>
 
 #include "engine/lsm/block.h"
 
@@ -68,10 +66,10 @@ class BlockCache {
   BlockCacheStats stats() const;
 
  private:
-  static constexpr std::size_t kShardCount = 16;
+  static constexpr std::size_t kShardCount = 16;  // the upper four bits of the hash
   class Shard;
 
-  Shard& shard_of(std::uint64_t hash) const;
+  static std::size_t shard_index(std::uint64_t hash) { return hash >> 60; }
   void evict_down_to_capacity(std::size_t first_shard);
 
   std::atomic<std::uint64_t> capacity_bytes_;

@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "engine/bytes.h"
 #include "engine/engine.h"
@@ -20,6 +21,7 @@
 #include "engine/lsm/block_cache.h"
 #include "engine/lsm/entry.h"
 #include "engine/lsm/filter.h"
+#include "engine/lsm/table_format.h"
 #include "engine/lsm/table_index.h"
 #include "engine/lsm/table_properties.h"
 #include "engine/result.h"
@@ -75,13 +77,24 @@ class Table : public std::enable_shared_from_this<Table> {
   Table(std::string path, std::unique_ptr<File> file, BlockCache& cache, Checksums checksums);
 
   Status read_tail(std::uint64_t table_number);
-  // The block if it is resident; null with success if it is not. Errors: what its Load met.
+  Error damaged(std::uint64_t offset, std::string_view what) const;
+
+  // Checks that what is stored at `offset`, payload and trailer, was written there; returns the payload.
+  Result<BytesView> check_stored(std::uint64_t offset, BytesView stored, BlockTrailer& trailer) const;
+  Status check_trailer(std::uint64_t offset, std::uint64_t payload_bytes, const BlockTrailer& trailer) const;
+  Status check_checksum(std::uint64_t offset, std::uint64_t payload_hash, const BlockTrailer& trailer) const;
+
+  BlockId block_id(std::uint32_t block_index) const { return {cache_id_, index_.offset(block_index)}; }
+  // Wait for the disk; check, decompress, and put the block into the cache.
+  Result<BlockHandle> read_block(std::uint32_t block_index) const;
+  Result<BlockHandle> read_large_block(std::uint32_t block_index) const;
+  Result<BlockHandle> adopt_stored(std::uint32_t block_index, BytesView stored) const;
+  Result<BlockHandle> adopt(std::uint32_t block_index, std::shared_ptr<Block> block) const;
+
+  // The block if it is in memory, else null. Errors: what its Load met.
   Result<BlockHandle> resident_block(std::uint32_t block_index, BlockCache::Access access) const;
   // Adds the Load of this block, and of those that follow it within `read_ahead_bytes`, to context.missing.
   Error request(std::uint32_t block_index, std::uint64_t read_ahead_bytes, ReadContext& context) const;
-  // Checks a stored block (payload and trailer) that stands at `offset`; returns its payload.
-  // `what` names the trouble for an error message.
-  Error damaged(std::uint64_t offset, std::string_view what) const;
 
   const std::string path_;
   const std::unique_ptr<File> file_;

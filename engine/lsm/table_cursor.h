@@ -36,7 +36,8 @@ class TableCursor {
   BytesView value() const { return cursor_.entry().value; }
 
  private:
-  Status enter(std::uint32_t block_index);  // makes the block current, with the cursor on nothing
+  // Makes the block current, with the cursor on nothing.
+  Status enter(std::uint32_t block_index, std::uint32_t read_ahead_bytes);
   Status enter_next_block();
   Status enter_previous_block();
 

@@ -24,8 +24,8 @@ struct TableProperties {
   std::uint64_t raw_key_bytes = 0;  // before prefix compression
   std::uint64_t raw_value_bytes = 0;
   std::uint64_t block_count = 0;
-  std::uint64_t data_bytes = 0;  // of all data blocks as stored, trailers included
-  std::uint64_t file_bytes = 0;  // of the whole file; derived, not stored
+  std::uint64_t data_bytes = 0;  // of all data blocks as stored, trailers included; derived, not encoded
+  std::uint64_t file_bytes = 0;  // of the whole file; derived, not encoded
   Bytes smallest_key;            // both empty in a table without entries
   Bytes largest_key;
   std::vector<ClassBalance> balances;  // by class, ascending; classes whose sum is 0 are left out

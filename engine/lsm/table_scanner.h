@@ -19,6 +19,9 @@ class TableScanner {
   static constexpr std::uint32_t kReadBytes = 512 * 1024;
 
   explicit TableScanner(std::shared_ptr<const Table> table, std::uint32_t read_bytes = kReadBytes);
+  ~TableScanner();
+  TableScanner(const TableScanner&) = delete;
+  TableScanner& operator=(const TableScanner&) = delete;
 
   Status seek_first();
   Status seek(BytesView key);  // to the first key >= `key`
@@ -31,16 +34,18 @@ class TableScanner {
   std::uint64_t bytes_read() const { return bytes_read_; }  // from the file, for pacing
 
  private:
-  Status enter(std::uint32_t block_index);
-  Status fill(std::uint32_t block_index);
-  Status skip_finished_blocks();
+  Status enter(std::uint32_t block_index);  // with the cursor on nothing
+  Status enter_following_blocks();          // until the cursor is on an entry or the table ends
+  Status read_from(std::uint32_t block_index);
+  void drop_buffer();
 
   std::shared_ptr<const Table> table_;
   const std::uint32_t read_bytes_;
   std::uint32_t block_index_ = 0;
-  std::uint64_t buffer_offset_ = 0;  // of buffer_'s first byte in the file
-  Bytes buffer_;                     // stored blocks, whole ones only
-  Bytes raw_;                        // the current block, if it is compressed
+  std::uint64_t buffer_offset_ = 0;  // of the first byte of buffer_ in the file
+  std::uint64_t buffer_bytes_ = 0;
+  Bytes buffer_;  // whole stored blocks; may be longer than what is in it
+  Bytes raw_;     // the current block, if it is stored compressed; may be longer
   std::uint64_t bytes_read_ = 0;
   BlockCursor cursor_;
 };

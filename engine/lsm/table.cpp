@@ -1,0 +1,254 @@
+#include "engine/lsm/table.h"
+
+#include <fmt/format.h>
+
+#include <new>
+#include <utility>
+
+#include "engine/lsm/table_load.h"
+
+namespace shale::engine::lsm {
+namespace {
+
+// A block at least this large is read to where it will stay, at the price of a second read for its trailer.
+constexpr std::uint64_t kDirectReadBytes = 256 * 1024;
+
+Error out_of_memory(const std::string& path, std::uint64_t bytes) {
+  return {ErrorKind::io, fmt::format("{}: no memory for {} bytes", path, bytes)};
+}
+
+}  // namespace
+
+Table::Table(std::string path, std::unique_ptr<File> file, BlockCache& cache, Checksums checksums)
+    : path_(std::move(path)),
+      file_(std::move(file)),
+      cache_(cache),
+      cache_id_(cache.new_table()),
+      checksums_(checksums),
+      loads_(std::make_unique<TableLoadRegistry>()) {}
+
+Table::~Table() = default;
+
+Result<std::shared_ptr<Table>> Table::open(FileSystem& files, const std::string& path,
+                                           std::uint64_t table_number, BlockCache& cache,
+                                           Checksums checksums) {
+  Result<std::unique_ptr<File>> file = files.open(path);
+  if (!file) return file.error();
+  const std::shared_ptr<Table> table{new Table{path, std::move(*file), cache, checksums}};
+  if (Status status = table->read_tail(table_number); !status) return status.error();
+  return table;
+}
+
+Error Table::damaged(std::uint64_t offset, std::string_view what) const {
+  return corruption(fmt::format("{}: offset {}: {}", path_, offset, what));
+}
+
+Status Table::read_tail(std::uint64_t table_number) {
+  const Result<std::uint64_t> size = file_->size();
+  if (!size) return size.error();
+  if (*size < TableFooter::kEncodedBytes) return damaged(0, "too short for a table");
+  const std::uint64_t footer_offset = *size - TableFooter::kEncodedBytes;
+  std::array<char, TableFooter::kEncodedBytes> encoded;
+  if (Status status = file_->read_at(footer_offset, encoded); !status) return status;
+  TableFooter footer;
+  switch (decode_footer(encoded, checksums_ == Checksums::verify, footer)) {
+    case FooterState::sound: break;
+    case FooterState::not_a_table: return damaged(footer_offset, "does not end as a table does");
+    case FooterState::damaged: return damaged(footer_offset, "damaged footer");
+    case FooterState::newer_version:
+      return Error{ErrorKind::unsupported,
+                   fmt::format("{}: table format {}; this build knows formats up to {}", path_,
+                               footer.format_version, kTableFormatVersion)};
+  }
+  if (footer.table_number != table_number) {
+    return damaged(footer_offset, fmt::format("is table {}, not {}", footer.table_number, table_number));
+  }
+  properties_.table_number = table_number;  // what the checksums below are made with
+  if (footer.filter_offset > footer.index_offset || footer.index_offset > footer.properties_offset ||
+      footer.properties_offset > footer_offset) {
+    return damaged(footer_offset, "footer with offsets out of order");
+  }
+
+  // Filter, index and properties are neighbours: one read.
+  Bytes tail;
+  const std::uint64_t tail_bytes = footer_offset - footer.filter_offset;
+  try {
+    tail.resize(tail_bytes);
+  } catch (const std::bad_alloc&) {
+    return out_of_memory(path_, tail_bytes);
+  }
+  if (Status status = file_->read_at(footer.filter_offset, tail); !status) return status;
+  const auto part = [&](std::uint64_t begin, std::uint64_t end) -> Result<BytesView> {
+    BlockTrailer trailer;
+    const BytesView stored = BytesView{tail}.substr(begin - footer.filter_offset, end - begin);
+    Result<BytesView> payload = check_stored(begin, stored, trailer);
+    if (payload && trailer.compression != Compression::none)
+      return damaged(begin, "compressed where nothing is");
+    return payload;
+  };
+
+  const Result<BytesView> stored_filter = part(footer.filter_offset, footer.index_offset);
+  if (!stored_filter) return stored_filter.error();
+  std::optional<Filter> filter = Filter::decode(*stored_filter);
+  if (!filter) return damaged(footer.filter_offset, "damaged filter");
+  filter_ = std::move(*filter);
+
+  const Result<BytesView> stored_index = part(footer.index_offset, footer.properties_offset);
+  if (!stored_index) return stored_index.error();
+  std::optional<TableIndex> index = TableIndex::decode(*stored_index, footer.filter_offset);
+  if (!index) return damaged(footer.index_offset, "damaged index");
+  index_ = std::move(*index);
+
+  const Result<BytesView> stored_properties = part(footer.properties_offset, footer_offset);
+  if (!stored_properties) return stored_properties.error();
+  std::optional<TableProperties> properties = decode_properties(*stored_properties);
+  if (!properties || properties->block_count != index_.block_count()) {
+    return damaged(footer.properties_offset, "damaged properties");
+  }
+  properties_ = std::move(*properties);
+  properties_.table_number = table_number;
+  properties_.format_version = footer.format_version;
+  properties_.data_bytes = footer.filter_offset;
+  properties_.file_bytes = *size;
+  return {};
+}
+
+std::uint64_t Table::resident_bytes() const {
+  return sizeof *this + path_.capacity() + properties_.smallest_key.capacity() +
+         properties_.largest_key.capacity() + properties_.balances.capacity() * sizeof(ClassBalance) +
+         index_.memory_bytes() + filter_.memory_bytes();
+}
+
+Status Table::check_trailer(std::uint64_t offset, std::uint64_t payload_bytes,
+                            const BlockTrailer& trailer) const {
+  if (!is_known(trailer.compression)) return damaged(offset, "unknown compression");
+  const bool is_sound = trailer.compression == Compression::none
+                            ? trailer.raw_bytes == payload_bytes
+                            : trailer.raw_bytes <= raw_bytes_max(trailer.compression, payload_bytes);
+  if (!is_sound) return damaged(offset, "wrong length");
+  return {};
+}
+
+Status Table::check_checksum(std::uint64_t offset, std::uint64_t payload_hash,
+                             const BlockTrailer& trailer) const {
+  if (checksums_ == Checksums::skip) return {};
+  if (block_checksum(payload_hash, trailer, number(), offset) == trailer.checksum) return {};
+  return damaged(offset, "checksum does not match");
+}
+
+Result<BytesView> Table::check_stored(std::uint64_t offset, BytesView stored, BlockTrailer& trailer) const {
+  if (stored.size() < BlockTrailer::kEncodedBytes) return damaged(offset, "too short for a block");
+  const BytesView payload = stored.substr(0, stored.size() - BlockTrailer::kEncodedBytes);
+  const char* const encoded = payload.data() + payload.size();
+  trailer = BlockTrailer::decode(
+      std::span<const char, BlockTrailer::kEncodedBytes>{encoded, BlockTrailer::kEncodedBytes});
+  const std::uint64_t payload_hash =
+      checksums_ == Checksums::verify ? XXH3_64bits(payload.data(), payload.size()) : 0;
+  // The checksum first: what else may be wrong is then not damage on the way but a bug of the writer.
+  if (Status status = check_checksum(offset, payload_hash, trailer); !status) return status.error();
+  if (Status status = check_trailer(offset, payload.size(), trailer); !status) return status.error();
+  return payload;
+}
+
+Result<BlockHandle> Table::read_block(std::uint32_t block_index) const {
+  const std::uint64_t stored_bytes = index_.stored_bytes(block_index);
+  if (stored_bytes >= kDirectReadBytes) return read_large_block(block_index);
+  Bytes stored(stored_bytes, '\0');
+  if (Status status = file_->read_at(index_.offset(block_index), stored); !status) return status.error();
+  return adopt_stored(block_index, stored);
+}
+
+Result<BlockHandle> Table::read_large_block(std::uint32_t block_index) const {
+  const std::uint64_t offset = index_.offset(block_index);
+  const std::uint64_t payload_bytes = index_.stored_bytes(block_index) - BlockTrailer::kEncodedBytes;
+  std::array<char, BlockTrailer::kEncodedBytes> encoded;
+  if (Status status = file_->read_at(offset + payload_bytes, encoded); !status) return status.error();
+  const BlockTrailer trailer = BlockTrailer::decode(encoded);
+  try {
+    if (trailer.compression != Compression::none) {
+      Bytes stored(index_.stored_bytes(block_index), '\0');
+      if (Status status = file_->read_at(offset, stored); !status) return status.error();
+      return adopt_stored(block_index, stored);
+    }
+    if (Status status = check_trailer(offset, payload_bytes, trailer); !status) return status.error();
+    std::shared_ptr<Block> block = Block::allocate(trailer.raw_bytes);
+    const std::span<char> payload = block->bytes();
+    if (Status status = file_->read_at(offset, payload); !status) return status.error();
+    const std::uint64_t payload_hash = XXH3_64bits(payload.data(), payload.size());
+    if (Status status = check_checksum(offset, payload_hash, trailer); !status) return status.error();
+    return adopt(block_index, std::move(block));
+  } catch (const std::bad_alloc&) {
+    return out_of_memory(path_, trailer.raw_bytes);
+  }
+}
+
+Result<BlockHandle> Table::adopt_stored(std::uint32_t block_index, BytesView stored) const {
+  const std::uint64_t offset = index_.offset(block_index);
+  BlockTrailer trailer;
+  const Result<BytesView> payload = check_stored(offset, stored, trailer);
+  if (!payload) return payload.error();
+  try {
+    std::shared_ptr<Block> block = Block::allocate(trailer.raw_bytes);
+    if (trailer.compression == Compression::none) {
+      payload->copy(block->bytes().data(), payload->size());
+    } else if (!decompress(trailer.compression, *payload, block->bytes().data(), trailer.raw_bytes)) {
+      return damaged(offset, "cannot be decompressed");
+    }
+    return adopt(block_index, std::move(block));
+  } catch (const std::bad_alloc&) {
+    return out_of_memory(path_, trailer.raw_bytes);
+  }
+}
+
+Result<BlockHandle> Table::adopt(std::uint32_t block_index, std::shared_ptr<Block> block) const {
+  if (!block->adopt()) return damaged(index_.offset(block_index), "damaged block");
+  cache_.insert(block_id(block_index), block);
+  return BlockHandle{std::move(block)};
+}
+
+Result<BlockHandle> Table::resident_block(std::uint32_t block_index, BlockCache::Access access) const {
+  BlockHandle block = cache_.find(block_id(block_index), access);
+  if (block != nullptr) return block;
+  const std::shared_ptr<TableLoad> load = loads_->find(block_index);
+  if (load == nullptr) return BlockHandle{};
+  return load->outcome(block_index).value_or(BlockHandle{});
+}
+
+Error Table::request(std::uint32_t block_index, std::uint64_t read_ahead_bytes, ReadContext& context) const {
+  std::uint32_t end = block_index + 1;
+  std::uint64_t bytes = index_.stored_bytes(block_index);
+  for (; end < index_.block_count(); ++end) {
+    bytes += index_.stored_bytes(end);
+    if (bytes > read_ahead_bytes || cache_.find(block_id(end), BlockCache::Access::peek) != nullptr) break;
+  }
+  std::shared_ptr<Load> load = loads_->find_or_make(*this, block_index, end - block_index);
+  // Neighbouring keys of one command want the same block; a Load that is there twice does no harm.
+  if (context.missing.empty() || context.missing.back() != load) context.missing.push_back(std::move(load));
+  return {ErrorKind::not_resident, {}};
+}
+
+Result<std::optional<Entry>> Table::find(const HashedKey& key, ReadContext& context) const {
+  const std::optional<std::uint32_t> block_index = index_.find(key.bytes);
+  if (!block_index) return std::optional<Entry>{};
+  Result<BlockHandle> block = resident_block(*block_index, BlockCache::Access::point);
+  if (!block) return block.error();
+  if (*block == nullptr) return request(*block_index, 0, context);
+  std::optional<Entry> entry = (*block)->view().find(key.bytes);
+  if (entry) context.pins.push_back(*std::move(block));
+  return entry;
+}
+
+Presence Table::probe(const HashedKey& key) const {
+  if (!may_contain(key.hash)) return Presence::absent;
+  const std::optional<std::uint32_t> block_index = index_.find(key.bytes);
+  if (!block_index) return Presence::absent;
+  const Result<BlockHandle> block = resident_block(*block_index, BlockCache::Access::peek);
+  if (!block || *block == nullptr) return Presence::unknown;
+  const std::optional<Entry> entry = (*block)->view().find(key.bytes);
+  if (!entry) return Presence::absent;
+  return entry->tag.type == EntryType::value ? Presence::value : Presence::tombstone;
+}
+
+void Table::drop_cached_blocks() const { cache_.erase_table(cache_id_); }
+
+}  // namespace shale::engine::lsm

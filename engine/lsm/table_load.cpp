@@ -1,0 +1,83 @@
+#include "engine/lsm/table_load.h"
+
+#include <utility>
+
+#include "engine/lsm/table.h"
+
+namespace shale::engine::lsm {
+
+TableLoad::TableLoad(std::shared_ptr<const Table> table, std::uint32_t first_block, std::uint32_t block_count)
+    : table_(std::move(table)), first_block_(first_block), outcomes_(block_count, BlockHandle{}) {}
+
+TableLoad::~TableLoad() {
+  table_->loads_->forget_expired(first_block_, static_cast<std::uint32_t>(outcomes_.size()));
+}
+
+std::optional<Result<BlockHandle>> TableLoad::outcome(std::uint32_t block_index) const {
+  if (!is_done_.load(std::memory_order_acquire)) return std::nullopt;
+  return outcomes_[block_index - first_block_];
+}
+
+void TableLoad::run() {
+  const std::lock_guard lock{running_};
+  if (is_done_.load(std::memory_order_relaxed)) return;
+  read();
+  is_done_.store(true, std::memory_order_release);
+}
+
+void TableLoad::read() {
+  const TableIndex& index = table_->index_;
+  if (outcomes_.size() == 1) {
+    // Somebody may have loaded it between this read's look into the cache and its look into the registry.
+    BlockHandle block = table_->cache_.find(table_->block_id(first_block_), BlockCache::Access::peek);
+    outcomes_.front() =
+        block != nullptr ? Result<BlockHandle>{std::move(block)} : table_->read_block(first_block_);
+    return;
+  }
+  const auto count = static_cast<std::uint32_t>(outcomes_.size());
+  const std::uint64_t begin = index.offset(first_block_);
+  const std::uint64_t bytes = index.offset(first_block_ + count) - begin;
+  Bytes stored(bytes, '\0');
+  const Status status = table_->file_->read_at(begin, stored);
+  for (std::uint32_t i = 0; i != count; ++i) {
+    if (!status) {
+      outcomes_[i] = status.error();
+      continue;
+    }
+    const std::uint32_t block = first_block_ + i;
+    const BytesView stored_block =
+        BytesView{stored}.substr(index.offset(block) - begin, index.stored_bytes(block));
+    outcomes_[i] = table_->adopt_stored(block, stored_block);
+  }
+}
+
+std::shared_ptr<TableLoad> TableLoadRegistry::find(std::uint32_t block_index) const {
+  const std::lock_guard lock{mutex_};
+  const auto found = loads_.find(block_index);
+  return found == loads_.end() ? nullptr : found->second.lock();
+}
+
+std::shared_ptr<TableLoad> TableLoadRegistry::find_or_make(const Table& table, std::uint32_t first_block,
+                                                           std::uint32_t block_count) {
+  const std::lock_guard lock{mutex_};
+  std::weak_ptr<TableLoad>& slot = loads_[first_block];
+  if (std::shared_ptr<TableLoad> load = slot.lock()) return load;
+  std::uint32_t count = 1;
+  for (; count < block_count; ++count) {
+    const auto other = loads_.find(first_block + count);
+    if (other != loads_.end() && !other->second.expired()) break;
+  }
+  auto load = std::make_shared<TableLoad>(table.shared_from_this(), first_block, count);
+  for (std::uint32_t i = 0; i != count; ++i) loads_[first_block + i] = load;
+  return load;
+}
+
+void TableLoadRegistry::forget_expired(std::uint32_t first_block, std::uint32_t block_count) {
+  const std::lock_guard lock{mutex_};
+  for (std::uint32_t i = 0; i != block_count; ++i) {
+    const auto found = loads_.find(first_block + i);
+    if (found != loads_.end() && found->second.expired()) loads_.erase(found);
+  }
+}
+
+}  // namespace shale::engine::lsm
