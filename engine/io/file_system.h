@@ -45,6 +45,9 @@ class MappedFile {
   // Makes [offset, offset + length) durable. May run while another thread writes to other bytes.
   // After a failure do not retry: see File::sync.
   virtual Status sync(std::uint64_t offset, std::uint64_t length) = 0;
+  // Makes the range's pages present and writable now, so that the first write to each does not wait for the
+  // kernel. Contents stay as they are; other threads may write meanwhile. A hint: failure is not reported.
+  virtual void prefault(std::uint64_t offset, std::uint64_t length) = 0;
 };
 
 // Held for as long as the folder is ours; the kernel releases it if the process dies.

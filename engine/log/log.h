@@ -74,6 +74,9 @@ class Log {
   virtual void set_sync_mode(SyncMode mode) = 0;
   virtual SyncMode sync_mode() const = 0;
 
+  // Whether trim(keep_from) would free at least one segment. Cheap, thread-safe: asked several times a
+  // second.
+  virtual bool can_trim(Lsn keep_from) const = 0;
   // Forgets records before `keep_from`, where whole segments can be reused. Waits for disks: background
   // threads only.
   virtual Status trim(Lsn keep_from) = 0;
