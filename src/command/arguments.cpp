@@ -1,8 +1,6 @@
 #include "src/command/arguments.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 
 #include "protocol/number_text.h"
 
@@ -21,18 +19,6 @@ std::string lower_case(std::string_view text) {
   std::string lowered(text);
   std::ranges::transform(lowered, lowered.begin(), lower);
   return lowered;
-}
-
-std::optional<double> parse_double(std::string_view text) {
-  const bool signed_text = text.starts_with('+') || text.starts_with('-');
-  const std::string_view magnitude = text.substr(signed_text ? 1 : 0);
-  if (magnitude.empty() || magnitude.front() == '+' || magnitude.front() == '-') return std::nullopt;
-  double value = 0;
-  const auto [end, error] = std::from_chars(magnitude.data(), magnitude.data() + magnitude.size(), value);
-  if (error != std::errc{} || end != magnitude.data() + magnitude.size() || std::isnan(value)) {
-    return std::nullopt;
-  }
-  return text.front() == '-' ? -value : value;
 }
 
 std::string_view Arguments::take() {

@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -52,13 +51,9 @@ class Arguments {
 bool equals_ignoring_case(std::string_view text, std::string_view word);
 std::string lower_case(std::string_view text);
 
-// A finite or infinite double in full, as Redis reads scores and increments: no blanks, no "nan", no rest.
-std::optional<double> parse_double(std::string_view text);
-
 // Errors that several groups of commands have in common.
 inline constexpr std::string_view kSyntaxError = Arguments::kSyntaxError;
 inline constexpr std::string_view kNotAnInteger = Arguments::kNotAnInteger;
-inline constexpr std::string_view kNotAFloat = "ERR value is not a valid float";
 inline constexpr std::string_view kWrongType =
     "WRONGTYPE Operation against a key holding the wrong kind of value";
 

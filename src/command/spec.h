@@ -149,4 +149,12 @@ struct CommandSpec {
   std::span<const CommandSpec> subcommands = {};
 };
 
+// Rows in the order of their names, which is how people find one.
+constexpr bool sorted_and_unique(std::span<const CommandSpec> rows) {
+  for (std::size_t i = 1; i < rows.size(); ++i) {
+    if (!(rows[i - 1].name < rows[i].name)) return false;
+  }
+  return true;
+}
+
 }  // namespace shale::server

@@ -13,8 +13,8 @@ engine::Status reply_error(CommandContext& context, std::string_view error) {
 }
 
 engine::Status reply_arity_error(CommandContext& context) {
-  return reply_error(context,
-                     fmt::format("ERR wrong number of arguments for '{}' command", full_name(context.command)));
+  return reply_error(
+      context, fmt::format("ERR wrong number of arguments for '{}' command", full_name(context.command)));
 }
 
 engine::Status reply_help(CommandContext& context, std::string_view command_in_capitals,

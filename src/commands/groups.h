@@ -1,0 +1,25 @@
+// The rows of the command table, by the file that holds them and their handlers. table.cpp gathers them.
+#pragma once
+
+#include <span>
+
+#include "src/command/spec.h"
+
+namespace shale::server {
+
+std::span<const CommandSpec> string_commands();         // strings.cpp
+std::span<const CommandSpec> counter_commands();        // counters.cpp
+std::span<const CommandSpec> key_commands();            // keys.cpp
+std::span<const CommandSpec> expiry_commands();         // expiry.cpp
+std::span<const CommandSpec> scan_commands();           // scan.cpp
+std::span<const CommandSpec> object_commands();         // objects.cpp
+std::span<const CommandSpec> database_commands();       // databases.cpp
+std::span<const CommandSpec> connection_commands();     // connection.cpp
+std::span<const CommandSpec> client_commands();         // client.cpp
+std::span<const CommandSpec> server_commands();         // server.cpp
+std::span<const CommandSpec> config_commands();         // config.cpp
+std::span<const CommandSpec> durability_commands();     // durability.cpp
+std::span<const CommandSpec> introspection_commands();  // introspection.cpp
+std::span<const CommandSpec> cluster_commands();        // cluster.cpp
+
+}  // namespace shale::server
