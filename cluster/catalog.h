@@ -1,9 +1,15 @@
-// What the store knows about itself beside the data: the shard map, and which identity each database has.
+// What the store knows about itself beside the data: which identity each database has, and where shards
+// begin.
+//
+// The catalog file is a checkpoint of what the log's flush records have changed: it is replaced, atomically,
+// before the log is trimmed past such a record. Bytes on disk: docs/formats.md.
 #pragma once
 
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <memory>
+#include <string>
 
 #include "cluster/shard_map.h"
 #include "engine/result.h"
@@ -11,26 +17,40 @@
 namespace shale::cluster {
 
 constexpr unsigned kDatabaseCount = 16;
+using DatabaseIds = std::array<DatabaseId, kDatabaseCount>;
 
-// Readers are lock-free; changes come from one thread at a time, under the locks of all shards.
-class Catalog {
+// Who is which database now. Read by any thread without a lock; changed by one thread at a time, under the
+// locks of all shards.
+class DatabaseTable {
  public:
-  Catalog();
+  DatabaseTable();
 
-  DatabaseId database_id(unsigned database) const { return ids_[database].load(std::memory_order_relaxed); }
-  // Whether records under this identity still belong to a database.
+  DatabaseId id(unsigned database) const { return ids_[database].load(std::memory_order_relaxed); }
+  DatabaseIds ids() const;
+  // Whether records under this identity still belong to a database. Never turns from false to true, except
+  // for identities that have never been given out.
   bool is_live(DatabaseId id) const;
-  // The identity `database` would get from a flush; never given before.
-  DatabaseId next_database_id() const { return next_id_; }
-  void set_database_id(unsigned database, DatabaseId id);
-
-  Bytes encode(const ShardMap& map) const;
-  // Restores identities; returns the map. Errors: corruption, unsupported.
-  engine::Result<std::shared_ptr<const ShardMap>> decode(BytesView bytes, const std::string& file_name);
+  // An identity that no database has had.
+  DatabaseId next_id() const;
+  // Identities only grow: an older one (from a log record replayed after a newer catalog was read) changes
+  // nothing.
+  void advance(unsigned database, DatabaseId id);
 
  private:
   std::array<std::atomic<DatabaseId>, kDatabaseCount> ids_;
-  DatabaseId next_id_;
+};
+
+// The contents of the catalog file.
+struct CatalogState {
+  DatabaseIds databases{};
+  engine::Lsn log_needed_from = 1;  // no engine needs records before this one
+  std::uint32_t shard_count = 0;
+  std::uint64_t map_version = 0;
+  std::vector<Boundary> boundaries;
+
+  Bytes encode() const;
+  // Errors: corruption (with `file_name`), unsupported.
+  static engine::Result<CatalogState> decode(BytesView bytes, const std::string& file_name);
 };
 
 }  // namespace shale::cluster

@@ -18,7 +18,7 @@ struct ShardStats {  // since start; under the shard's lock
 
 class Shard {
  public:
-  explicit Shard(ShardId id) : id(id) {}
+  explicit Shard(ShardId shard_id) : id(shard_id) {}
 
   const ShardId id;
   std::mutex mutex;  // guards everything below; work under it never waits for a disk

@@ -8,11 +8,14 @@
 //   trimmed log/      the write-ahead log lsm/      tables and manifest of every LSM tree
 #pragma once
 
-#include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <mutex>
+#include <stop_token>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "cluster/catalog.h"
@@ -38,7 +41,8 @@ struct StoreOptions {
   std::uint64_t cache_bytes = 256u << 20;    // block cache and record caches together
   std::uint64_t log_segment_bytes = 16u
                                     << 20;  // of the log's files, of which two or three are mapped at a time
-  std::uint64_t log_bytes_max = 1024u << 20;  // beyond it, what holds the oldest records is flushed
+  std::uint64_t log_bytes_max = 1024u << 20;            // beyond it, what holds the oldest records is flushed
+  std::chrono::milliseconds maintenance_interval{100};  // 0: never by itself
   // Whether a stored value has expired at `unix_ms`; such records are absent to readers and dropped by
   // compaction.
   bool (*value_expired)(BytesView value, std::int64_t unix_ms) = nullptr;
@@ -50,51 +54,81 @@ struct StoreRecovery {  // for the start-up lines
   std::uint64_t records_applied = 0;  // those no engine had persisted
 };
 
+// Two threads may call any of the public functions at once. The Background must have been stopped before the
+// store is destroyed, and everything else that uses the store must be gone.
 class Store {
  public:
-  // Errors: locked, unsupported, corruption, io, no_space; the message is complete.
+  // Waits for disks. Errors: locked, unsupported, corruption, io, no_space; the message is complete.
   static engine::Result<std::unique_ptr<Store>> open(engine::FileSystem& files,
                                                      engine::Background& background, engine::Clock& clock,
                                                      const StoreOptions& options, StoreRecovery& recovery);
   ~Store();  // syncs the log; memtables are left to the next start's replay
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
 
-  // Thread-safe. The map and the database identities change together; what is returned stays valid while
-  // held.
-  std::shared_ptr<const ShardMap> map() const { return map_.load(std::memory_order_acquire); }
-  DatabaseId database_id(unsigned database) const { return catalog_.database_id(database); }
+  // Grows whenever the map or a database's identity changes. Cheap. Whoever holds a shard's lock and finds
+  // the epoch that it routed with has routed right.
+  std::uint64_t epoch() const { return epoch_.load(std::memory_order_acquire); }
+  std::shared_ptr<const ShardMap> map() const;  // immutable; stays valid while held
+  DatabaseId database_id(unsigned database) const { return databases_.id(database); }
 
   Shard& shard(ShardId id) { return *shards_[static_cast<std::size_t>(id)]; }
-  const std::vector<std::unique_ptr<Shard>>& shards() const { return shards_; }
+  const std::vector<std::unique_ptr<Shard>>& shards() const { return shards_; }  // by id
 
-  // Live keys of a database (as SELECT numbers them), in time that does not depend on their number.
-  // Thread-safe.
+  // Live keys of a database (as SELECT numbers them), in time that does not depend on their number. Keys that
+  // have expired count until their space is given back.
   std::int64_t key_count(unsigned database);
-  // Empties one database, or all: one log record, at once for readers; disk space comes back in the
-  // background. Returns the record's Lsn. Errors as Log::append. Thread-safe.
+  // Empties one database, or all: one log record, at once for readers; the space comes back in the
+  // background. Returns the record's Lsn. Errors as Log::append.
   engine::Result<engine::Lsn> flush_database(unsigned database);
   engine::Result<engine::Lsn> flush_all();
 
+  // One round of housekeeping: bounds the log by flushing what holds its oldest records, writes the catalog,
+  // trims the log. Waits for disks. A thread of the store calls it several times a second; tests call it
+  // themselves.
+  engine::Status maintain();
+
   engine::Log& log() { return *log_; }
+  engine::lsm::TreeStore& trees() { return *trees_; }
   engine::Clock& clock() { return clock_; }
   const StoreOptions& options() const { return options_; }
-  std::uint64_t disk_bytes();  // tables and log
 
  private:
-  friend class Transaction;
   Store(engine::FileSystem& files, engine::Background& background, engine::Clock& clock,
         const StoreOptions& options);
+
+  engine::Status prepare_folder(StoreRecovery& recovery);
+  engine::Status load_catalog(bool created);
+  engine::Status open_engines();
+  engine::Status replay(engine::Lsn lsn, engine::RecordKind kind, BytesView payload, StoreRecovery& recovery);
+  engine::Status replay_batch(engine::Lsn lsn, BytesView payload, StoreRecovery& recovery);
+  engine::Result<engine::Lsn> flush_databases(unsigned first, unsigned count);
+  void apply_flush(BytesView payload);
+  engine::Lsn oldest_needed_lsn();
+  engine::Status write_catalog(engine::Lsn log_needed_from);
+  void flush_oldest_shard();
+  void maintenance_loop(std::stop_token stop);
 
   engine::FileSystem& files_;
   engine::Background& background_;
   engine::Clock& clock_;
   const StoreOptions options_;
   std::unique_ptr<engine::FolderLock> folder_lock_;
-  Catalog catalog_;
+
+  DatabaseTable databases_;              // changed under the locks of all shards
+  std::shared_ptr<const ShardMap> map_;  // likewise
+  mutable std::mutex map_mutex_;         // guards the pointer map_
+  std::atomic<std::uint64_t> epoch_ = 1;
+
   std::unique_ptr<engine::KeyPolicy> policy_;
+  std::unique_ptr<engine::LogBarrier> barrier_;
   std::unique_ptr<engine::lsm::TreeStore> trees_;
   std::unique_ptr<engine::Log> log_;
   std::vector<std::unique_ptr<Shard>> shards_;
-  std::atomic<std::shared_ptr<const ShardMap>> map_;
+
+  std::mutex maintenance_mutex_;     // one round at a time; guards the next
+  engine::Lsn log_needed_from_ = 1;  // as the catalog file says
+  std::jthread maintenance_;         // last: stops before anything that it uses goes
 };
 
 }  // namespace shale::cluster

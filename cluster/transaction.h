@@ -18,24 +18,19 @@
 
 namespace shale::cluster {
 
-// Keys of a batch, resolved: where each stands and which shard holds it.
-struct RoutedKey {
-  std::uint32_t position_offset;  // into ShardLocks' buffer
-  std::uint32_t position_length;
-  std::uint64_t hash;  // engine::hash_bytes of the position
-  Shard* shard;
-};
-
 class ShardLocks {
  public:
   explicit ShardLocks(Store& store) : store_(store) {}
   ~ShardLocks() { unlock(); }
+  ShardLocks(const ShardLocks&) = delete;
+  ShardLocks& operator=(const ShardLocks&) = delete;
 
-  // Declares a key; returns its index. Only while nothing is locked.
-  std::size_t add(DatabaseId database, BytesView key);
+  // Declares a key of a database, as SELECT numbers them; returns its index. `key` must stay where it is
+  // until clear(). Only while nothing is locked.
+  std::size_t add(unsigned database, BytesView key);
   std::size_t key_count() const { return keys_.size(); }
-  // Takes the locks of all declared keys' shards, in the order of shard ids, then starts fetching the memory
-  // of every key. Keys are routed again if the map has changed meanwhile.
+  // Takes the locks of all declared keys' shards, in the order of shard ids, and starts fetching the memory
+  // of every key. If the map or a database's identity has changed meanwhile, the keys are routed again.
   void lock();
   void unlock();  // fine if not locked
   void clear();   // unlocks and forgets the keys
@@ -45,9 +40,20 @@ class ShardLocks {
   Shard& shard(std::size_t index) const { return *keys_[index].shard; }
 
  private:
-  void route();
+  struct RoutedKey {
+    BytesView name;  // as the client gave it
+    unsigned database;
+    std::uint32_t position_offset;  // into positions_
+    std::uint32_t position_length;
+    std::uint64_t hash;  // engine::hash_bytes of the position
+    Shard* shard;
+  };
+  void route(RoutedKey& key);
+  void route_all();
+  void lock_shards();
 
   Store& store_;
+  std::uint64_t epoch_ = 0;  // of the store, when the keys were routed
   std::shared_ptr<const ShardMap> map_;
   Bytes positions_;
   std::vector<RoutedKey> keys_;
@@ -60,19 +66,22 @@ class Transaction {
   Transaction(Store& store, ShardLocks& locks) : store_(store), locks_(locks) {}
 
   // Reads see the transaction's own writes. `index` is one of ShardLocks' keys; it must be locked.
-  // The view is valid until commit(), or until the locks are released.
+  // The view is valid until the transaction writes, or the locks are released.
   engine::Result<std::optional<BytesView>> get(std::size_t index);
-  // Later writes of one key replace earlier ones.
+  // Later writes of one index replace earlier ones. `value` is copied.
   void put(std::size_t index, BytesView value);
   void erase(std::size_t index);
 
   // Makes the writes happen: log, then engines. Returns the record's Lsn, or 0 if there was nothing to write.
-  // On an Error nothing has changed. busy: try again shortly.
+  // On an Error nothing has changed. busy: release the locks and try again shortly.
   engine::Result<engine::Lsn> commit();
-  // Forgets buffered writes and what reads lacked, keeps the locks.
+  // Forgets buffered writes, what reads lacked and what they held; keeps the locks.
   void reset();
 
   engine::ReadContext& reads() { return reads_; }
+  bool has_writes() const { return !writes_.empty(); }
+  // The longest pause that an engine written to since the last call wants its writers to make.
+  std::chrono::microseconds take_write_delay();
 
  private:
   struct Write {
@@ -82,12 +91,17 @@ class Transaction {
     std::size_t value_length;
   };
   const Write* pending_write(std::size_t index) const;
+  void remember(Write write);
+  engine::Status admit();
 
   Store& store_;
   ShardLocks& locks_;
   engine::ReadContext reads_;
   Bytes payload_;  // the log record under construction
   std::vector<Write> writes_;
+  std::vector<std::uint32_t>
+      newest_write_;  // by key index: 1 + index into writes_, or 0; empty while writes are few
+  std::chrono::microseconds write_delay_{0};
 };
 
 }  // namespace shale::cluster

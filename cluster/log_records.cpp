@@ -1,0 +1,30 @@
+#include "cluster/log_records.h"
+
+#include "engine/encoding.h"
+
+namespace shale::cluster {
+
+void append_put(Bytes& payload, BytesView position, BytesView value) {
+  engine::append_u8(payload, static_cast<std::uint8_t>(WriteOperation::put));
+  engine::append_length_prefixed(payload, position);
+  engine::append_length_prefixed(payload, value);
+}
+
+void append_erase(Bytes& payload, BytesView position) {
+  engine::append_u8(payload, static_cast<std::uint8_t>(WriteOperation::erase));
+  engine::append_length_prefixed(payload, position);
+}
+
+engine::Result<LoggedWrite> take_write(BytesView& payload) {
+  engine::ByteReader reader{payload};
+  LoggedWrite write{static_cast<WriteOperation>(reader.u8()), reader.length_prefixed(), {}};
+  const bool known = write.operation == WriteOperation::put || write.operation == WriteOperation::erase;
+  if (write.operation == WriteOperation::put) write.value = reader.length_prefixed();
+  if (reader.failed() || !known || write.position.size() < kPrefixBytes) {
+    return engine::corruption("a log record holds a write that this build cannot read");
+  }
+  payload = reader.rest();
+  return write;
+}
+
+}  // namespace shale::cluster

@@ -1,0 +1,38 @@
+// What the store writes into the log. Record kinds and the payloads behind them; docs/formats.md has the
+// bytes.
+//
+//   batch            := write*        one transaction's writes, whatever shards they are in
+//     write          := operation:u8 (1 put, 2 erase)  position_length:varint  position
+//                       [put only: value_length:varint  value]
+//   flush_databases  := (database:u32  new identity:u32)*
+#pragma once
+
+#include <cstdint>
+
+#include "cluster/position.h"
+#include "engine/log/log.h"
+#include "engine/result.h"
+
+namespace shale::cluster {
+
+enum class LogRecord : engine::RecordKind {
+  batch = 1,
+  flush_databases = 2
+};  // stored: append, never renumber
+
+enum class WriteOperation : std::uint8_t { put = 1, erase = 2 };  // stored: append, never renumber
+
+void append_put(Bytes& payload, BytesView position, BytesView value);
+void append_erase(Bytes& payload, BytesView position);
+
+struct LoggedWrite {
+  WriteOperation operation;
+  BytesView position;
+  BytesView value;
+};
+
+// Takes the first write off `payload`. Error{corruption} if there is none: behind the log's checksum that
+// means a bug or a format of the future.
+engine::Result<LoggedWrite> take_write(BytesView& payload);
+
+}  // namespace shale::cluster

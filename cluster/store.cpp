@@ -1,0 +1,331 @@
+#include "cluster/store.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <future>
+
+#include "cluster/log_records.h"
+#include "engine/encoding.h"
+#include "engine/lsm/tree_store.h"
+
+namespace shale::cluster {
+namespace {
+
+constexpr std::string_view kFormat = "shale data folder, format ";
+constexpr unsigned kFormatVersion = 1;
+
+// Answers the engines' questions about records: whose they are, and whether they may go.
+class StoreKeyPolicy final : public engine::KeyPolicy {
+ public:
+  StoreKeyPolicy(const DatabaseTable& databases, const engine::Clock& clock,
+                 bool (*value_expired)(BytesView, std::int64_t))
+      : databases_(databases), clock_(clock), value_expired_(value_expired) {}
+
+  std::uint32_t count_class(BytesView position) const override { return split_position(position).database; }
+  bool is_live_class(std::uint32_t count_class) const override { return databases_.is_live(count_class); }
+  bool is_obsolete(BytesView position, BytesView value) const override {
+    if (!databases_.is_live(split_position(position).database)) return true;
+    return value_expired_ != nullptr && value_expired_(value, clock_.unix_ms());
+  }
+
+ private:
+  const DatabaseTable& databases_;
+  const engine::Clock& clock_;
+  bool (*value_expired_)(BytesView, std::int64_t);
+};
+
+// Lets background threads of the engines wait for the log's sync thread.
+class StoreLogBarrier final : public engine::LogBarrier {
+ public:
+  explicit StoreLogBarrier(const std::unique_ptr<engine::Log>& log) : log_(log) {}
+
+  engine::Status wait_until_durable(engine::Lsn lsn) override {
+    std::unique_lock lock{mutex_};
+    // While the log is being replayed it is not there yet; open_log has made durable what it replays.
+    if (!ready_ || lsn == 0) return {};
+    lock.unlock();
+    auto promise = std::make_shared<std::promise<engine::Status>>();
+    auto durable = promise->get_future();
+    log_->when_synced(lsn, [promise](engine::Status status) { promise->set_value(std::move(status)); });
+    return durable.get();
+  }
+  void set_ready() {
+    std::lock_guard lock{mutex_};
+    ready_ = true;
+  }
+
+ private:
+  const std::unique_ptr<engine::Log>& log_;
+  std::mutex mutex_;
+  bool ready_ = false;
+};
+
+// Success if the FORMAT file's contents are ones this build can read.
+engine::Status check_format(BytesView contents, const std::string& path) {
+  unsigned version = 0;
+  if (contents.starts_with(kFormat)) {
+    for (const char c : contents.substr(kFormat.size())) {
+      if (c < '0' || c > '9') break;
+      version = version * 10 + static_cast<unsigned>(c - '0');
+    }
+  }
+  if (version == 0)
+    return engine::Error{engine::ErrorKind::unsupported, path + ": does not name a Shale format"};
+  if (version == kFormatVersion) return {};
+  return engine::Error{engine::ErrorKind::unsupported,
+                       fmt::format("{}: the data folder has format version {}, this build reads version {}",
+                                   path, version, kFormatVersion)};
+}
+
+}  // namespace
+
+Store::Store(engine::FileSystem& files, engine::Background& background, engine::Clock& clock,
+             const StoreOptions& options)
+    : files_(files), background_(background), clock_(clock), options_(options) {}
+
+Store::~Store() = default;
+
+engine::Result<std::unique_ptr<Store>> Store::open(engine::FileSystem& files, engine::Background& background,
+                                                   engine::Clock& clock, const StoreOptions& options,
+                                                   StoreRecovery& recovery) {
+  std::unique_ptr<Store> store{new Store(files, background, clock, options)};
+  if (auto prepared = store->prepare_folder(recovery); !prepared) return prepared.error();
+  if (auto loaded = store->load_catalog(recovery.created); !loaded) return loaded.error();
+  if (auto opened = store->open_engines(); !opened) return opened.error();
+
+  const engine::LogOptions log_options{options.log_segment_bytes, options.sync_mode};
+  auto log = engine::open_log(
+      files, options.folder + "/log", log_options, store->log_needed_from_,
+      [&](engine::Lsn lsn, engine::RecordKind kind, BytesView payload) {
+        return store->replay(lsn, kind, payload, recovery);
+      },
+      recovery.log);
+  if (!log) return log.error();
+  store->log_ = std::move(*log);
+  static_cast<StoreLogBarrier&>(*store->barrier_).set_ready();
+  if (options.maintenance_interval.count() > 0) {
+    store->maintenance_ =
+        std::jthread([raw = store.get()](std::stop_token stop) { raw->maintenance_loop(stop); });
+  }
+  return store;
+}
+
+// FORMAT is written last when a folder is made: a folder without it was never served, and if it holds
+// anything but what an interrupted creation leaves behind, it is not ours.
+engine::Status Store::prepare_folder(StoreRecovery& recovery) {
+  const std::string format_path = options_.folder + "/FORMAT";
+  if (auto made = files_.create_folder(options_.folder); !made) return made.error();
+  const auto has_format = files_.exists(format_path);
+  if (!has_format) return has_format.error();
+  if (!*has_format) {
+    const auto names = files_.list(options_.folder);
+    if (!names) return names.error();
+    const auto foreign = std::find_if(names->begin(), names->end(), [](const std::string& name) {
+      return name != "LOCK" && name != "catalog" && !name.starts_with("FORMAT") && name != "catalog.tmp";
+    });
+    if (foreign != names->end()) {
+      return engine::Error{
+          engine::ErrorKind::unsupported,
+          fmt::format("{}: not a Shale data folder, and not empty (it holds {})", options_.folder, *foreign)};
+    }
+  }
+  auto lock = files_.lock(options_.folder + "/LOCK");
+  if (!lock) return lock.error();
+  folder_lock_ = std::move(*lock);
+  recovery.created = !*has_format;
+  if (recovery.created) return {};
+  const auto contents = engine::read_file(files_, format_path);
+  if (!contents) return contents.error();
+  return check_format(*contents, format_path);
+}
+
+engine::Status Store::load_catalog(bool created) {
+  const std::string path = options_.folder + "/catalog";
+  if (created) {
+    map_ = std::make_shared<ShardMap>(1, make_ring(options_.shards, options_.virtual_nodes));
+    for (std::uint32_t id = 0; id < options_.shards; ++id)
+      shards_.push_back(std::make_unique<Shard>(ShardId{id}));
+    if (auto written = write_catalog(1); !written) return written.error();
+    return engine::replace_file(files_, options_.folder + "/FORMAT",
+                                fmt::format("{}{}\n", kFormat, kFormatVersion));
+  }
+  const auto bytes = engine::read_file(files_, path);
+  if (!bytes) return bytes.error();
+  auto state = CatalogState::decode(*bytes, path);
+  if (!state) return state.error();
+  for (unsigned database = 0; database < kDatabaseCount; ++database) {
+    databases_.advance(database, state->databases[database]);
+  }
+  log_needed_from_ = state->log_needed_from;
+  for (std::uint32_t id = 0; id < state->shard_count; ++id)
+    shards_.push_back(std::make_unique<Shard>(ShardId{id}));
+  map_ = std::make_shared<ShardMap>(state->map_version, std::move(state->boundaries));
+  return {};
+}
+
+engine::Status Store::open_engines() {
+  policy_ = std::make_unique<StoreKeyPolicy>(databases_, clock_, options_.value_expired);
+  barrier_ = std::make_unique<StoreLogBarrier>(log_);
+  engine::lsm::TreeStoreOptions tree_options;
+  tree_options.folder = options_.folder + "/lsm";
+  tree_options.memtable_bytes = options_.memtable_bytes / shards_.size();
+  tree_options.block_cache_bytes = options_.cache_bytes / 2;
+  tree_options.record_cache_bytes = options_.cache_bytes / 2 / shards_.size();
+  tree_options.policy = policy_.get();
+  tree_options.barrier = barrier_.get();
+  auto trees = engine::lsm::TreeStore::open(files_, background_, tree_options);
+  if (!trees) return trees.error();
+  trees_ = std::move(*trees);
+  for (auto& shard : shards_) {
+    shard->engine = trees_->open_tree(static_cast<std::uint32_t>(shard->id), shard->mutex);
+  }
+  return {};
+}
+
+engine::Status Store::replay(engine::Lsn lsn, engine::RecordKind kind, BytesView payload,
+                             StoreRecovery& recovery) {
+  switch (static_cast<LogRecord>(kind)) {
+    case LogRecord::batch: return replay_batch(lsn, payload, recovery);
+    case LogRecord::flush_databases: apply_flush(payload); return {};
+  }
+  return engine::Error{engine::ErrorKind::unsupported,
+                       fmt::format("log record {} is of kind {}, which this build does not know", lsn, kind)};
+}
+
+engine::Status Store::replay_batch(engine::Lsn lsn, BytesView payload, StoreRecovery& recovery) {
+  bool applied = false;
+  while (!payload.empty()) {
+    const auto write = take_write(payload);
+    if (!write) return write.error();
+    Shard& owner = shard(map_->owner(write->position));
+    std::unique_lock lock{owner.mutex};
+    if (lsn <= owner.engine->persisted_lsn()) continue;
+    for (auto admitted = owner.engine->admit_write(write->value.size()); !admitted;
+         admitted = owner.engine->admit_write(write->value.size())) {
+      if (admitted.error().kind != engine::ErrorKind::busy) return admitted.error();
+      lock.unlock();  // a flush is making room
+      std::this_thread::sleep_for(std::chrono::milliseconds{1});
+      lock.lock();
+    }
+    const engine::HashedKey key{write->position};
+    if (write->operation == WriteOperation::put) {
+      owner.engine->put(key, write->value, lsn);
+    } else {
+      owner.engine->erase(key, lsn);
+    }
+    applied = true;
+  }
+  recovery.records_applied += applied;
+  return {};
+}
+
+std::shared_ptr<const ShardMap> Store::map() const {
+  std::lock_guard lock{map_mutex_};
+  return map_;
+}
+
+std::int64_t Store::key_count(unsigned database) {
+  const DatabaseId id = database_id(database);
+  std::int64_t count = 0;
+  for (const auto& shard : shards_) {
+    std::lock_guard lock{shard->mutex};
+    count += shard->engine->key_count(id);
+  }
+  return std::max<std::int64_t>(count, 0);
+}
+
+engine::Result<engine::Lsn> Store::flush_database(unsigned database) { return flush_databases(database, 1); }
+
+engine::Result<engine::Lsn> Store::flush_all() { return flush_databases(0, kDatabaseCount); }
+
+engine::Result<engine::Lsn> Store::flush_databases(unsigned first, unsigned count) {
+  std::vector<std::unique_lock<std::mutex>> locks;
+  for (const auto& shard : shards_) locks.emplace_back(shard->mutex);
+  Bytes payload;
+  DatabaseId next_id = databases_.next_id();
+  for (unsigned database = first; database < first + count; ++database) {
+    engine::append_u32(payload, database);
+    engine::append_u32(payload, next_id++);
+  }
+  const auto lsn = log_->append(static_cast<engine::RecordKind>(LogRecord::flush_databases), payload);
+  if (!lsn) return lsn.error();
+  apply_flush(payload);
+  for (const auto& shard : shards_) shard->engine->reclaim_obsolete(*lsn);
+  return *lsn;
+}
+
+void Store::apply_flush(BytesView payload) {
+  engine::ByteReader reader{payload};
+  while (!reader.at_end()) {
+    const std::uint32_t database = reader.u32();
+    const DatabaseId id = reader.u32();
+    if (!reader.failed() && database < kDatabaseCount) databases_.advance(database, id);
+  }
+  epoch_.fetch_add(1, std::memory_order_release);
+}
+
+engine::Lsn Store::oldest_needed_lsn() {
+  // Read first: what is appended while we ask the shards is newer, and needed.
+  engine::Lsn oldest = log_->appended_lsn() + 1;
+  for (const auto& shard : shards_) {
+    std::lock_guard lock{shard->mutex};
+    if (const auto lsn = shard->engine->oldest_unpersisted_lsn()) oldest = std::min(oldest, *lsn);
+  }
+  return oldest;
+}
+
+engine::Status Store::write_catalog(engine::Lsn log_needed_from) {
+  CatalogState state;
+  state.databases = databases_.ids();
+  state.log_needed_from = log_needed_from;
+  state.shard_count = static_cast<std::uint32_t>(shards_.size());
+  const auto map_now = map();
+  state.map_version = map_now->version();
+  state.boundaries = map_now->boundaries();
+  return engine::replace_file(files_, options_.folder + "/catalog", state.encode());
+}
+
+void Store::flush_oldest_shard() {
+  Shard* holder = nullptr;
+  engine::Lsn oldest = 0;
+  for (const auto& shard : shards_) {
+    std::lock_guard lock{shard->mutex};
+    const auto lsn = shard->engine->oldest_unpersisted_lsn();
+    if (lsn && (holder == nullptr || *lsn < oldest)) {
+      holder = shard.get();
+      oldest = *lsn;
+    }
+  }
+  if (holder == nullptr) return;
+  std::lock_guard lock{holder->mutex};
+  holder->engine->flush();
+}
+
+engine::Status Store::maintain() {
+  std::lock_guard round{maintenance_mutex_};
+  if (log_->stats().bytes_kept > options_.log_bytes_max) flush_oldest_shard();
+  // Identities and map changed before this point are in the catalog that follows, whatever is changed
+  // meanwhile.
+  const engine::Lsn needed_from = oldest_needed_lsn();
+  if (needed_from == log_needed_from_ || !log_->can_trim(needed_from)) return {};
+  if (auto durable = barrier_->wait_until_durable(needed_from - 1); !durable) return durable;
+  if (auto written = write_catalog(needed_from); !written) return written.error();
+  log_needed_from_ = needed_from;
+  return log_->trim(needed_from);
+}
+
+void Store::maintenance_loop(std::stop_token stop) {
+  std::mutex mutex;
+  std::condition_variable_any wake;
+  std::unique_lock lock{mutex};
+  while (!stop.stop_requested()) {
+    // An error here costs log space, not data; what caused it is met, and reported, by the writers too.
+    static_cast<void>(maintain().has_value());
+    wake.wait_for(lock, stop, options_.maintenance_interval, [] { return false; });
+  }
+}
+
+}  // namespace shale::cluster

@@ -1,0 +1,173 @@
+#include "cluster/transaction.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "cluster/log_records.h"
+
+namespace shale::cluster {
+
+std::size_t ShardLocks::add(unsigned database, BytesView key) {
+  assert(!locked_);
+  if (keys_.empty()) {
+    epoch_ = store_.epoch();
+    map_ = store_.map();
+  }
+  keys_.push_back({key, database, 0, 0, 0, nullptr});
+  route(keys_.back());
+  return keys_.size() - 1;
+}
+
+void ShardLocks::route(RoutedKey& key) {
+  key.position_offset = static_cast<std::uint32_t>(positions_.size());
+  append_position(store_.database_id(key.database), key.name, positions_);
+  key.position_length = static_cast<std::uint32_t>(positions_.size() - key.position_offset);
+  const BytesView position = BytesView{positions_}.substr(key.position_offset, key.position_length);
+  key.hash = engine::hash_bytes(position);
+  key.shard = &store_.shard(map_->owner(position));
+}
+
+void ShardLocks::route_all() {
+  epoch_ = store_.epoch();
+  map_ = store_.map();
+  positions_.clear();
+  for (RoutedKey& key : keys_) route(key);
+}
+
+void ShardLocks::lock_shards() {
+  shards_.clear();
+  for (const RoutedKey& key : keys_) {
+    const auto place = std::lower_bound(shards_.begin(), shards_.end(), key.shard,
+                                        [](const Shard* a, const Shard* b) { return a->id < b->id; });
+    if (place == shards_.end() || *place != key.shard) shards_.insert(place, key.shard);
+  }
+  for (Shard* shard : shards_) shard->mutex.lock();
+  locked_ = true;
+}
+
+void ShardLocks::lock() {
+  assert(!locked_);
+  lock_shards();
+  // Whoever changes map or identities holds the locks of the shards concerned, so what is seen now stays
+  // true.
+  while (store_.epoch() != epoch_) {
+    unlock();
+    route_all();
+    lock_shards();
+  }
+  for (std::size_t i = 0; i < keys_.size(); ++i) keys_[i].shard->engine->prefetch_index(key(i));
+  for (std::size_t i = 0; i < keys_.size(); ++i) keys_[i].shard->engine->prefetch_record(key(i));
+}
+
+void ShardLocks::unlock() {
+  if (!locked_) return;
+  for (Shard* shard : shards_) shard->mutex.unlock();
+  locked_ = false;
+}
+
+void ShardLocks::clear() {
+  unlock();
+  keys_.clear();
+  positions_.clear();
+  map_.reset();
+}
+
+engine::HashedKey ShardLocks::key(std::size_t index) const {
+  const RoutedKey& key = keys_[index];
+  return {BytesView{positions_}.substr(key.position_offset, key.position_length), key.hash};
+}
+
+engine::Result<std::optional<BytesView>> Transaction::get(std::size_t index) {
+  if (const Write* write = pending_write(index)) {
+    if (write->erases) return std::optional<BytesView>{};
+    return std::optional{BytesView{payload_}.substr(write->value_offset, write->value_length)};
+  }
+  Shard& shard = locks_.shard(index);
+  ++shard.stats.reads;
+  auto found = shard.engine->get(locks_.key(index), reads_);
+  if (!found && found.error().kind == engine::ErrorKind::not_resident) ++shard.stats.not_resident;
+  return found;
+}
+
+void Transaction::put(std::size_t index, BytesView value) {
+  append_put(payload_, locks_.key(index).bytes, value);
+  remember({static_cast<std::uint32_t>(index), false, payload_.size() - value.size(), value.size()});
+}
+
+void Transaction::erase(std::size_t index) {
+  append_erase(payload_, locks_.key(index).bytes);
+  remember({static_cast<std::uint32_t>(index), true, 0, 0});
+}
+
+namespace {
+constexpr std::size_t kFewWrites = 8;  // up to here a search from the end is cheaper than keeping an index
+}
+
+const Transaction::Write* Transaction::pending_write(std::size_t index) const {
+  if (writes_.size() > kFewWrites) {
+    const std::uint32_t newest = newest_write_[index];
+    return newest == 0 ? nullptr : &writes_[newest - 1];
+  }
+  for (auto write = writes_.rbegin(); write != writes_.rend(); ++write) {
+    if (write->key_index == index) return &*write;
+  }
+  return nullptr;
+}
+
+void Transaction::remember(Write write) {
+  writes_.push_back(write);
+  if (writes_.size() <= kFewWrites) return;
+  if (newest_write_.empty()) {
+    newest_write_.resize(locks_.key_count(), 0);
+    for (std::size_t i = 0; i < writes_.size(); ++i)
+      newest_write_[writes_[i].key_index] = static_cast<std::uint32_t>(i + 1);
+  }
+  newest_write_[write.key_index] = static_cast<std::uint32_t>(writes_.size());
+}
+
+engine::Status Transaction::admit() {
+  // Each engine is asked for the whole record: one question per write would find the same answer.
+  const Shard* asked = nullptr;
+  for (const Write& write : writes_) {
+    Shard& shard = locks_.shard(write.key_index);
+    if (&shard == asked) continue;
+    asked = &shard;
+    if (auto admitted = shard.engine->admit_write(payload_.size()); !admitted) return admitted.error();
+    write_delay_ = std::max(write_delay_, shard.engine->write_delay());
+  }
+  return {};
+}
+
+engine::Result<engine::Lsn> Transaction::commit() {
+  if (writes_.empty()) return engine::Lsn{0};
+  if (auto admitted = admit(); !admitted) return admitted.error();
+  const auto lsn = store_.log().append(static_cast<engine::RecordKind>(LogRecord::batch), payload_);
+  if (!lsn) return lsn.error();
+  for (const Write& write : writes_) {
+    Shard& shard = locks_.shard(write.key_index);
+    ++shard.stats.writes;
+    if (write.erases) {
+      shard.engine->erase(locks_.key(write.key_index), *lsn);
+    } else {
+      const BytesView value = BytesView{payload_}.substr(write.value_offset, write.value_length);
+      shard.engine->put(locks_.key(write.key_index), value, *lsn);
+    }
+  }
+  return *lsn;
+}
+
+void Transaction::reset() {
+  constexpr std::size_t kKeptBytes =
+      64 * 1024;  // one large command must not hold memory for the connection's life
+  reads_.clear();
+  writes_.clear();
+  newest_write_.clear();
+  payload_.clear();
+  if (payload_.capacity() > kKeptBytes) payload_.shrink_to_fit();
+}
+
+std::chrono::microseconds Transaction::take_write_delay() {
+  return std::exchange(write_delay_, std::chrono::microseconds{0});
+}
+
+}  // namespace shale::cluster
