@@ -80,25 +80,15 @@ class Recovery {
   Result<Found*> find_start() {
     Found* start = nullptr;
     const Found* oldest = nullptr;
-    const Found* unreadable = nullptr;
     for (Found& found : found_) {
-      if (!found.first_lsn) {
-        if (!unreadable) unreadable = &found;
-        continue;
-      }
+      if (!found.first_lsn) continue;
       if (!oldest || *found.first_lsn < *oldest->first_lsn) oldest = &found;
       if (*found.first_lsn <= first_needed_ && (!start || *found.first_lsn > *start->first_lsn))
         start = &found;
     }
     if (!start && oldest) {
-      std::string message =
-          fmt::format("{}: the log begins with record {}, but records from {} on are needed",
-                      oldest->reader.path(), *oldest->first_lsn, first_needed_);
-      if (unreadable) {
-        message += fmt::format(" (the first record of {}, at offset {}, is not whole)",
-                               unreadable->reader.path(), kRecordsBegin);
-      }
-      return corruption(std::move(message));
+      return corruption(fmt::format("{}: the log begins with record {}, but records from {} on are needed",
+                                    oldest->reader.path(), *oldest->first_lsn, first_needed_));
     }
     return start;
   }

@@ -1,0 +1,578 @@
+#include "engine/testing/simulated_disk.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+namespace shale::engine {
+namespace {
+
+constexpr std::uint64_t kSectorBytes = 512;
+constexpr std::uint64_t kPageBytes = 4096;
+
+std::string folder_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "." : path.substr(0, slash);
+}
+
+std::string_view name_of(DiskCall call) {
+  switch (call) {
+    case DiskCall::create: return "create";
+    case DiskCall::open: return "open";
+    case DiskCall::map: return "map";
+    case DiskCall::read: return "read";
+    case DiskCall::write: return "write";
+    case DiskCall::sync: return "sync";
+    case DiskCall::rename: return "rename";
+    case DiskCall::remove: return "remove";
+    case DiskCall::sync_folder: return "sync_folder";
+    case DiskCall::any: break;
+  }
+  return "call";
+}
+
+Error missing(std::string_view call, const std::string& path) {
+  return {ErrorKind::io, fmt::format("{} {}: No such file or directory", call, path)};
+}
+
+}  // namespace
+
+// A file's contents, whatever it is called. `current` is what the page cache holds, `synced_` what is sure to
+// be on the disk; the difference between the two is what a crash plays with, so writes through a map need no
+// reporting.
+class SimulatedDisk::Inode {
+ public:
+  using Buffer = std::vector<char>;
+
+  // Shared with maps, which go on writing to it after a crash has given the inode a new one.
+  std::shared_ptr<Buffer> current = std::make_shared<Buffer>();
+
+  void write(std::uint64_t offset, BytesView bytes, Random& random) {
+    if (current->size() < offset + bytes.size()) current->resize(offset + bytes.size());
+    keep_versions(offset, bytes.size(), random);
+    std::memcpy(current->data() + offset, bytes.data(), bytes.size());
+    if (!bytes.empty()) {
+      abandoned_.erase(abandoned_.lower_bound(offset / kPageBytes),
+                       abandoned_.upper_bound((offset + bytes.size() - 1) / kPageBytes));
+    }
+  }
+
+  void sync_size() { resize_synced(current->size()); }
+
+  // Exactly these bytes: the real disk may take more of their pages, but nobody may rely on it.
+  void sync(std::uint64_t offset, std::uint64_t length) {
+    const std::uint64_t end = std::min<std::uint64_t>(offset + length, current->size());
+    for (std::uint64_t begin = offset; begin < end;) {
+      const std::uint64_t page = begin / kPageBytes;
+      const std::uint64_t stretch_end = std::min(end, (page + 1) * kPageBytes);
+      if (!is_abandoned(page)) {
+        std::memcpy(synced_.data() + begin, current->data() + begin, stretch_end - begin);
+        abandoned_.erase(page);
+      }
+      begin = stretch_end;
+    }
+    for (std::uint64_t sector = offset / kSectorBytes; sector * kSectorBytes < end; ++sector) {
+      versions_.erase(sector);
+    }
+  }
+
+  // After a failed sync the kernel takes the pages for clean.
+  void abandon(std::uint64_t offset, std::uint64_t length) {
+    const std::uint64_t end = std::min<std::uint64_t>(offset + length, current->size());
+    for (std::uint64_t page = offset / kPageBytes; page * kPageBytes < end; ++page) {
+      abandoned_[page] = page_bytes(page, offset, end);
+    }
+  }
+
+  // Decides what the disk holds, and starts a new life with it.
+  void crash(Unsynced unsynced, Random& random) {
+    if (unsynced != Unsynced::lost) {
+      const Buffer before = *current;
+      const bool new_size = unsynced == Unsynced::kept || random() % 2 == 0;
+      if (new_size) resize_synced(before.size());
+      const std::uint64_t grain_bytes =
+          unsynced == Unsynced::torn && random() % 2 == 0 ? kPageBytes : kSectorBytes;
+      // Sometimes nearly all has reached the disk, sometimes nearly nothing, sometimes half.
+      const std::uint64_t kept_of_8 = unsynced == Unsynced::kept ? 8 : 1 + random() % 7;
+      const std::uint64_t end = std::min(before.size(), synced_.size());
+      for (std::uint64_t begin = 0; begin < end; begin += grain_bytes) {
+        const std::uint64_t length = std::min(grain_bytes, end - begin);
+        if (std::memcmp(before.data() + begin, synced_.data() + begin, length) == 0) continue;
+        if (is_abandoned(begin / kPageBytes) && (unsynced == Unsynced::kept || random() % 2 == 0)) continue;
+        if (random() % 8 < kept_of_8) std::memcpy(synced_.data() + begin, before.data() + begin, length);
+        if (unsynced == Unsynced::torn) use_older_versions(begin, length, random);
+      }
+    }
+    versions_.clear();
+    abandoned_.clear();
+    current = std::make_shared<Buffer>(synced_);
+  }
+
+  void process_kill() { current = std::make_shared<Buffer>(*current); }
+
+  // Calls `change` on what is sure and on what is not.
+  template <class Change>
+  void damage(Change change) {
+    change(synced_);
+    change(*current);
+  }
+
+ private:
+  void resize_synced(std::uint64_t size_bytes) { synced_.resize(size_bytes); }
+
+  // What is about to be overwritten without having been synced may have reached the disk meanwhile.
+  void keep_versions(std::uint64_t offset, std::uint64_t length, Random& random) {
+    const std::uint64_t end = std::min<std::uint64_t>({offset + length, current->size(), synced_.size()});
+    for (std::uint64_t sector = offset / kSectorBytes; sector * kSectorBytes < end; ++sector) {
+      const std::uint64_t begin = sector * kSectorBytes;
+      const std::uint64_t bytes = std::min(kSectorBytes, synced_.size() - begin);
+      if (begin + bytes > current->size() || random() % 4 != 0) continue;
+      if (std::memcmp(current->data() + begin, synced_.data() + begin, bytes) == 0) continue;
+      versions_[sector].assign(current->data() + begin, bytes);
+    }
+  }
+
+  void use_older_versions(std::uint64_t offset, std::uint64_t length, Random& random) {
+    for (std::uint64_t sector = offset / kSectorBytes; sector * kSectorBytes < offset + length; ++sector) {
+      const auto version = versions_.find(sector);
+      if (version == versions_.end() || random() % 2 == 0) continue;
+      const std::uint64_t begin = sector * kSectorBytes;
+      const std::uint64_t bytes = std::min<std::uint64_t>(version->second.size(), synced_.size() - begin);
+      std::memcpy(synced_.data() + begin, version->second.data(), bytes);
+    }
+  }
+
+  // The part of a page that lies within [offset, end): others may be writing to the rest of it just now.
+  std::pair<std::uint64_t, Bytes> page_bytes(std::uint64_t page, std::uint64_t offset,
+                                             std::uint64_t end) const {
+    const std::uint64_t begin = std::max(offset, page * kPageBytes);
+    return {begin, Bytes{current->data() + begin, std::min(end, (page + 1) * kPageBytes) - begin}};
+  }
+
+  bool is_abandoned(std::uint64_t page) const {
+    const auto found = abandoned_.find(page);
+    if (found == abandoned_.end()) return false;
+    const auto& [begin, bytes] = found->second;
+    return begin + bytes.size() <= current->size() &&
+           std::memcmp(current->data() + begin, bytes.data(), bytes.size()) == 0;
+  }
+
+  Buffer synced_;
+  std::map<std::uint64_t, Bytes> versions_;  // by sector: an earlier unsynced state
+  // By page: what a failed sync found there, and where it begins.
+  std::map<std::uint64_t, std::pair<std::uint64_t, Bytes>> abandoned_;
+};
+
+class SimulatedDisk::OpenFile final : public File {
+ public:
+  OpenFile(SimulatedDisk& disk, std::shared_ptr<Inode> inode, std::string path, bool writable)
+      : disk_(disk),
+        inode_(std::move(inode)),
+        path_(std::move(path)),
+        generation_(disk.generation_),
+        writable_(writable) {}
+
+  Status read_at(std::uint64_t offset, std::span<char> into) const override {
+    const std::lock_guard lock{disk_.mutex_};
+    if (Status status = disk_.check_alive(generation_, path_); !status) return status;
+    if (Status status = disk_.begin_call(DiskCall::read, false, path_); !status) return status;
+    const Inode::Buffer& bytes = *inode_->current;
+    if (offset > bytes.size() || into.size() > bytes.size() - offset) {
+      return corruption(fmt::format("{} ends at offset {}, {} bytes early", path_, bytes.size(),
+                                    offset + into.size() - bytes.size()));
+    }
+    std::memcpy(into.data(), bytes.data() + offset, into.size());
+    return {};
+  }
+
+  Status write_at(std::uint64_t offset, BytesView bytes) override {
+    const std::lock_guard lock{disk_.mutex_};
+    if (Status status = disk_.check_alive(generation_, path_); !status) return status;
+    if (Status status = disk_.begin_call(DiskCall::write, true, path_); !status) return status;
+    if (!writable_) return Error{ErrorKind::io, fmt::format("write {}: Bad file descriptor", path_)};
+    const std::uint64_t size_bytes = inode_->current->size();
+    const std::uint64_t end = offset + bytes.size();
+    if (Status status = disk_.check_room(end > size_bytes ? end - size_bytes : 0, path_); !status)
+      return status;
+    inode_->write(offset, bytes, disk_.random_);
+    return {};
+  }
+
+  Status sync() override {
+    const std::lock_guard lock{disk_.mutex_};
+    if (Status status = disk_.check_alive(generation_, path_); !status) return status;
+    const std::uint64_t size_bytes = inode_->current->size();
+    if (Status status = disk_.begin_call(DiskCall::sync, true, path_); !status) {
+      inode_->abandon(0, size_bytes);
+      return status;
+    }
+    inode_->sync_size();
+    inode_->sync(0, size_bytes);
+    return {};
+  }
+
+  Result<std::uint64_t> size() const override {
+    const std::lock_guard lock{disk_.mutex_};
+    if (Status status = disk_.check_alive(generation_, path_); !status) return status.error();
+    return inode_->current->size();
+  }
+
+  void drop_cache(std::uint64_t, std::uint64_t) override {}
+
+ private:
+  SimulatedDisk& disk_;
+  const std::shared_ptr<Inode> inode_;
+  const std::string path_;
+  const std::uint64_t generation_;
+  const bool writable_;
+};
+
+class SimulatedDisk::OpenMap final : public MappedFile {
+ public:
+  OpenMap(SimulatedDisk& disk, std::shared_ptr<Inode> inode, std::string path)
+      : disk_(disk),
+        inode_(std::move(inode)),
+        bytes_(inode_->current),
+        path_(std::move(path)),
+        generation_(disk.generation_) {}
+
+  std::span<char> bytes() override { return *bytes_; }
+
+  Status sync(std::uint64_t offset, std::uint64_t length) override {
+    const std::lock_guard lock{disk_.mutex_};
+    assert(offset + length <= bytes_->size());
+    if (Status status = disk_.check_alive(generation_, path_); !status) return status;
+    if (Status status = disk_.begin_call(DiskCall::sync, true, path_); !status) {
+      inode_->abandon(offset, length);
+      return status;
+    }
+    inode_->sync_size();
+    inode_->sync(offset, length);
+    return {};
+  }
+
+  void prefault(std::uint64_t, std::uint64_t) override {}
+
+ private:
+  SimulatedDisk& disk_;
+  const std::shared_ptr<Inode> inode_;
+  const std::shared_ptr<Inode::Buffer> bytes_;
+  const std::string path_;
+  const std::uint64_t generation_;
+};
+
+class SimulatedDisk::OpenLock final : public FolderLock {
+ public:
+  OpenLock(SimulatedDisk& disk, std::string path)
+      : disk_(disk), path_(std::move(path)), generation_(disk.generation_) {}
+  ~OpenLock() override {
+    const std::lock_guard lock{disk_.mutex_};
+    if (generation_ == disk_.generation_) disk_.locked_.erase(path_);
+  }
+
+ private:
+  SimulatedDisk& disk_;
+  const std::string path_;
+  const std::uint64_t generation_;
+};
+
+SimulatedDisk::SimulatedDisk(std::uint64_t seed)
+    : random_(seed), capacity_bytes_(std::numeric_limits<std::uint64_t>::max()) {}
+
+SimulatedDisk::~SimulatedDisk() = default;
+
+void SimulatedDisk::crash(Unsynced unsynced, std::optional<std::uint64_t> seed) {
+  const std::lock_guard lock{mutex_};
+  if (seed) random_.seed(*seed);
+  for (const NameChange& change : unsynced_changes_) {
+    if (unsynced == Unsynced::kept || (unsynced == Unsynced::torn && random_() % 2 == 0)) {
+      apply(change, synced_names_);
+    }
+  }
+  names_ = synced_names_;
+  std::set<Inode*> seen;
+  for (const auto& [path, inode] : names_) {
+    if (seen.insert(inode.get()).second) inode->crash(unsynced, random_);
+  }
+  restart();
+}
+
+void SimulatedDisk::process_kill() {
+  const std::lock_guard lock{mutex_};
+  for (const auto& [path, inode] : names_) inode->process_kill();
+  // The machine goes on, and so does what it knows to be unsynced.
+  std::vector<NameChange> unsynced_changes = std::move(unsynced_changes_);
+  restart();
+  unsynced_changes_ = std::move(unsynced_changes);
+}
+
+void SimulatedDisk::restart() {
+  ++generation_;
+  unsynced_changes_.clear();
+  locked_.clear();
+  faults_.clear();
+  off_ = false;
+  calls_until_off_.reset();
+}
+
+void SimulatedDisk::power_off() {
+  const std::lock_guard lock{mutex_};
+  off_ = true;
+}
+
+void SimulatedDisk::crash_at_call(std::uint64_t k) {
+  const std::lock_guard lock{mutex_};
+  assert(k > 0);
+  calls_until_off_ = k;
+}
+
+bool SimulatedDisk::is_off() const {
+  const std::lock_guard lock{mutex_};
+  return off_;
+}
+
+void SimulatedDisk::fail(DiskCall call, std::uint64_t n, ErrorKind kind, bool for_ever) {
+  const std::lock_guard lock{mutex_};
+  assert(n > 0);
+  faults_.push_back({call, n, kind, for_ever});
+}
+
+void SimulatedDisk::heal() {
+  const std::lock_guard lock{mutex_};
+  faults_.clear();
+}
+
+void SimulatedDisk::set_capacity(std::uint64_t bytes) {
+  const std::lock_guard lock{mutex_};
+  capacity_bytes_ = bytes;
+}
+
+void SimulatedDisk::flip_bit(const std::string& path, std::uint64_t bit_offset) {
+  const std::lock_guard lock{mutex_};
+  find(path)->damage([&](Inode::Buffer& bytes) {
+    if (bit_offset / 8 < bytes.size()) bytes[bit_offset / 8] ^= static_cast<char>(1 << bit_offset % 8);
+  });
+}
+
+void SimulatedDisk::overwrite(const std::string& path, std::uint64_t offset, BytesView bytes) {
+  const std::lock_guard lock{mutex_};
+  find(path)->damage([&](Inode::Buffer& into) {
+    if (offset + bytes.size() <= into.size()) std::memcpy(into.data() + offset, bytes.data(), bytes.size());
+  });
+}
+
+void SimulatedDisk::truncate(const std::string& path, std::uint64_t size_bytes) {
+  const std::lock_guard lock{mutex_};
+  find(path)->damage([&](Inode::Buffer& bytes) {
+    if (size_bytes < bytes.size()) bytes.resize(size_bytes);
+  });
+}
+
+Bytes SimulatedDisk::contents(const std::string& path) const {
+  const std::lock_guard lock{mutex_};
+  const Inode::Buffer& bytes = *find(path)->current;
+  return {bytes.begin(), bytes.end()};
+}
+
+std::uint64_t SimulatedDisk::calls(DiskCall call) const {
+  const std::lock_guard lock{mutex_};
+  return calls_[static_cast<std::size_t>(call)];
+}
+
+std::uint64_t SimulatedDisk::mutating_calls() const {
+  const std::lock_guard lock{mutex_};
+  return mutating_calls_;
+}
+
+Status SimulatedDisk::begin_call(DiskCall call, bool mutating, const std::string& path) {
+  ++calls_[static_cast<std::size_t>(call)];
+  ++calls_[static_cast<std::size_t>(DiskCall::any)];
+  if (mutating) ++mutating_calls_;
+  if (mutating && calls_until_off_ && --*calls_until_off_ == 0) {
+    calls_until_off_.reset();
+    off_ = true;
+  }
+  if (off_) return Error{ErrorKind::io, fmt::format("{} {}: the machine is off", name_of(call), path)};
+  std::optional<ErrorKind> failure;
+  for (Fault& fault : faults_) {
+    if (fault.call != call && fault.call != DiskCall::any) continue;
+    if (fault.calls_left > 0 && --fault.calls_left > 0) continue;
+    failure = fault.kind;
+  }
+  std::erase_if(faults_, [](const Fault& fault) { return fault.calls_left == 0 && !fault.for_ever; });
+  if (!failure) return {};
+  const bool full = *failure == ErrorKind::no_space;
+  return Error{*failure, fmt::format("{} {}: {}", name_of(call), path,
+                                     full ? "No space left on device" : "Input/output error")};
+}
+
+Status SimulatedDisk::check_alive(std::uint64_t generation, const std::string& path) const {
+  if (generation == generation_) return {};
+  return Error{ErrorKind::io, fmt::format("{}: opened before the crash", path)};
+}
+
+Status SimulatedDisk::check_room(std::uint64_t bytes_more, const std::string& path) const {
+  if (bytes_more == 0) return {};
+  const std::uint64_t used = bytes_used();
+  if (used <= capacity_bytes_ && bytes_more <= capacity_bytes_ - used) return {};
+  return Error{ErrorKind::no_space, fmt::format("write {}: No space left on device", path)};
+}
+
+std::uint64_t SimulatedDisk::bytes_used() const {
+  std::uint64_t bytes = 0;
+  for (const auto& [path, inode] : names_) bytes += inode->current->size();
+  return bytes;
+}
+
+std::shared_ptr<SimulatedDisk::Inode> SimulatedDisk::find(const std::string& path) const {
+  const auto found = names_.find(path);
+  return found == names_.end() ? nullptr : found->second;
+}
+
+void SimulatedDisk::change_names(NameChange change) {
+  apply(change, names_);
+  unsynced_changes_.push_back(std::move(change));
+}
+
+void SimulatedDisk::apply(const NameChange& change, Names& names) {
+  if (!change.removed.empty()) {
+    const auto found = names.find(change.removed);
+    // Another file may have the name by now, if changes before this one were not kept.
+    if (found != names.end() && found->second == change.inode) names.erase(found);
+  }
+  if (!change.added.empty()) names[change.added] = change.inode;
+}
+
+Result<std::unique_ptr<File>> SimulatedDisk::create(const std::string& path) {
+  const std::lock_guard lock{mutex_};
+  if (Status status = begin_call(DiskCall::create, true, path); !status) return status.error();
+  if (!folders_.contains(folder_of(path))) return missing("create", path);
+  auto inode = find(path);
+  if (inode) {
+    inode->current = std::make_shared<Inode::Buffer>();
+  } else {
+    inode = std::make_shared<Inode>();
+    change_names({folder_of(path), {}, path, inode});
+  }
+  return std::make_unique<OpenFile>(*this, std::move(inode), path, true);
+}
+
+Result<std::unique_ptr<File>> SimulatedDisk::open(const std::string& path) {
+  const std::lock_guard lock{mutex_};
+  if (Status status = begin_call(DiskCall::open, false, path); !status) return status.error();
+  auto inode = find(path);
+  if (!inode) return missing("open", path);
+  return std::make_unique<OpenFile>(*this, std::move(inode), path, false);
+}
+
+Result<std::unique_ptr<MappedFile>> SimulatedDisk::create_mapped(const std::string& path,
+                                                                 std::uint64_t size_bytes) {
+  const std::lock_guard lock{mutex_};
+  if (Status status = begin_call(DiskCall::map, true, path); !status) return status.error();
+  if (!folders_.contains(folder_of(path))) return missing("create", path);
+  auto inode = find(path);
+  const std::uint64_t bytes_before = inode ? inode->current->size() : 0;
+  if (size_bytes > bytes_before) {
+    if (Status status = check_room(size_bytes - bytes_before, path); !status) return status.error();
+  }
+  if (!inode) {
+    inode = std::make_shared<Inode>();
+    change_names({folder_of(path), {}, path, inode});
+  }
+  inode->current = std::make_shared<Inode::Buffer>(size_bytes);
+  return std::make_unique<OpenMap>(*this, std::move(inode), path);
+}
+
+Result<std::unique_ptr<MappedFile>> SimulatedDisk::open_mapped(const std::string& path) {
+  const std::lock_guard lock{mutex_};
+  if (Status status = begin_call(DiskCall::map, false, path); !status) return status.error();
+  auto inode = find(path);
+  if (!inode) return missing("open", path);
+  return std::make_unique<OpenMap>(*this, std::move(inode), path);
+}
+
+Result<bool> SimulatedDisk::exists(const std::string& path) {
+  const std::lock_guard lock{mutex_};
+  if (off_) return Error{ErrorKind::io, fmt::format("stat {}: the machine is off", path)};
+  return find(path) != nullptr || folders_.contains(path);
+}
+
+Result<std::vector<std::string>> SimulatedDisk::list(const std::string& folder) {
+  const std::lock_guard lock{mutex_};
+  if (off_) return Error{ErrorKind::io, fmt::format("list {}: the machine is off", folder)};
+  if (!folders_.contains(folder)) return missing("list", folder);
+  std::vector<std::string> files;
+  for (const auto& [path, inode] : names_) {
+    if (folder_of(path) == folder) files.push_back(path.substr(path.rfind('/') + 1));
+  }
+  return files;
+}
+
+Status SimulatedDisk::create_folder(const std::string& path) {
+  const std::lock_guard lock{mutex_};
+  if (Status status = begin_call(DiskCall::create, true, path); !status) return status;
+  for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
+    folders_.insert(path.substr(0, end));
+    if (end == std::string::npos) return {};
+  }
+}
+
+Status SimulatedDisk::rename(const std::string& from, const std::string& to) {
+  const std::lock_guard lock{mutex_};
+  if (Status status = begin_call(DiskCall::rename, true, from); !status) return status;
+  const auto inode = find(from);
+  if (!inode || !folders_.contains(folder_of(to))) return missing("rename", from + " to " + to);
+  if (from == to) return {};
+  if (folder_of(from) == folder_of(to)) {
+    change_names({folder_of(from), from, to, inode});
+  } else {  // two folders, two syncs: either half may be lost
+    change_names({folder_of(to), {}, to, inode});
+    change_names({folder_of(from), from, {}, inode});
+  }
+  return {};
+}
+
+Status SimulatedDisk::remove(const std::string& path) {
+  const std::lock_guard lock{mutex_};
+  if (Status status = begin_call(DiskCall::remove, true, path); !status) return status;
+  const auto inode = find(path);
+  if (!inode) return missing("remove", path);
+  change_names({folder_of(path), path, {}, inode});
+  return {};
+}
+
+Status SimulatedDisk::sync_folder(const std::string& path) {
+  const std::lock_guard lock{mutex_};
+  if (Status status = begin_call(DiskCall::sync_folder, true, path); !status) return status;
+  if (!folders_.contains(path)) return missing("sync_folder", path);
+  const auto covered = [&](const NameChange& change) { return change.folder == path; };
+  for (const NameChange& change : unsynced_changes_) {
+    if (covered(change)) apply(change, synced_names_);
+  }
+  std::erase_if(unsynced_changes_, covered);
+  return {};
+}
+
+Result<std::unique_ptr<FolderLock>> SimulatedDisk::lock(const std::string& path) {
+  const std::lock_guard lock{mutex_};
+  if (Status status = begin_call(DiskCall::create, true, path); !status) return status.error();
+  if (!folders_.contains(folder_of(path))) return missing("lock", path);
+  if (!locked_.insert(path).second) {
+    return Error{ErrorKind::locked, fmt::format("lock {}: another process holds the lock", path)};
+  }
+  if (!find(path)) change_names({folder_of(path), {}, path, std::make_shared<Inode>()});
+  return std::make_unique<OpenLock>(*this, path);
+}
+
+Result<std::uint64_t> SimulatedDisk::free_bytes(const std::string&) {
+  const std::lock_guard lock{mutex_};
+  if (off_) return Error{ErrorKind::io, "statvfs: the machine is off"};
+  const std::uint64_t used = bytes_used();
+  return used >= capacity_bytes_ ? 0 : capacity_bytes_ - used;
+}
+
+}  // namespace shale::engine
