@@ -16,6 +16,7 @@ std::span<const CommandSpec* const> all_commands();
 // case.
 const CommandSpec* find_command(std::string_view name);
 const CommandSpec* find_subcommand(const CommandSpec& command, std::string_view name);
+const CommandSpec* find_by_full_name(std::string_view name);  // "get", "config|get"
 
 // What a request asks for: the row that will run, and how many words name it. `spec` is null if there is no
 // such command or subcommand. A command with a handler of its own and subcommands (COMMAND) runs as itself
@@ -29,10 +30,12 @@ ResolvedCommand resolve_command(std::span<const std::string_view> words);
 // The errors, with their code, for a request that resolve_command found no row for, and for one whose arity
 // is wrong. They quote a bounded part of what the client sent.
 std::string unknown_command_error(std::span<const std::string_view> words);
-std::string wrong_arity_error(std::span<const std::string_view> words, const ResolvedCommand& command);
+std::string wrong_arity_error(const CommandSpec& command);
 
 // "config|get": how COMMAND and INFO name a subcommand. `command` must be a row of the table.
 std::string full_name(const CommandSpec& command);
+// The command whose subcommand this is; nullptr for a command that stands alone.
+const CommandSpec* container_of(const CommandSpec& subcommand);
 
 // Calls visit(index) with the index into `words` of every key that the row declares.
 template <class Visit>

@@ -1,0 +1,241 @@
+#include "src/command/documentation.h"
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include "src/command/table.h"
+
+namespace shale::server {
+namespace {
+
+template <class Bit>
+struct NamedBit {
+  Bit bit;
+  std::string_view name;
+};
+
+constexpr NamedBit<CommandFlag> kFlagNames[] = {
+    {CommandFlag::write, "write"},           {CommandFlag::readonly, "readonly"},
+    {CommandFlag::denyoom, "denyoom"},       {CommandFlag::admin, "admin"},
+    {CommandFlag::pubsub, "pubsub"},         {CommandFlag::noscript, "noscript"},
+    {CommandFlag::blocking, "blocking"},     {CommandFlag::loading, "loading"},
+    {CommandFlag::stale, "stale"},           {CommandFlag::fast, "fast"},
+    {CommandFlag::no_auth, "no_auth"},       {CommandFlag::no_async_loading, "no_async_loading"},
+    {CommandFlag::no_multi, "no_multi"},     {CommandFlag::movablekeys, "movablekeys"},
+    {CommandFlag::allow_busy, "allow_busy"},
+};
+
+constexpr NamedBit<KeyFlag> kKeyFlagNames[] = {
+    {KeyFlag::ro, "RO"},         {KeyFlag::rw, "RW"},         {KeyFlag::ow, "OW"},
+    {KeyFlag::rm, "RM"},         {KeyFlag::access, "access"}, {KeyFlag::update, "update"},
+    {KeyFlag::insert, "insert"}, {KeyFlag::erases, "delete"}, {KeyFlag::variable, "variable_flags"},
+};
+
+template <class Bit>
+std::vector<std::string_view> names_of(BitSet<Bit> bits, std::span<const NamedBit<Bit>> names) {
+  std::vector<std::string_view> set;
+  for (const auto& [bit, name] : names) {
+    if (bits.has(bit)) set.push_back(name);
+  }
+  return set;
+}
+
+// In the order in which Redis lists them.
+constexpr std::string_view kCategories[] = {
+    "@keyspace", "@read",   "@write",       "@set",       "@sortedset",  "@list",        "@hash",
+    "@string",   "@bitmap", "@hyperloglog", "@geo",       "@stream",     "@pubsub",      "@admin",
+    "@fast",     "@slow",   "@blocking",    "@dangerous", "@connection", "@transaction", "@scripting",
+};
+
+bool belongs_to(const CommandSpec& command, std::string_view category) {
+  const CommandFlags flags = command.flags;
+  const AclCategories own = command.categories;
+  if (category == "@keyspace") return own.has(AclCategory::keyspace);
+  if (category == "@connection") return own.has(AclCategory::connection);
+  if (category == "@read") return flags.has(CommandFlag::readonly);
+  if (category == "@write") return flags.has(CommandFlag::write);
+  if (category == "@pubsub") return flags.has(CommandFlag::pubsub);
+  if (category == "@admin") return flags.has(CommandFlag::admin) || own.has(AclCategory::admin);
+  if (category == "@dangerous") return flags.has(CommandFlag::admin) || own.has(AclCategory::dangerous);
+  if (category == "@fast") return flags.has(CommandFlag::fast);
+  if (category == "@slow") return !flags.has(CommandFlag::fast);
+  if (category == "@blocking") return flags.has(CommandFlag::blocking);
+  if (category == "@string") return command.group == "string";
+  return false;
+}
+
+std::string_view type_name_of(ArgumentType type) {
+  switch (type) {
+    case ArgumentType::string: return "string";
+    case ArgumentType::integer: return "integer";
+    case ArgumentType::double_number: return "double";
+    case ArgumentType::key: return "key";
+    case ArgumentType::pattern: return "pattern";
+    case ArgumentType::unix_time: return "unix-time";
+    case ArgumentType::pure_token: return "pure-token";
+    case ArgumentType::oneof: return "oneof";
+    case ArgumentType::block: return "block";
+  }
+  return "string";
+}
+
+void write_statuses(const std::vector<std::string_view>& names, protocol::ReplyWriter& reply) {
+  reply.set(names.size());
+  for (const std::string_view name : names) reply.simple_string(name);
+}
+
+void write_tips(std::string_view tips, protocol::ReplyWriter& reply) {
+  const auto written = reply.begin_set();
+  std::size_t count = 0;
+  for (; !tips.empty(); ++count) {
+    const std::size_t blank = std::min(tips.find(' '), tips.size());
+    reply.bulk(tips.substr(0, blank));
+    tips.remove_prefix(std::min(blank + 1, tips.size()));
+  }
+  reply.finish(written, count);
+}
+
+int last_relative_to_first(const KeyPositions& keys) {
+  return keys.last < 0 ? keys.last : keys.last - keys.first;
+}
+
+void write_key_specifications(const KeyPositions& keys, protocol::ReplyWriter& reply) {
+  if (keys.first == 0) return reply.set(0);
+  reply.set(1);
+  reply.map(3);
+  reply.bulk("flags");
+  write_statuses(key_flag_names(keys.flags), reply);
+  reply.bulk("begin_search");
+  reply.map(2);
+  reply.bulk("type");
+  reply.bulk("index");
+  reply.bulk("spec");
+  reply.map(1);
+  reply.bulk("index");
+  reply.integer(keys.first);
+  reply.bulk("find_keys");
+  reply.map(2);
+  reply.bulk("type");
+  reply.bulk("range");
+  reply.bulk("spec");
+  reply.map(3);
+  reply.bulk("lastkey");
+  reply.integer(last_relative_to_first(keys));
+  reply.bulk("keystep");
+  reply.integer(keys.step);
+  reply.bulk("limit");
+  reply.integer(0);
+}
+
+// Pairs of a map whose number is known at its end.
+class MapWriter {
+ public:
+  explicit MapWriter(protocol::ReplyWriter& reply) : reply_(reply), written_(reply.begin_map(8)) {}
+
+  void text(std::string_view name, std::string_view value) {
+    if (value.empty()) return;
+    key(name);
+    reply_.bulk(value);
+  }
+  void key(std::string_view name) {
+    reply_.bulk(name);
+    ++pairs_;
+  }
+  void finish() { reply_.finish(written_, pairs_); }
+
+ private:
+  protocol::ReplyWriter& reply_;
+  protocol::ReplyWriter::Deferred written_;
+  std::size_t pairs_ = 0;
+};
+
+void write_arguments(std::span<const ArgumentSpec> arguments, protocol::ReplyWriter& reply);
+
+void write_argument(const ArgumentSpec& argument, protocol::ReplyWriter& reply) {
+  MapWriter map(reply);
+  map.text("name", argument.name);
+  map.text("type", type_name_of(argument.type));
+  if (argument.children.empty()) map.text("display_text", argument.name);
+  if (argument.type == ArgumentType::key) {
+    map.key("key_spec_index");
+    reply.integer(0);
+  }
+  map.text("token", argument.token);
+  if (argument.optional || argument.multiple) {
+    map.key("flags");
+    std::vector<std::string_view> flags;
+    if (argument.optional) flags.push_back("optional");
+    if (argument.multiple) flags.push_back("multiple");
+    write_statuses(flags, reply);
+  }
+  if (!argument.children.empty()) {
+    map.key("arguments");
+    write_arguments(argument.children, reply);
+  }
+  map.finish();
+}
+
+void write_arguments(std::span<const ArgumentSpec> arguments, protocol::ReplyWriter& reply) {
+  reply.array(arguments.size());
+  for (const ArgumentSpec& argument : arguments) write_argument(argument, reply);
+}
+
+}  // namespace
+
+std::vector<std::string_view> acl_categories(const CommandSpec& command) {
+  std::vector<std::string_view> categories;
+  std::ranges::copy_if(kCategories, std::back_inserter(categories),
+                       [&](std::string_view category) { return belongs_to(command, category); });
+  return categories;
+}
+
+bool is_acl_category(std::string_view name) {
+  return std::ranges::find(kCategories, name) != std::end(kCategories);
+}
+
+std::vector<std::string_view> key_flag_names(KeyFlags flags) {
+  return names_of(flags, std::span<const NamedBit<KeyFlag>>{kKeyFlagNames});
+}
+
+void write_command_info(const CommandSpec& command, protocol::ReplyWriter& reply) {
+  reply.array(10);
+  reply.bulk(full_name(command));
+  reply.integer(command.arity.redis_arity());
+  write_statuses(names_of(command.flags, std::span<const NamedBit<CommandFlag>>{kFlagNames}), reply);
+  reply.integer(command.keys.first);
+  reply.integer(command.keys.last);
+  reply.integer(command.keys.step);
+  write_statuses(acl_categories(command), reply);
+  write_tips(command.tips, reply);
+  write_key_specifications(command.keys, reply);
+  reply.array(command.subcommands.size());
+  for (const CommandSpec& subcommand : command.subcommands) write_command_info(subcommand, reply);
+}
+
+void write_command_docs(const CommandSpec& command, protocol::ReplyWriter& reply) {
+  reply.bulk(full_name(command));
+  MapWriter map(reply);
+  map.text("summary", command.summary);
+  map.text("since", command.since);
+  map.text("group", command.group);
+  map.text("complexity", command.complexity);
+  if (!command.deprecated_since.empty()) {
+    map.key("doc_flags");
+    write_statuses({"deprecated"}, reply);
+    map.text("deprecated_since", command.deprecated_since);
+    map.text("replaced_by", command.replaced_by);
+  }
+  if (!command.arguments.empty()) {
+    map.key("arguments");
+    write_arguments(command.arguments, reply);
+  }
+  if (!command.subcommands.empty()) {
+    map.key("subcommands");
+    reply.map(command.subcommands.size());
+    for (const CommandSpec& subcommand : command.subcommands) write_command_docs(subcommand, reply);
+  }
+  map.finish();
+}
+
+}  // namespace shale::server
