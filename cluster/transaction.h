@@ -66,7 +66,7 @@ class Transaction {
   Transaction(Store& store, ShardLocks& locks) : store_(store), locks_(locks) {}
 
   // Reads see the transaction's own writes. `index` is one of ShardLocks' keys; it must be locked.
-  // The view is valid until the transaction writes, or the locks are released.
+  // The view is valid until the next call on the transaction, or until the locks are released.
   engine::Result<std::optional<BytesView>> get(std::size_t index);
   // Later writes of one index replace earlier ones. `value` is copied.
   void put(std::size_t index, BytesView value);

@@ -83,8 +83,8 @@ class Engine {
  public:
   virtual ~Engine() = default;
 
-  // Absence is an answer, not an error. The view is valid until the mutex is released or a write is applied.
-  // Errors: not_resident, corruption, io.
+  // Absence is an answer, not an error. The view is valid until the next call on the engine, or until the
+  // mutex is released. Errors: not_resident, corruption, io.
   virtual Result<std::optional<BytesView>> get(const HashedKey& key, ReadContext& context) = 0;
 
   // Hints that get or put of this key is about to come: starts fetching its memory into the processor's
@@ -104,8 +104,9 @@ class Engine {
   // `lsn` is the log record this write is part of and never decreases from call to call.
   virtual void put(const HashedKey& key, BytesView value, Lsn lsn) = 0;
   virtual void erase(const HashedKey& key, Lsn lsn) = 0;
-  // Forgets every key, at once; the disk space comes back in the background.
-  virtual void clear(Lsn lsn) = 0;
+  // Whole classes of records have become obsolete (see KeyPolicy::is_live_class) with the log record `lsn`:
+  // starts giving their space back in the background, once that record is durable.
+  virtual void reclaim_obsolete(Lsn lsn) = 0;
 
   virtual std::unique_ptr<Cursor> cursor(ReadContext& context) = 0;
 
@@ -122,6 +123,16 @@ class Engine {
   virtual EngineStats stats() const = 0;
 };
 
+// The write-ahead rule, as engines keep it: before an engine's own files say that a record is persisted, or
+// forget what it made obsolete, the log must be durable up to that record.
+class LogBarrier {
+ public:
+  virtual ~LogBarrier() = default;
+  // Waits until the log is durable up to and including `lsn`. Called on background threads. An Error is
+  // final.
+  virtual Status wait_until_durable(Lsn lsn) = 0;
+};
+
 // What the owner of an engine knows about its keys and values, asked by the engine where it matters. Must be
 // thread-safe: background jobs ask too.
 class KeyPolicy {
@@ -129,6 +140,8 @@ class KeyPolicy {
   virtual ~KeyPolicy() = default;
   // Keys are counted per class; a small number of classes at any time.
   virtual std::uint32_t count_class(BytesView key) const = 0;
+  // False once every record of the class is obsolete, for ever.
+  virtual bool is_live_class(std::uint32_t count_class) const = 0;
   // Whether a record may be forgotten (it has expired, or all of its kind has been dropped). Must never turn
   // from true to false, and reads by the owner must already treat such a record as absent.
   virtual bool is_obsolete(BytesView key, BytesView value) const = 0;

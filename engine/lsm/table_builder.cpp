@@ -62,7 +62,6 @@ class TableBuilder::Implementation {
     properties_.data_bytes = offset();
     const Bytes index = index_.finish();
     properties_.block_count = index_.block_count();
-    std::erase_if(properties_.balances, [](const ClassBalance& balance) { return balance.sum == 0; });
     std::ranges::sort(properties_.balances, {}, &ClassBalance::count_class);
 
     TableFooter footer;

@@ -28,7 +28,7 @@ struct TableProperties {
   std::uint64_t file_bytes = 0;  // of the whole file; derived, not encoded
   Bytes smallest_key;            // both empty in a table without entries
   Bytes largest_key;
-  std::vector<ClassBalance> balances;  // by class, ascending; classes whose sum is 0 are left out
+  std::vector<ClassBalance> balances;  // by class, ascending; every class that occurs is listed, also with sum 0 (the tree drops tables of dead classes by it)
 
   bool operator==(const TableProperties&) const = default;
 };

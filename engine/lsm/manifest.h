@@ -1,0 +1,61 @@
+// The manifest: which tables exist, in which tree and level, and up to which log record each tree is
+// persisted.
+//
+// A file of edits, each applied whole or not at all. An edit is durable when append() returns, and only then
+// may what it removes be deleted or what it persists be trimmed from the log. At every start the edits are
+// folded into one snapshot at the head of a new file, which replaces the old one by its higher number. Bytes
+// on disk: docs/formats.md.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "engine/io/file_system.h"
+#include "engine/lsm/version.h"
+#include "engine/result.h"
+
+namespace shale::engine::lsm {
+
+class Manifest {
+ public:
+  struct TreeState {
+    Lsn persisted_lsn = 0;
+    std::map<std::uint64_t, std::uint32_t> levels;  // table number -> level
+  };
+  using Trees = std::map<std::uint32_t, TreeState>;
+
+  // Reads the newest manifest in `folder` (or begins an empty one), and starts a new file from it. Errors:
+  // io, no_space, corruption (with file and offset), unsupported. An edit cut short at the end of the file
+  // was never relied upon and is dropped.
+  static Result<std::unique_ptr<Manifest>> open(FileSystem& files, const std::string& folder);
+
+  // As read by open().
+  const Trees& trees() const { return trees_; }
+  // Adds an edit, durably. Thread-safe; waits for the disk. After Error{io} every further edit is refused:
+  // what the file ends with is unknown until the next start reads it. After no_space it may be tried again.
+  Status append(const VersionEdit& edit);
+
+  static std::string file_name(std::uint64_t number);
+
+ private:
+  Manifest(FileSystem& files, std::string folder) : files_(files), folder_(std::move(folder)) {}
+
+  Status read(const std::string& name);
+  Status apply(BytesView payload, const std::string& path, std::uint64_t offset);
+  Status start_file(std::uint64_t number);
+
+  FileSystem& files_;
+  const std::string folder_;
+  Trees trees_;
+
+  std::mutex mutex_;  // guards what follows
+  std::unique_ptr<File> file_;
+  std::uint64_t end_ = 0;  // where the next edit goes
+  std::optional<Error> broken_;
+};
+
+}  // namespace shale::engine::lsm

@@ -1,0 +1,51 @@
+// Walks a whole tree in key order for foreground scans: merges memtables and tables, newest first, and passes
+// over tombstones. Made and used under the owner's lock; see engine.h for what may come back from seek and
+// next.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "engine/engine.h"
+#include "engine/lsm/entry.h"
+#include "engine/lsm/memtable.h"
+#include "engine/lsm/version.h"
+
+namespace shale::engine::lsm {
+
+// One sorted run among those that are merged.
+class EntrySource {
+ public:
+  virtual ~EntrySource() = default;
+  virtual Status seek(BytesView key) = 0;
+  virtual Status next() = 0;
+  virtual bool valid() const = 0;
+  virtual Entry entry() const = 0;
+};
+
+std::unique_ptr<EntrySource> make_memtable_source(const Memtable& memtable);
+// All runs of the version, newest first, appended to `sources`.
+void append_table_sources(std::shared_ptr<const Version> version, ReadContext& context,
+                          std::vector<std::unique_ptr<EntrySource>>& sources);
+
+class MergingCursor final : public Cursor {
+ public:
+  explicit MergingCursor(std::vector<std::unique_ptr<EntrySource>> newest_first)
+      : sources_(std::move(newest_first)) {}
+
+  Status seek(BytesView key) override;
+  Status next() override;
+  bool valid() const override { return valid_; }
+  BytesView key() const override { return entry_.key; }
+  BytesView value() const override { return entry_.value; }
+
+ private:
+  Status settle();             // finds the next live entry among where the sources stand
+  Status step_over_current();  // moves every source past the current key
+
+  std::vector<std::unique_ptr<EntrySource>> sources_;
+  bool valid_ = false;
+  Entry entry_;
+};
+
+}  // namespace shale::engine::lsm

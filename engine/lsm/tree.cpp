@@ -1,0 +1,388 @@
+#include "engine/lsm/tree.h"
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+
+#include "engine/lsm/merging_cursor.h"
+
+namespace shale::engine::lsm {
+namespace {
+
+constexpr std::size_t kSealedMax = 2;  // beyond it, writers wait for a flush
+// Level 0 grows beyond its trigger when compaction falls behind. Writers are slowed, first by microseconds,
+// so that it catches up; the stop behind it is there for what arithmetic did not foresee.
+constexpr std::size_t kLevel0Slowdown = 8;
+constexpr std::size_t kLevel0Stop = 48;
+constexpr std::chrono::microseconds kDelayStep{50};
+constexpr std::chrono::microseconds kDelayMax{20'000};
+
+std::size_t chunk_bytes(std::size_t memtable_bytes) {
+  return std::clamp<std::size_t>(std::bit_floor(memtable_bytes / 8), 64u << 10, 2u << 20);
+}
+
+}  // namespace
+
+Tree::Tree(TreeStore& store, std::uint32_t id, std::mutex& owner, Lsn persisted_lsn,
+           std::shared_ptr<const Version> version)
+    : store_(store),
+      id_(id),
+      owner_(owner),
+      record_cache_(store.options().record_cache_bytes),
+      persisted_lsn_(persisted_lsn),
+      picker_(store.options()) {
+  active_ = make_memtable();
+  install(std::move(version));
+}
+
+std::unique_ptr<LoggedMemtable> Tree::make_memtable() const {
+  return std::make_unique<LoggedMemtable>(chunk_bytes(active_limit_bytes()));
+}
+
+void Tree::install(std::shared_ptr<const Version> version) {
+  version_ = std::move(version);
+  table_balances_ = {};
+  for (std::uint32_t level = 0; level < Version::kLevelCount; ++level) {
+    for (const TableRef& table : version_->level(level))
+      table_balances_.add(table->table().properties().balances);
+  }
+}
+
+// --- Reading
+
+Result<std::optional<BytesView>> Tree::get(const HashedKey& key, ReadContext& context) {
+  const auto value_of = [](const Entry& entry) {
+    return entry.tag.type == EntryType::value ? std::optional{entry.value} : std::optional<BytesView>{};
+  };
+  if (const auto entry = active_->memtable.find(key)) return value_of(*entry);
+  for (auto sealed = sealed_.rbegin(); sealed != sealed_.rend(); ++sealed) {
+    if (const auto entry = (*sealed)->memtable.find(key)) return value_of(*entry);
+  }
+  if (const auto value = record_cache_.find(key)) return std::optional{*value};
+  return get_from_tables(key, context);
+}
+
+Result<std::optional<BytesView>> Tree::get_from_tables(const HashedKey& key, ReadContext& context) {
+  std::optional<Entry> found;
+  const auto look_in = [&](const LiveTable& table) -> Status {
+    auto entry = get_from_table(table, key, context);
+    if (!entry) return entry.error();
+    found = *entry;
+    return {};
+  };
+  for (const TableRef& table : version_->level(0)) {
+    if (auto looked = look_in(*table); !looked) return looked.error();
+    if (found) break;
+  }
+  for (std::uint32_t level = 1; level < Version::kLevelCount && !found; ++level) {
+    const LiveTable* table = version_->table_for(level, key.bytes);
+    if (table == nullptr) continue;
+    if (auto looked = look_in(*table); !looked) return looked.error();
+  }
+  if (!found || found->tag.type == EntryType::tombstone) return std::optional<BytesView>{};
+  record_cache_.insert(key, found->value);
+  return std::optional{found->value};
+}
+
+Result<std::optional<Entry>> Tree::get_from_table(const LiveTable& table, const HashedKey& key,
+                                                  ReadContext& context) {
+  ++bloom_checks_;
+  if (!table.table().may_contain(key.hash)) return std::optional<Entry>{};
+  auto entry = table.table().find(key, context);
+  if (entry && !*entry) ++bloom_false_positives_;
+  return entry;
+}
+
+void Tree::prefetch_index(const HashedKey& key) const {
+  active_->memtable.prefetch_index(key);
+  record_cache_.prefetch_index(key);
+}
+
+void Tree::prefetch_record(const HashedKey& key) const {
+  active_->memtable.prefetch_record(key);
+  record_cache_.prefetch_record(key);
+}
+
+std::unique_ptr<Cursor> Tree::cursor(ReadContext& context) {
+  std::vector<std::unique_ptr<EntrySource>> sources;
+  sources.push_back(make_memtable_source(active_->memtable));
+  for (auto sealed = sealed_.rbegin(); sealed != sealed_.rend(); ++sealed) {
+    sources.push_back(make_memtable_source((*sealed)->memtable));
+  }
+  append_table_sources(version_, context, sources);
+  return std::make_unique<MergingCursor>(std::move(sources));
+}
+
+// --- Writing
+
+Status Tree::admit_write(std::size_t bytes) {
+  if (flush_error_) {
+    const Error error = *flush_error_;
+    // Nothing is lost by a full disk: what could not be flushed is in the log and in memory. Try again.
+    if (error.kind == ErrorKind::no_space) schedule_flush();
+    return error;
+  }
+  if (active_->memtable.memory_bytes() + bytes > active_limit_bytes() &&
+      active_->memtable.entry_count() > 0) {
+    if (sealed_.size() >= kSealedMax) return Error{ErrorKind::busy, {}};
+    seal_active();
+  }
+  if (version_->level(0).size() >= kLevel0Stop) {
+    if (compaction_error_) return *compaction_error_;
+    return Error{ErrorKind::busy, {}};
+  }
+  return {};
+}
+
+std::chrono::microseconds Tree::write_delay() const {
+  const std::size_t tables = version_->level(0).size() + sealed_.size();
+  if (tables <= kLevel0Slowdown) return std::chrono::microseconds{0};
+  const auto excess = static_cast<std::int64_t>(tables - kLevel0Slowdown);
+  return std::min(kDelayStep * excess * excess, kDelayMax);
+}
+
+bool Tree::is_live_below_active(const HashedKey& key) {
+  for (auto sealed = sealed_.rbegin(); sealed != sealed_.rend(); ++sealed) {
+    if (const auto entry = (*sealed)->memtable.find(key)) return entry->tag.type == EntryType::value;
+  }
+  if (record_cache_.find(key)) return true;
+  const auto known = [](Presence presence) { return presence != Presence::absent; };
+  for (const TableRef& table : version_->level(0)) {
+    const Presence presence = table->table().probe(key);
+    if (known(presence)) return presence != Presence::tombstone;
+  }
+  for (std::uint32_t level = 1; level < Version::kLevelCount; ++level) {
+    const LiveTable* table = version_->table_for(level, key.bytes);
+    if (table == nullptr) continue;
+    const Presence presence = table->table().probe(key);
+    if (known(presence)) return presence != Presence::tombstone;  // unknown counts as there: entry.h
+  }
+  return false;
+}
+
+void Tree::write(const HashedKey& key, BytesView value, EntryType type, Lsn lsn) {
+  assert(lsn >= active_->last_lsn);
+  auto& memtable = active_->memtable;
+  const auto slot = memtable.locate(key);
+  const bool was_live = slot.entry ? slot.entry->tag.type == EntryType::value : is_live_below_active(key);
+  const int balance_change = (type == EntryType::value ? 1 : 0) - (was_live ? 1 : 0);
+  if (!slot.entry) record_cache_.erase(key);
+  memtable.put_at(slot, key, value, type, balance_change);
+  active_->balances.add(store_.options().policy->count_class(key.bytes), balance_change);
+  if (active_->first_lsn == 0) active_->first_lsn = lsn;
+  active_->last_lsn = lsn;
+  user_bytes_written_ += key.bytes.size() + value.size();
+}
+
+std::int64_t Tree::key_count(std::uint32_t count_class) const {
+  std::int64_t count = active_->balances.of(count_class) + table_balances_.of(count_class);
+  for (const SealedMemtable& sealed : sealed_) count += sealed->balances.of(count_class);
+  return count;
+}
+
+// --- Flushing
+
+std::optional<Lsn> Tree::oldest_unpersisted_lsn() const {
+  if (!sealed_.empty()) return sealed_.front()->first_lsn;
+  if (active_->first_lsn != 0) return active_->first_lsn;
+  return {};
+}
+
+void Tree::flush() {
+  if (active_->first_lsn != 0 && sealed_.size() < kSealedMax) seal_active();
+  schedule_flush();
+}
+
+void Tree::seal_active() {
+  sealed_.push_back(std::move(active_));
+  active_ = make_memtable();
+  schedule_flush();
+}
+
+void Tree::schedule_flush() {
+  if (flush_running_ || sealed_.empty()) return;
+  flush_running_ = true;
+  store_.background().submit(Priority::flush, [this] { run_flush(); });
+}
+
+Status Tree::commit(const VersionEdit& edit, Lsn lsn) {
+  {
+    // Classes become obsolete under this mutex: if the work behind the edit has seen one go, its record is
+    // known here.
+    std::lock_guard lock{owner_};
+    lsn = std::max(lsn, reclaim_lsn_);
+  }
+  if (auto durable = store_.options().barrier->wait_until_durable(lsn); !durable) return durable;
+  return store_.manifest().append(edit);
+}
+
+void Tree::run_flush() {
+  std::unique_lock lock{owner_};
+  const SealedMemtable sealed = sealed_.front();
+  lock.unlock();
+  auto table = write_memtable(*sealed);
+  Status logged;
+  if (table) {
+    VersionEdit edit{id_, sealed->last_lsn, {}, {}};
+    if (*table) edit.added.push_back({0, (**table)->number()});
+    logged = commit(edit, sealed->last_lsn);
+    if (!logged && *table) (**table)->discard();
+  }
+  lock.lock();
+  flush_running_ = false;
+  if (!table || !logged) {
+    flush_error_ = table ? logged.error() : table.error();
+    return;
+  }
+  flush_error_.reset();
+  ++flushes_;
+  if (*table) {
+    disk_bytes_written_ += (**table)->bytes();
+    install(version_->with({}, {{0, **table}}));
+  }
+  sealed_.pop_front();
+  persisted_lsn_ = sealed->last_lsn;
+  schedule_flush();
+  schedule_compaction();
+  lock.unlock();  // the memtable's memory is given back without the lock, when `sealed` goes
+}
+
+Result<std::optional<TableRef>> Tree::write_memtable(const LoggedMemtable& sealed) {
+  const KeyPolicy& policy = *store_.options().policy;
+  std::optional<TreeStore::NewTable> table;
+  auto cursor = sealed.memtable.cursor();
+  for (cursor.seek_to_first(); cursor.valid(); cursor.next()) {
+    const Entry entry = cursor.entry();
+    if (!policy.is_live_class(policy.count_class(entry.key))) continue;
+    if (!table) {
+      auto created = store_.create_table(0);
+      if (!created) return created.error();
+      table = std::move(*created);
+    }
+    if (auto added = table->builder->add(entry); !added) {
+      store_.remove_table_file(table->number);
+      return added.error();
+    }
+  }
+  if (!table) return std::optional<TableRef>{};
+  const std::uint64_t number = table->number;
+  auto finished = store_.finish_table(std::move(*table));
+  if (!finished) {
+    store_.remove_table_file(number);
+    return finished.error();
+  }
+  if (auto synced = store_.sync_tables(); !synced) {
+    (*finished)->discard();
+    return synced.error();
+  }
+  return std::optional<TableRef>{std::move(*finished)};
+}
+
+// --- Compacting
+
+bool Tree::active_is_dead() const {
+  const auto& balances = active_->balances.all();
+  return std::none_of(balances.begin(), balances.end(), [&](const ClassBalance& balance) {
+    return store_.options().policy->is_live_class(balance.count_class);
+  });
+}
+
+void Tree::reclaim_obsolete(Lsn lsn) {
+  reclaim_lsn_ = lsn;
+  if (active_->first_lsn != 0 && active_is_dead()) {
+    // Its records need no table; their log is needed no longer either. The memory goes without the lock held.
+    store_.background().submit(
+        Priority::flush,
+        [dead = std::shared_ptr<LoggedMemtable>{std::move(active_)}]() mutable { dead.reset(); });
+    active_ = make_memtable();
+  }
+  record_cache_.clear();
+  reclaim_wanted_ = true;
+  schedule_compaction();
+}
+
+std::optional<Compaction> Tree::pick_compaction() {
+  if (std::exchange(reclaim_wanted_, false)) {
+    if (auto drop = picker_.pick_obsolete(*version_)) return drop;
+  }
+  return picker_.pick(*version_);
+}
+
+void Tree::schedule_compaction() {
+  if (compaction_running_) return;
+  const bool due = reclaim_wanted_ || picker_.debt_bytes(*version_) > 0;
+  if (!due) return;
+  compaction_running_ = true;
+  const bool shallow = version_->level(0).size() >= kLevel0Trigger;
+  store_.background().submit(shallow ? Priority::shallow_compaction : Priority::deep_compaction,
+                             [this] { run_compaction(); });
+}
+
+void Tree::run_compaction() {
+  std::unique_lock lock{owner_};
+  const auto compaction = pick_compaction();
+  if (!compaction) {
+    compaction_running_ = false;
+    return;
+  }
+  lock.unlock();
+
+  Result<CompactionResult> result{CompactionResult{}};
+  if (compaction->is_move()) {
+    result->tables = compaction->upper;
+  } else if (!compaction->is_drop()) {
+    result = lsm::run_compaction(store_, *compaction);
+  }
+  VersionEdit edit{id_, 0, compaction->inputs(), {}};
+  Status logged;
+  if (result) {
+    for (const TableRef& table : result->tables)
+      edit.added.push_back({compaction->level + 1, table->number()});
+    logged = commit(edit, 0);
+    if (!logged && !compaction->is_move()) {
+      for (const TableRef& table : result->tables) table->discard();
+    }
+  }
+
+  lock.lock();
+  compaction_running_ = false;
+  if (!result || !logged) {
+    compaction_error_ = result ? logged.error() : result.error();
+    return;  // tried again after the next flush
+  }
+  compaction_error_.reset();
+  ++compactions_;
+  disk_bytes_written_ += result->bytes_written;
+  std::vector<std::pair<std::uint32_t, TableRef>> added;
+  for (const TableRef& table : result->tables) added.emplace_back(compaction->level + 1, table);
+  const auto replaced = version_;  // lets go of its tables without the lock
+  install(version_->with(edit.removed, added));
+  schedule_compaction();
+  lock.unlock();
+  if (compaction->is_move()) return;
+  for (const auto* inputs : {&compaction->upper, &compaction->lower, &compaction->obsolete}) {
+    for (const TableRef& table : *inputs) table->discard();
+  }
+}
+
+EngineStats Tree::stats() const {
+  EngineStats stats;
+  stats.memtable_bytes = active_->memtable.memory_bytes();
+  for (const SealedMemtable& sealed : sealed_)
+    stats.immutable_memtable_bytes += sealed->memtable.memory_bytes();
+  for (std::uint32_t level = 0; level < Version::kLevelCount; ++level) {
+    const LevelStats of_level{version_->level(level).size(), version_->level_bytes(level)};
+    stats.disk_bytes += of_level.bytes;
+    stats.levels.push_back(of_level);
+  }
+  stats.user_bytes_written = user_bytes_written_;
+  stats.disk_bytes_written = disk_bytes_written_;
+  stats.flushes = flushes_;
+  stats.compactions = compactions_;
+  stats.debt_bytes = picker_.debt_bytes(*version_);
+  stats.bloom_checks = bloom_checks_;
+  stats.bloom_false_positives = bloom_false_positives_;
+  return stats;
+}
+
+}  // namespace shale::engine::lsm

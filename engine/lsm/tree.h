@@ -1,0 +1,120 @@
+// One LSM tree: memtables, a record cache, and the tables of a Version; flushes and compactions in the
+// background.
+//
+//   I1  A key's newest entry is found first: active memtable, sealed memtables from new to old, level 0 from
+//   new to old,
+//       levels 1 and up. The record cache holds only records that tables hold and no memtable shadows.
+//   I2  Memtables are flushed in the order in which they were sealed, so persisted_lsn() covers everything
+//   before it. I3  At most one flush and one compaction of a tree run at a time; each applies its edit to the
+//   Version that is
+//       current when it ends.
+//   I4  No edit is made durable before the log is, up to the newest record that the edit persists or relies
+//   on. I5  A table's file is removed only after an edit without it is durable in the manifest.
+//
+// Design, and what was measured: docs/lsm.md.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "engine/engine.h"
+#include "engine/lsm/class_counts.h"
+#include "engine/lsm/compaction.h"
+#include "engine/lsm/memtable.h"
+#include "engine/lsm/record_cache.h"
+#include "engine/lsm/tree_store.h"
+#include "engine/lsm/version.h"
+
+namespace shale::engine::lsm {
+
+// A memtable and what is known of it. Once sealed nothing of it changes.
+struct LoggedMemtable {
+  explicit LoggedMemtable(std::size_t chunk_bytes) : memtable(chunk_bytes) {}
+
+  Memtable memtable;
+  ClassCounts balances;
+  Lsn first_lsn = 0;  // 0: empty
+  Lsn last_lsn = 0;
+};
+
+class Tree final : public Engine {
+ public:
+  Tree(TreeStore& store, std::uint32_t id, std::mutex& owner, Lsn persisted_lsn,
+       std::shared_ptr<const Version> version);
+
+  Result<std::optional<BytesView>> get(const HashedKey& key, ReadContext& context) override;
+  void prefetch_index(const HashedKey& key) const override;
+  void prefetch_record(const HashedKey& key) const override;
+  Status admit_write(std::size_t bytes) override;
+  std::chrono::microseconds write_delay() const override;
+  void put(const HashedKey& key, BytesView value, Lsn lsn) override {
+    write(key, value, EntryType::value, lsn);
+  }
+  void erase(const HashedKey& key, Lsn lsn) override { write(key, {}, EntryType::tombstone, lsn); }
+  void reclaim_obsolete(Lsn lsn) override;
+  std::unique_ptr<Cursor> cursor(ReadContext& context) override;
+  Lsn persisted_lsn() const override { return persisted_lsn_; }
+  std::optional<Lsn> oldest_unpersisted_lsn() const override;
+  void flush() override;
+  std::int64_t key_count(std::uint32_t count_class) const override;
+  EngineStats stats() const override;
+
+ private:
+  using SealedMemtable = std::shared_ptr<const LoggedMemtable>;
+
+  void write(const HashedKey& key, BytesView value, EntryType type, Lsn lsn);
+  bool is_live_below_active(const HashedKey& key);
+  Result<std::optional<BytesView>> get_from_tables(const HashedKey& key, ReadContext& context);
+  Result<std::optional<Entry>> get_from_table(const LiveTable& table, const HashedKey& key,
+                                              ReadContext& context);
+
+  std::size_t active_limit_bytes() const { return store_.options().memtable_bytes / 3; }
+  bool active_is_dead() const;
+  std::unique_ptr<LoggedMemtable> make_memtable() const;
+  void seal_active();
+  void install(std::shared_ptr<const Version> version);
+
+  // Appends to the manifest once the log is durable up to `lsn` and to whatever made records obsolete. Waits;
+  // without the owner's mutex.
+  Status commit(const VersionEdit& edit, Lsn lsn);
+
+  void schedule_flush();
+  void run_flush();
+  // Writes the memtable to a table of level 0, or to none if all it holds is obsolete. Without the owner's
+  // mutex.
+  Result<std::optional<TableRef>> write_memtable(const LoggedMemtable& sealed);
+
+  void schedule_compaction();
+  void run_compaction();
+  std::optional<Compaction> pick_compaction();
+
+  TreeStore& store_;
+  const std::uint32_t id_;
+  std::mutex& owner_;  // guards everything below
+
+  std::unique_ptr<LoggedMemtable> active_;
+  std::deque<SealedMemtable> sealed_;  // oldest first
+  RecordCache record_cache_;
+  std::shared_ptr<const Version> version_;
+  ClassCounts table_balances_;  // of version_
+  Lsn persisted_lsn_;
+
+  bool flush_running_ = false;
+  bool compaction_running_ = false;
+  bool reclaim_wanted_ = false;
+  Lsn reclaim_lsn_ = 0;  // the newest record that made a class obsolete
+  CompactionPicker picker_;
+  std::optional<Error> flush_error_;       // of the last flush; no_space is tried again, others are final
+  std::optional<Error> compaction_error_;  // of the last compaction
+  std::uint64_t user_bytes_written_ = 0;
+  std::uint64_t disk_bytes_written_ = 0;
+  std::uint64_t flushes_ = 0;
+  std::uint64_t compactions_ = 0;
+  std::uint64_t bloom_checks_ = 0;
+  std::uint64_t bloom_false_positives_ = 0;
+};
+
+}  // namespace shale::engine::lsm

@@ -1,0 +1,117 @@
+#include "engine/lsm/tree_store.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "engine/lsm/tree.h"
+
+namespace shale::engine::lsm {
+namespace {
+
+constexpr BytesView kTableSuffix = ".table";
+constexpr BytesView kTemporarySuffix = ".tmp";
+
+std::string table_name(std::uint64_t number) { return fmt::format("{:08}{}", number, kTableSuffix); }
+
+}  // namespace
+
+TreeStore::TreeStore(FileSystem& files, Background& background, const TreeStoreOptions& options)
+    : files_(files), background_(background), options_(options), block_cache_(options.block_cache_bytes) {}
+
+std::string TreeStore::table_path(std::uint64_t number) const {
+  return options_.folder + "/" + table_name(number);
+}
+
+Result<std::unique_ptr<TreeStore>> TreeStore::open(FileSystem& files, Background& background,
+                                                   const TreeStoreOptions& options) {
+  std::unique_ptr<TreeStore> store{new TreeStore(files, background, options)};
+  auto manifest = Manifest::open(files, options.folder);
+  if (!manifest) return manifest.error();
+  store->manifest_ = std::move(*manifest);
+  if (auto removed = store->remove_strays(); !removed) return removed.error();
+  if (auto opened = store->open_tables(); !opened) return opened.error();
+  return store;
+}
+
+// Tables that were written but never reached the manifest, or left it before their file was removed.
+Status TreeStore::remove_strays() {
+  std::set<std::string> known;
+  for (const auto& [tree, state] : manifest_->trees()) {
+    for (const auto& [number, level] : state.levels) known.insert(table_name(number));
+  }
+  const auto names = files_.list(options_.folder);
+  if (!names) return names.error();
+  for (const std::string& name : *names) {
+    const bool is_stray =
+        name.ends_with(kTemporarySuffix) || (name.ends_with(kTableSuffix) && !known.contains(name));
+    if (!is_stray) continue;
+    if (auto removed = files_.remove(options_.folder + "/" + name); !removed) return removed;
+  }
+  return {};
+}
+
+Status TreeStore::open_tables() {
+  for (const auto& [tree, state] : manifest_->trees()) {
+    for (const auto& [number, level] : state.levels) {
+      auto table = open_table(number);
+      if (!table) return table.error();
+      opened_[tree].emplace_back(level, std::move(*table));
+      next_table_number_ = std::max(next_table_number_.load(), number + 1);
+    }
+  }
+  return {};
+}
+
+Result<TableRef> TreeStore::open_table(std::uint64_t number) {
+  auto table = Table::open(files_, table_path(number), number, block_cache_);
+  if (!table) return table.error();
+  auto remove = [this](std::shared_ptr<const Table> discarded) {
+    // The last reader may hold a shard's lock; unlinking may wait for the disk.
+    background_.submit(Priority::deep_compaction, [this, discarded = std::move(discarded)]() mutable {
+      discarded->drop_cached_blocks();
+      remove_table_file(discarded->number());
+      discarded.reset();
+    });
+  };
+  return TableRef{std::make_shared<const LiveTable>(std::move(*table), std::move(remove))};
+}
+
+std::unique_ptr<Engine> TreeStore::open_tree(std::uint32_t id, std::mutex& owner) {
+  const auto known = manifest_->trees().find(id);
+  const Lsn persisted_lsn = known == manifest_->trees().end() ? 0 : known->second.persisted_lsn;
+  auto version = std::make_shared<const Version>(opened_[id]);
+  opened_.erase(id);
+  return std::make_unique<Tree>(*this, id, owner, persisted_lsn, std::move(version));
+}
+
+Result<TreeStore::NewTable> TreeStore::create_table(std::uint32_t level) {
+  const std::uint64_t number = next_table_number_.fetch_add(1);
+  auto file = files_.create(table_path(number) + std::string{kTemporarySuffix});
+  if (!file) return file.error();
+  TableBuilderOptions builder_options;
+  builder_options.table_number = number;
+  builder_options.block_bytes = options_.block_bytes;
+  builder_options.filter_bits_per_key = options_.filter_bits_per_key;
+  builder_options.compression = level == 0 ? Compression::none : options_.compression;
+  builder_options.policy = options_.policy;
+  return NewTable{number, std::make_unique<TableBuilder>(std::move(*file), builder_options)};
+}
+
+Result<TableRef> TreeStore::finish_table(NewTable table) {
+  const auto properties = table.builder->finish();
+  if (!properties) return properties.error();
+  const std::string path = table_path(table.number);
+  if (auto renamed = files_.rename(path + std::string{kTemporarySuffix}, path); !renamed)
+    return renamed.error();
+  return open_table(table.number);
+}
+
+void TreeStore::remove_table_file(std::uint64_t number) {
+  const std::string path = table_path(number);
+  static_cast<void>(files_.remove(path).has_value());
+  static_cast<void>(files_.remove(path + std::string{kTemporarySuffix}).has_value());
+}
+
+}  // namespace shale::engine::lsm

@@ -1,0 +1,83 @@
+// What all LSM trees of a process share: the folder of table files, the manifest, the block cache, background
+// threads.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/engine.h"
+#include "engine/io/background.h"
+#include "engine/io/file_system.h"
+#include "engine/lsm/block_cache.h"
+#include "engine/lsm/compression.h"
+#include "engine/lsm/manifest.h"
+#include "engine/lsm/table_builder.h"
+#include "engine/lsm/version.h"
+
+namespace shale::engine::lsm {
+
+struct TreeStoreOptions {
+  std::string folder;
+  std::uint64_t memtable_bytes =
+      8u << 20;  // of one tree: the active memtable and those waiting for their flush
+  std::uint64_t block_cache_bytes = 32u << 20;  // of all trees together
+  std::uint64_t record_cache_bytes = 4u << 20;  // of one tree
+  std::uint32_t block_bytes = 4096;
+  double filter_bits_per_key = 10;
+  Compression compression = Compression::lz4;  // below level 0, whose tables are soon rewritten
+  const KeyPolicy* policy = nullptr;           // required; outlives the store, as does
+  LogBarrier* barrier = nullptr;               // required
+};
+
+// Thread-safe. The Background must be stopped before this is destroyed, and all trees must be gone.
+class TreeStore {
+ public:
+  // Opens every table that the manifest names, and removes files that it does not. Waits for the disk.
+  // Errors: io, no_space, corruption, unsupported.
+  static Result<std::unique_ptr<TreeStore>> open(FileSystem& files, Background& background,
+                                                 const TreeStoreOptions& options);
+
+  // The tree of that number as the manifest has it, or an empty one. `owner` is the mutex under which all its
+  // calls will be made; it must outlive the tree.
+  std::unique_ptr<Engine> open_tree(std::uint32_t id, std::mutex& owner);
+
+  const TreeStoreOptions& options() const { return options_; }
+  Background& background() { return background_; }
+  Manifest& manifest() { return *manifest_; }
+  BlockCache& block_cache() { return block_cache_; }
+
+  // A table in the making: under a temporary name until finish_table().
+  struct NewTable {
+    std::uint64_t number;
+    std::unique_ptr<TableBuilder> builder;
+  };
+  Result<NewTable> create_table(std::uint32_t level);
+  // Finishes the file, gives it its name (durable after sync_tables()), opens it.
+  Result<TableRef> finish_table(NewTable table);
+  Status sync_tables() { return files_.sync_folder(options_.folder); }
+  void remove_table_file(std::uint64_t number);  // best effort: what is left over goes at the next start
+
+ private:
+  TreeStore(FileSystem& files, Background& background, const TreeStoreOptions& options);
+
+  Status open_tables();
+  Status remove_strays();
+  Result<TableRef> open_table(std::uint64_t number);
+  std::string table_path(std::uint64_t number) const;
+
+  FileSystem& files_;
+  Background& background_;
+  const TreeStoreOptions options_;
+  BlockCache block_cache_;
+  std::unique_ptr<Manifest> manifest_;
+  std::atomic<std::uint64_t> next_table_number_ = 1;
+  // Tables opened at start, per tree, until open_tree() takes them.
+  std::map<std::uint32_t, std::vector<std::pair<std::uint32_t, TableRef>>> opened_;
+};
+
+}  // namespace shale::engine::lsm
