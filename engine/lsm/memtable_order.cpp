@@ -12,8 +12,13 @@ constexpr std::uint32_t kNodeKeys = 62;  // a leaf is then 12 cache lines, an in
 constexpr std::size_t kCacheLineBytes = 64;
 constexpr std::uint32_t kPrefetchDistance = 8;  // records; enough to hide one miss behind the work on others
 
+// Requires that the key has a prefix of that length; substr would check it, in the innermost loop.
+BytesView behind(BytesView key, std::size_t prefix_bytes) {
+  assert(prefix_bytes <= key.size());
+  return {key.data() + prefix_bytes, key.size() - prefix_bytes};
+}
 std::uint64_t head_behind(BytesView key, std::size_t prefix_bytes) {
-  return key_head(key.substr(prefix_bytes));
+  return key_head(behind(key, prefix_bytes));
 }
 
 std::size_t common_prefix_bytes(BytesView a, BytesView b) {
@@ -46,15 +51,14 @@ struct MemtableOrder::Node {
     right.prefix_bytes = prefix_bytes;
     count = from;
   }
-  bool has_equal_heads() const { return std::adjacent_find(heads, heads + count) != heads + count; }
-};
-
-struct MemtableOrder::Leaf : Node {
-  void prefetch() const {
+  void prefetch() const {  // all of it at once: one miss of latency instead of one per step of a search
     const auto* begin = reinterpret_cast<const std::byte*>(this);
     for (std::size_t i = 0; i < sizeof *this; i += kCacheLineBytes) __builtin_prefetch(begin + i);
   }
+  bool has_equal_heads() const { return std::adjacent_find(heads, heads + count) != heads + count; }
 };
+
+struct MemtableOrder::Leaf : Node {};
 
 struct MemtableOrder::Inner : Node {
   Reference children[kNodeKeys + 1];
@@ -109,19 +113,20 @@ std::uint32_t MemtableOrder::rank(const Node& node, BytesView key, bool and_equa
   const auto* const begin = node.heads;
   const auto* const end = node.heads + node.count;
   const auto* low = begin;
-  for (std::size_t count = node.count; count > 0;) {  // without branches that depend on the heads
+  for (std::size_t count = node.count;
+       count > 0;) {  // no branch depends on a head: half of them would be mispredicted
     const std::size_t half = (count + 1) / 2;
-    low += low[half - 1] < head ? half : 0;
+    low += half & -static_cast<std::size_t>(low[half - 1] < head);
     count -= half;
   }
   if (low == end || *low != head) [[likely]]
     return static_cast<std::uint32_t>(low - begin);
   const auto* const high = std::upper_bound(low, end, head);
-  const BytesView rest = key.substr(node.prefix_bytes);
+  const BytesView rest = behind(key, node.prefix_bytes);
   const auto* const first = node.records + (low - begin);
   const auto* const last = node.records + (high - begin);
   const auto* const found = std::partition_point(first, last, [&](Reference reference) {
-    const int order = key_of(reference).substr(node.prefix_bytes).compare(rest);
+    const int order = behind(key_of(reference), node.prefix_bytes).compare(rest);
     return order < 0 || (and_equal && order == 0);
   });
   return static_cast<std::uint32_t>(found - node.records);
@@ -132,6 +137,7 @@ Reference MemtableOrder::descend(BytesView key, Path* path) const {
   Reference reference = root_;
   for (std::uint32_t level = 0; level < inner_level_count_; ++level) {
     Inner& step = inner(reference);
+    step.prefetch();
     const std::uint32_t child = rank(step, key, true);
     if (path != nullptr) path->steps[level] = {&step, child};
     reference = step.children[child];
