@@ -1,0 +1,87 @@
+#include "src/config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+
+namespace shale::server {
+namespace {
+
+std::string change_failure(std::string_view name, std::string_view why) {
+  return fmt::format("ERR CONFIG SET failed (possibly related to argument '{}') - {}", name, why);
+}
+
+bool same_name(std::string_view one, std::string_view other) {
+  return std::ranges::equal(
+      one, other, {}, [](char c) { return std::tolower(static_cast<unsigned char>(c)); },
+      [](char c) { return std::tolower(static_cast<unsigned char>(c)); });
+}
+
+}  // namespace
+
+Config::Config() {
+  for (std::size_t at = 0; at < kOptionCount; ++at) {
+    std::string problem;
+    const OptionSpec& spec = all_options()[at];
+    assign(static_cast<Option>(at), parse_option(spec, spec.default_value, problem).value());
+  }
+}
+
+std::string Config::text(Option option) const {
+  const std::lock_guard lock{mutex_};
+  return texts_[index(option)];
+}
+
+void Config::assign(Option option, OptionValue value) {
+  const std::lock_guard lock{mutex_};
+  if (option == Option::requirepass) password_required_.store(!value.text.empty(), std::memory_order_relaxed);
+  texts_[index(option)] = std::move(value.text);
+  numbers_[index(option)].store(value.number, std::memory_order_relaxed);
+}
+
+std::vector<std::pair<std::string_view, std::string>> Config::show() const {
+  std::vector<std::pair<std::string_view, std::string>> shown;
+  for (const FixedAnswer& answer : fixed_answers()) shown.emplace_back(answer.name, answer.value);
+  {
+    const std::lock_guard lock{mutex_};
+    for (std::size_t at = 0; at < kOptionCount; ++at) shown.emplace_back(all_options()[at].name, texts_[at]);
+  }
+  std::ranges::sort(shown);
+  return shown;
+}
+
+std::optional<std::string> Config::change(std::span<const std::string_view> names_and_values) {
+  std::vector<std::pair<Option, OptionValue>> changes;
+  std::vector<std::string_view> seen;
+  for (std::size_t at = 0; at + 1 < names_and_values.size(); at += 2) {
+    const std::string_view name = names_and_values[at];
+    const std::string_view value = names_and_values[at + 1];
+    if (std::ranges::any_of(seen, [&](std::string_view other) { return same_name(name, other); })) {
+      return change_failure(name, "duplicate parameter");
+    }
+    seen.push_back(name);
+
+    const auto fixed = std::ranges::find_if(
+        fixed_answers(), [&](const FixedAnswer& answer) { return same_name(name, answer.name); });
+    if (fixed != fixed_answers().end()) {
+      if (value == fixed->value) continue;
+      return change_failure(name, fmt::format("it is always '{}' here", fixed->value));
+    }
+    const auto option = find_option(name);
+    if (!option) return fmt::format("ERR Unknown option or number of arguments for CONFIG SET - '{}'", name);
+    const OptionSpec& spec = option_spec(*option);
+    if (!spec.changeable) return change_failure(name, "can't set immutable config");
+    std::string problem;
+    auto parsed = parse_option(spec, value, problem);
+    if (!parsed) return change_failure(name, fmt::format("it takes {}", spec.takes));
+    changes.emplace_back(*option, std::move(*parsed));
+  }
+  for (auto& [option, value] : changes) assign(option, std::move(value));
+  if (listener_) {
+    for (const auto& [option, value] : changes) listener_(option);
+  }
+  return std::nullopt;
+}
+
+}  // namespace shale::server
