@@ -9,8 +9,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,31 +33,34 @@ struct Batch {
   };
   std::vector<std::string_view> arguments;  // of all requests, one after the other
   std::vector<Request> requests;
-  std::size_t next = 0;  // the request to execute next
-  // Keeps in memory what the next request needs, until it has been executed.
+  std::size_t next = 0;    // the request to execute next
+  bool timed_out = false;  // that request suspended itself, and its time is over
+  // Keeps in memory what that request needs, until it has been executed. Those from `loads_begun` on are
+  // still to run.
   std::vector<std::shared_ptr<engine::Load>> loads;
-  bool resumes_timed_out = false;  // the next request suspended itself, and its time is over
-  // Since the output was last sent: the newest record that a reply in it acknowledges, and where the replies
-  // begin that must not be seen before that record is synced.
-  engine::Lsn unsynced_lsn = 0;
+  std::size_t loads_begun = 0;
 
   bool done() const { return next == requests.size(); }
   void clear();
 };
 
-// Why a batch stopped, and what lets it go on.
+// What a call of execute() has done, and what the batch waits for.
 struct Progress {
   enum class Wait : std::uint8_t {
     nothing,     // the batch is done
-    loads,       // run Batch::loads on background threads
-    retry,       // try again in `pause`
-    delay,       // the last reply, and what follows, is for later: `pause`
-    suspension,  // the command waits for something of its own
-    close,       // reply and close; the rest of the batch is dropped
+    output,      // replies have to be sent before more are made
+    loads,       // those of Batch::loads that have not begun have to run on background threads
+    retry,       // background work has to catch up: try again in `pause`
+    delay,       // the reply from `held_from` on, and all that follows, is for later: in `pause`
+    suspension,  // what the command itself waits for
+    disconnect,  // the client is to be disconnected when it has its replies; the rest of the batch is dropped
   };
   Wait wait = Wait::nothing;
   std::chrono::microseconds pause{0};
-  std::optional<Suspension> suspension;
+  std::size_t held_from = 0;                 // offset in the output
+  std::optional<Suspension> suspension;      // for Wait::suspension
+  std::size_t replies = 0;                   // that have been added to the output
+  std::chrono::microseconds write_delay{0};  // what the engines ask of this writer before its next batch
 };
 
 // One per I/O thread. Not thread-safe.
@@ -66,26 +69,42 @@ class Dispatcher {
   Dispatcher(Server& server, ThreadCounters& counters);
 
   static constexpr std::size_t kBatchRequestsMax = 64;
+  // A run holds its locks for bounded work. A single command with more keys runs alone.
+  static constexpr std::size_t kRunRequestsMax = 32;
+  static constexpr std::size_t kRunArgumentsMax = 256;
 
-  // Resolves the command of a request that has been parsed into `batch.arguments` from `first_argument` on.
-  void add_request(Batch& batch, std::size_t first_argument);
+  // Resolves the command of the request whose arguments are the last of `batch.arguments`, from
+  // `first_argument` on.
+  static void add_request(Batch& batch, std::size_t first_argument);
 
-  // Executes from batch.next on. Replies are appended to `output`.
-  Progress execute(Batch& batch, Session& session, std::string& output);
-
-  // How long writers should pause, as the engines said since the last call.
-  std::chrono::microseconds take_write_delay();
+  // Executes from batch.next on, until the batch is done or has to wait, or `output`, to which replies are
+  // appended, is longer than `output_bytes_max`.
+  Progress execute(Batch& batch, Session& session, std::string& output, std::size_t output_bytes_max);
 
  private:
-  struct Run;
-  Progress execute_run(Batch& batch, Session& session, std::string& output);
-  Progress execute_alone(Batch& batch, Session& session, std::string& output);
+  struct Keys {  // of one command, among those in locks_
+    std::size_t first = 0;
+    std::size_t count = 0;
+  };
+  enum class Answer : std::uint8_t { given, waits };
+
+  void execute_run(Batch& batch, Session& session, std::string& output, std::size_t output_bytes_max,
+                   Progress& progress);
+  void declare_run(const Batch& batch, const Session& session);
+  void want_rest_of_run(const Batch& batch, std::size_t run_index);
+  Answer answer(Batch& batch, Keys keys, Session& session, std::string& output, Progress& progress);
+  void keep_loads(Batch& batch);
+  void refuse(Batch& batch, Session& session, std::string& output, Progress& progress);
+  void finish_reply(Session& session, std::string& output, std::size_t reply_begin, Progress& progress);
+  bool may_run(const Session& session, const CommandSpec& command) const;
+  bool runs_under_locks(const Batch& batch, std::size_t at, const Session& session) const;
 
   Server& server_;
   ThreadCounters& counters_;
   cluster::ShardLocks locks_;
   cluster::Transaction transaction_;
-  std::chrono::microseconds write_delay_{0};
+  std::vector<Keys> run_;  // by request, from batch.next on
+  std::int64_t now_ms_ = 0;
 };
 
 }  // namespace shale::server

@@ -51,6 +51,7 @@ class Server {
   void set_config_file(std::string path) { config_file_ = std::move(path); }
 
   const MemoryBudget& memory_budget() const { return budget_; }
+  // Reads /proc and the allocator's statistics: not per command.
   MemoryFigures memory() const;
 
   // As SIGTERM: stops accepting, lets running commands finish, syncs the log, ends the process with 0.
@@ -68,6 +69,7 @@ class Server {
   const std::string run_id_;
   const std::int64_t started_at_ms_;
   const std::chrono::steady_clock::time_point started_at_;
+  const std::uint64_t machine_bytes_;
   std::string config_file_;
   std::atomic<unsigned> port_ = 0;
   ClientRegistry clients_;

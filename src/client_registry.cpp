@@ -1,0 +1,40 @@
+#include "src/client_registry.h"
+
+namespace shale::server {
+
+void ClientRegistry::add(std::shared_ptr<Session> session, std::function<void()> close) {
+  const std::uint64_t id = session->id;
+  const std::lock_guard lock{mutex_};
+  clients_.emplace(id, Client{std::move(session), std::move(close)});
+  count_.store(clients_.size(), std::memory_order_relaxed);
+}
+
+void ClientRegistry::remove(std::uint64_t id) {
+  const std::lock_guard lock{mutex_};
+  clients_.erase(id);
+  count_.store(clients_.size(), std::memory_order_relaxed);
+}
+
+std::vector<std::shared_ptr<Session>> ClientRegistry::list() const {
+  const std::lock_guard lock{mutex_};
+  std::vector<std::shared_ptr<Session>> sessions;
+  sessions.reserve(clients_.size());
+  for (const auto& [id, client] : clients_) sessions.push_back(client.session);
+  return sessions;
+}
+
+std::shared_ptr<Session> ClientRegistry::find(std::uint64_t id) const {
+  const std::lock_guard lock{mutex_};
+  const auto found = clients_.find(id);
+  return found == clients_.end() ? nullptr : found->second.session;
+}
+
+bool ClientRegistry::kill(std::uint64_t id) {
+  const std::lock_guard lock{mutex_};
+  const auto found = clients_.find(id);
+  if (found == clients_.end()) return false;
+  found->second.close();
+  return true;
+}
+
+}  // namespace shale::server

@@ -1,0 +1,258 @@
+#include "src/dispatcher.h"
+
+#include <algorithm>
+#include <span>
+
+#include "src/command/arguments.h"
+#include "src/error_message.h"
+#include "src/server.h"
+
+namespace shale::server {
+namespace {
+
+constexpr std::chrono::milliseconds kRetryPause{1};
+// Beyond the command that waits, so many keys of those behind it are loaded along with its own.
+constexpr std::size_t kKeysLoadedAheadMax = 16;
+
+std::span<const std::string_view> words_of(const Batch& batch, const Batch::Request& request) {
+  return std::span{batch.arguments}.subspan(request.first_argument, request.argument_count);
+}
+
+// `error` with its code: "ERR syntax error".
+void write_error(protocol::ReplyWriter& reply, std::string_view error) {
+  const std::size_t code_end = std::min(error.find(' '), error.size());
+  reply.error(error.substr(0, code_end), error.substr(std::min(code_end + 1, error.size())));
+}
+
+}  // namespace
+
+void Batch::clear() {
+  arguments.clear();
+  requests.clear();
+  loads.clear();
+  next = 0;
+  loads_begun = 0;
+  timed_out = false;
+}
+
+Dispatcher::Dispatcher(Server& server, ThreadCounters& counters)
+    : server_(server), counters_(counters), locks_(server.store()), transaction_(server.store(), locks_) {}
+
+void Dispatcher::add_request(Batch& batch, std::size_t first_argument) {
+  const auto words = std::span<const std::string_view>{batch.arguments}.subspan(first_argument);
+  batch.requests.push_back({static_cast<std::uint32_t>(first_argument),
+                            static_cast<std::uint32_t>(words.size()), resolve_command(words)});
+}
+
+Progress Dispatcher::execute(Batch& batch, Session& session, std::string& output,
+                             std::size_t output_bytes_max) {
+  Progress progress;
+  const std::size_t begun_at = batch.next;
+  now_ms_ = server_.store().clock().unix_ms();
+  while (!batch.done() && progress.wait == Progress::Wait::nothing) {
+    if (runs_under_locks(batch, batch.next, session)) {
+      execute_run(batch, session, output, output_bytes_max, progress);
+    } else {
+      const CommandSpec* command = batch.requests[batch.next].command.spec;
+      const bool allowed = command != nullptr &&
+                           command->arity.accepts(batch.requests[batch.next].argument_count) &&
+                           may_run(session, *command);
+      if (allowed) {
+        answer(batch, {}, session, output, progress);
+      } else {
+        refuse(batch, session, output, progress);
+      }
+    }
+    if (progress.wait == Progress::Wait::nothing && !batch.done() && output.size() > output_bytes_max) {
+      progress.wait = Progress::Wait::output;
+    }
+  }
+  const std::size_t answered = batch.next - begun_at;
+  counters_.commands.add(static_cast<std::int64_t>(answered));
+  session.commands_total.store(session.commands_total.load(std::memory_order_relaxed) + answered,
+                               std::memory_order_relaxed);
+  session.last_command_at_ms.store(now_ms_, std::memory_order_relaxed);
+  return progress;
+}
+
+bool Dispatcher::may_run(const Session& session, const CommandSpec& command) const {
+  return session.authenticated || !server_.config().password_required() ||
+         command.flags.has(CommandFlag::no_auth);
+}
+
+bool Dispatcher::runs_under_locks(const Batch& batch, std::size_t at, const Session& session) const {
+  const Batch::Request& request = batch.requests[at];
+  const CommandSpec* command = request.command.spec;
+  return command != nullptr && command->keys.first != 0 && command->arity.accepts(request.argument_count) &&
+         may_run(session, *command);
+}
+
+void Dispatcher::execute_run(Batch& batch, Session& session, std::string& output,
+                             std::size_t output_bytes_max, Progress& progress) {
+  declare_run(batch, session);
+  locks_.lock();
+  for (std::size_t index = 0; index < run_.size(); ++index) {
+    if (answer(batch, run_[index], session, output, progress) == Answer::waits) {
+      if (progress.wait == Progress::Wait::loads) {
+        want_rest_of_run(batch, index);
+        keep_loads(batch);
+      }
+      break;
+    }
+    // A delay, a disconnection, or too much to send: the rest of the run is for later.
+    if (progress.wait != Progress::Wait::nothing || output.size() > output_bytes_max) break;
+  }
+  progress.write_delay += transaction_.take_write_delay();
+  transaction_.reset();
+  locks_.clear();
+}
+
+// The commands of a run can change neither the database nor who the client is: those that do have no keys.
+void Dispatcher::declare_run(const Batch& batch, const Session& session) {
+  const unsigned database = session.database.load(std::memory_order_relaxed);
+  locks_.clear();
+  run_.clear();
+  std::size_t arguments = 0;
+  for (std::size_t at = batch.next; at < batch.requests.size() && run_.size() < kRunRequestsMax; ++at) {
+    if (!runs_under_locks(batch, at, session)) break;
+    const Batch::Request& request = batch.requests[at];
+    arguments += request.argument_count;
+    if (!run_.empty() && arguments > kRunArgumentsMax) break;
+    const auto words = words_of(batch, request);
+    const std::size_t first = locks_.key_count();
+    for_each_key(*request.command.spec, words, [&](std::size_t word) { locks_.add(database, words[word]); });
+    run_.push_back({first, locks_.key_count() - first});
+  }
+}
+
+// Runs the request at batch.next, and moves on to the one behind it unless it has to wait.
+Dispatcher::Answer Dispatcher::answer(Batch& batch, Keys keys, Session& session, std::string& output,
+                                      Progress& progress) {
+  const Batch::Request& request = batch.requests[batch.next];
+  const CommandSpec& command = *request.command.spec;
+  const std::size_t reply_begin = output.size();
+
+  transaction_.reset();
+  Keyspace keyspace{
+      transaction_, locks_, keys.first, keys.count, session.database.load(std::memory_order_relaxed),
+      now_ms_};
+  protocol::ReplyWriter reply{output, session.protocol_version};
+  CommandContext context{.server = server_,
+                         .session = session,
+                         .reply = reply,
+                         .keyspace = keyspace,
+                         .command = command,
+                         .suspend = {},
+                         .timed_out = batch.timed_out};
+
+  Failed failed = Failed::read;
+  engine::Status status =
+      command.handler(context, Arguments{words_of(batch, request), request.command.name_words});
+  if (status && transaction_.has_writes()) {
+    failed = Failed::write;
+    const auto written = transaction_.commit();
+    if (written) {
+      session.last_write_lsn = std::max(session.last_write_lsn, *written);
+    } else {
+      status = written.error();
+    }
+  }
+
+  if (!status) {
+    output.resize(reply_begin);
+    const engine::Error& error = status.error();
+    if (error.kind == engine::ErrorKind::not_resident) {
+      counters_.cold_reads.add();
+      progress.wait = Progress::Wait::loads;
+      if (keys.count == 0) keep_loads(batch);
+      return Answer::waits;
+    }
+    if (error.kind == engine::ErrorKind::busy) {
+      progress.wait = Progress::Wait::retry;
+      progress.pause = kRetryPause;
+      return Answer::waits;
+    }
+    log_failure(error);
+    if (keys.count == 0 && command.flags.has(CommandFlag::write)) failed = Failed::write;
+    write_error(reply, client_message(error, failed));
+  } else if (context.suspend) {
+    output.resize(reply_begin);
+    progress.wait = Progress::Wait::suspension;
+    progress.suspension = std::move(context.suspend);
+    return Answer::waits;
+  }
+
+  session.last_write_lsn = std::max(session.last_write_lsn, context.written_lsn);
+  session.last_command.store(&command, std::memory_order_relaxed);
+  if (keyspace.hits() != 0) counters_.keyspace_hits.add(keyspace.hits());
+  if (keyspace.misses() != 0) counters_.keyspace_misses.add(keyspace.misses());
+  if (!batch.loads.empty()) {
+    batch.loads.clear();
+    batch.loads_begun = 0;
+  }
+  batch.timed_out = false;
+  ++batch.next;
+  finish_reply(session, output, reply_begin, progress);
+  if (context.delay.count() > 0) {
+    progress.wait = Progress::Wait::delay;
+    progress.pause = context.delay;
+    progress.held_from = reply_begin;
+  }
+  return Answer::given;
+}
+
+// The request at batch.next gets an error instead of being run.
+void Dispatcher::refuse(Batch& batch, Session& session, std::string& output, Progress& progress) {
+  const Batch::Request& request = batch.requests[batch.next];
+  const auto words = words_of(batch, request);
+  const std::size_t reply_begin = output.size();
+  protocol::ReplyWriter reply{output, session.protocol_version};
+  if (request.command.spec == nullptr) {
+    write_error(reply, unknown_command_error(words));
+  } else if (!request.command.spec->arity.accepts(request.argument_count)) {
+    write_error(reply, wrong_arity_error(*request.command.spec));
+  } else {
+    reply.error("NOAUTH", "Authentication required.");
+  }
+  ++batch.next;
+  finish_reply(session, output, reply_begin, progress);
+}
+
+// Counts the reply that begins at `reply_begin`, or takes it back from a client that wants none.
+void Dispatcher::finish_reply(Session& session, std::string& output, std::size_t reply_begin,
+                              Progress& progress) {
+  if (output.size() > reply_begin && output[reply_begin] == '-') counters_.error_replies.add();
+  if (session.reply_mode == ReplyMode::on) [[likely]] {
+    progress.replies += output.size() > reply_begin ? 1 : 0;
+  } else {
+    output.resize(reply_begin);
+    if (session.reply_mode == ReplyMode::skip_this) session.reply_mode = ReplyMode::on;
+    if (session.reply_mode == ReplyMode::skip_next) session.reply_mode = ReplyMode::skip_this;
+  }
+  if (session.close_after_reply) progress.wait = Progress::Wait::disconnect;
+}
+
+// The commands behind the one that waits would meet the same fate, one after the other: what they read is
+// fetched with it. What they only write needs no reading.
+void Dispatcher::want_rest_of_run(const Batch& batch, std::size_t run_index) {
+  std::size_t keys_left = kKeysLoadedAheadMax;
+  for (std::size_t index = run_index + 1; index < run_.size(); ++index) {
+    const Batch::Request& request = batch.requests[batch.next + index - run_index];
+    if (!request.command.spec->flags.has(CommandFlag::readonly)) continue;
+    for (std::size_t key = run_[index].first; key < run_[index].first + run_[index].count; ++key) {
+      if (keys_left-- == 0) return;
+      // Whatever it says, the command will hear it itself.
+      [[maybe_unused]] const auto found = transaction_.get(key);
+    }
+  }
+}
+
+void Dispatcher::keep_loads(Batch& batch) {
+  batch.loads_begun = batch.loads.size();
+  for (auto& load : transaction_.reads().missing) {
+    if (std::ranges::find(batch.loads, load) == batch.loads.end()) batch.loads.push_back(std::move(load));
+  }
+  transaction_.reads().clear();
+}
+
+}  // namespace shale::server
