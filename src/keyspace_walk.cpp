@@ -1,0 +1,183 @@
+#include "src/keyspace_walk.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "cluster/position.h"
+
+namespace shale::server {
+namespace {
+
+using cluster::DatabaseId;
+
+template <class Integer>
+void append_big_endian(Integer value, Bytes& out) {
+  for (int shift = (sizeof value - 1) * 8; shift >= 0; shift -= 8)
+    out.push_back(static_cast<char>(value >> shift));
+}
+
+// The position of a key whose token is known (cluster/position.h).
+Bytes position_of(const ScanPlace& place, DatabaseId database) {
+  Bytes position;
+  position.reserve(cluster::kPrefixBytes + place.key.size());
+  append_big_endian(place.token, position);
+  append_big_endian(database, position);
+  position += place.key;
+  return position;
+}
+
+// The first place of `database` at or after any position, also one of another database or a boundary that is
+// shorter than a position. Nothing if there is none.
+std::optional<ScanPlace> place_of(BytesView position, DatabaseId database) {
+  Bytes padded(position);
+  if (padded.size() < cluster::kPrefixBytes) padded.resize(cluster::kPrefixBytes, '\0');
+  const cluster::PositionParts parts = cluster::split_position(padded);
+  if (parts.database < database) return ScanPlace{parts.token, {}};
+  if (parts.database == database) return ScanPlace{parts.token, Bytes(parts.key)};
+  if (parts.token == std::numeric_limits<std::uint64_t>::max()) return std::nullopt;
+  return ScanPlace{parts.token + 1, {}};
+}
+
+class Walk {
+ public:
+  Walk(cluster::Store& store, engine::ReadContext& reads, unsigned database, std::int64_t now_ms,
+       const WalkLimits& limits, const VisitKey& visit)
+      : store_(store),
+        reads_(reads),
+        database_(database),
+        now_ms_(now_ms),
+        keys_left_(limits.keys),
+        records_left_(limits.records),
+        ranges_left_(limits.ranges),
+        visit_(visit) {}
+
+  engine::Result<WalkEnd> run(const ScanPlace& from) {
+    next_ = from;
+    walked_ = coarse_place(from.token);
+    route();
+    while (next_ && !full_ && ranges_left_ > 0) {
+      if (auto walked = walk_range(); !walked) {
+        if (!progressed_ || walked.error().kind != engine::ErrorKind::not_resident) return walked.error();
+        break;
+      }
+    }
+    return WalkEnd{next_, walked_};
+  }
+
+ private:
+  void route() {
+    // The epoch first: a change in between is noticed under the next lock.
+    epoch_ = store_.epoch();
+    map_ = store_.map();
+    id_ = store_.database_id(database_);
+  }
+
+  // What is left of the range that next_ lies in, or as much as the limits allow.
+  engine::Status walk_range() {
+    const Bytes begin = position_of(*next_, id_);
+    const std::size_t range = map_->range_of(begin);
+    const auto& boundaries = map_->boundaries();
+    cluster::Shard& shard = store_.shard(boundaries[range].shard);
+    const std::lock_guard lock(shard.mutex);
+    if (store_.epoch() != epoch_) {
+      route();
+      return {};
+    }
+    const bool last = range + 1 == boundaries.size();
+    const BytesView end = last ? BytesView{} : BytesView{boundaries[range + 1].begin};
+    const auto cursor = shard.engine->cursor(reads_);
+    if (auto walked = walk_records(*cursor, begin, end); !walked) return walked;
+    if (full_) return {};
+    --ranges_left_;
+    progressed_ = true;
+    if (last) {
+      next_.reset();
+    } else {
+      walked_ = std::max(walked_, coarse_place(engine::key_head(begin)));
+      next_ = place_of(end, id_);
+    }
+    return {};
+  }
+
+  // Sets full_ and next_ if a limit is met. On an error next_ is behind the last record that has been walked.
+  engine::Status walk_records(engine::Cursor& cursor, BytesView begin, BytesView end) {
+    bool any = false;
+    auto moved = cursor.seek(begin);
+    for (; moved && cursor.valid(); moved = advance(cursor)) {
+      const BytesView position = cursor.key();
+      if (!end.empty() && position >= end) return {};
+      const cluster::PositionParts parts = cluster::split_position(position);
+      std::size_t& left = parts.database == id_ ? keys_left_ : records_left_;
+      if (left == 0) {
+        full_ = true;
+        next_ = place_of(position, id_);
+        return {};
+      }
+      --left;
+      any = true;
+      walked_ = coarse_place(parts.token);
+      if (parts.database == id_) visit_record(parts, cursor.value());
+    }
+    if (!moved && any) {
+      progressed_ = true;
+      next_ = place_after(last_);
+    }
+    return moved;
+  }
+
+  void visit_record(const cluster::PositionParts& parts, BytesView stored) {
+    if (!stored.empty() && !value_expired(stored, now_ms_)) visit_(parts.key, decode_value(stored));
+  }
+
+  // To the next record, or over many of another database with the same hash tag. A step is cheaper than a
+  // search, so that only a run of them makes it search.
+  engine::Status advance(engine::Cursor& cursor) {
+    constexpr std::size_t kStepsBeforeSearch = 16;
+    last_.assign(cursor.key());
+    const cluster::PositionParts parts = cluster::split_position(last_);
+    const bool foreign = parts.database != id_;
+    foreign_run_ = foreign && parts.token == foreign_token_ ? foreign_run_ + 1 : 0;
+    foreign_token_ = parts.token;
+    if (foreign_run_ < kStepsBeforeSearch) return cursor.next();
+    foreign_run_ = 0;
+    const auto place = place_of(last_, id_);
+    return place ? cursor.seek(position_of(*place, id_)) : cursor.next();
+  }
+
+  std::optional<ScanPlace> place_after(BytesView position) const {
+    const cluster::PositionParts parts = cluster::split_position(position);
+    if (parts.database == id_) return ScanPlace{parts.token, Bytes(parts.key) + '\0'};
+    return place_of(position, id_);
+  }
+
+  cluster::Store& store_;
+  engine::ReadContext& reads_;
+  const unsigned database_;
+  const std::int64_t now_ms_;
+  std::size_t keys_left_;
+  std::size_t records_left_;
+  std::size_t ranges_left_;
+  const VisitKey& visit_;
+
+  std::uint64_t epoch_ = 0;
+  std::shared_ptr<const cluster::ShardMap> map_;
+  DatabaseId id_ = 0;
+
+  std::optional<ScanPlace> next_;
+  std::uint32_t walked_ = 0;
+  bool full_ = false;
+  bool progressed_ = false;
+  Bytes last_;  // position of the record before the cursor's
+  std::uint64_t foreign_token_ = 0;
+  std::size_t foreign_run_ = 0;
+};
+
+}  // namespace
+
+engine::Result<WalkEnd> walk_keys(cluster::Store& store, engine::ReadContext& reads, unsigned database,
+                                  std::int64_t now_ms, const ScanPlace& from, const WalkLimits& limits,
+                                  const VisitKey& visit) {
+  return Walk(store, reads, database, now_ms, limits, visit).run(from);
+}
+
+}  // namespace shale::server
