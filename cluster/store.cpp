@@ -124,7 +124,8 @@ engine::Status Store::prepare_folder(StoreRecovery& recovery) {
     const auto names = files_.list(options_.folder);
     if (!names) return names.error();
     const auto foreign = std::find_if(names->begin(), names->end(), [](const std::string& name) {
-      return name != "LOCK" && name != "catalog" && !name.starts_with("FORMAT") && name != "catalog.tmp";
+      return name != "LOCK" && name != "lost+found" && !name.starts_with("FORMAT") &&
+             !name.starts_with("catalog");
     });
     if (foreign != names->end()) {
       return engine::Error{
