@@ -16,6 +16,12 @@ std::size_t slack_bytes(const MemtableRecord& replaced, std::size_t value_bytes)
   return replaced.grown() ? std::min(value_bytes / 2, kGrowthSlackBytesMax) : 0;
 }
 
+// The line with the header is about to be waited for: let the next ones come at the same time.
+void prefetch_rest(const std::byte* record) {
+  __builtin_prefetch(record + kCacheLineBytes);
+  __builtin_prefetch(record + 2 * kCacheLineBytes);
+}
+
 EntryTag make_tag(EntryType type, int balance) {
   assert(balance >= -1 && balance <= 1);
   return {type, static_cast<std::int8_t>(balance)};
@@ -25,9 +31,14 @@ EntryTag make_tag(EntryType type, int balance) {
 
 Memtable::Memtable(std::size_t chunk_bytes) : arena_(chunk_bytes), order_(arena_) {}
 
+bool Memtable::has_key(Reference reference, BytesView key) const {
+  prefetch_rest(arena_.at(reference));
+  return record(reference).key() == key;
+}
+
 std::optional<Entry> Memtable::find(const HashedKey& key) const {
   const auto* slot =
-      index_.find(key.hash, [&](Reference reference) { return record(reference).key() == key.bytes; });
+      index_.find(key.hash, [&](Reference reference) { return has_key(reference, key.bytes); });
   if (slot == nullptr) return std::nullopt;
   return record(slot->reference).entry();
 }
@@ -37,24 +48,32 @@ void Memtable::prefetch_record(const HashedKey& key) const {
   if (reference == 0) return;
   const std::byte* begin = arena_.at(reference);
   __builtin_prefetch(begin);
-  __builtin_prefetch(begin + kCacheLineBytes);
+  prefetch_rest(begin);
 }
 
 void Memtable::put(const HashedKey& key, BytesView value, EntryType type, int balance_change) {
-  put_at(locate(key), key, value, type, balance_change);
+  store(index_slot_of(key), key, value, type, balance_change);
 }
 
 Memtable::Slot Memtable::locate(const HashedKey& key) {
-  auto* slot =
-      index_.find(key.hash, [&](Reference reference) { return record(reference).key() == key.bytes; });
+  auto* slot = index_slot_of(key);
   if (slot == nullptr) return {};
   return {record(slot->reference).entry(), slot};
 }
 
 void Memtable::put_at(const Slot& slot, const HashedKey& key, BytesView value, EntryType type,
                       int balance_change) {
+  store(slot.index_slot, key, value, type, balance_change);
+}
+
+HashIndex::Slot* Memtable::index_slot_of(const HashedKey& key) {
+  return index_.find(key.hash, [&](Reference reference) { return has_key(reference, key.bytes); });
+}
+
+void Memtable::store(HashIndex::Slot* slot, const HashedKey& key, BytesView value, EntryType type,
+                     int balance_change) {
   assert(type == EntryType::value || value.empty());
-  if (slot.index_slot == nullptr) {
+  if (slot == nullptr) {
     const Reference reference = add_record(key.bytes, value, make_tag(type, balance_change), 0);
     index_.insert(key.hash, reference);
     order_.insert(reference);
@@ -62,7 +81,7 @@ void Memtable::put_at(const Slot& slot, const HashedKey& key, BytesView value, E
     return;
   }
 
-  const Reference old_reference = slot.index_slot->reference;
+  const Reference old_reference = slot->reference;
   MemtableRecord& old = record(old_reference);
   const EntryTag tag = make_tag(type, old.tag().balance + balance_change);
   live_bytes_ += value.size() - old.value().size();
@@ -74,7 +93,7 @@ void Memtable::put_at(const Slot& slot, const HashedKey& key, BytesView value, E
   const Reference reference = add_record(old.key(), value, tag, slack_bytes(old, value.size()));
   record(reference).set_grown();
   order_.replace(old_reference, reference);
-  slot.index_slot->reference = reference;
+  slot->reference = reference;
   arena_.release(old_reference, old.bytes());
 }
 

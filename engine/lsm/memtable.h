@@ -66,6 +66,10 @@ class Memtable {
   MemtableRecord& record(Reference reference) const {
     return *reinterpret_cast<MemtableRecord*>(arena_.at(reference));
   }
+  bool has_key(Reference reference, BytesView key) const;
+  HashIndex::Slot* index_slot_of(const HashedKey& key);
+  void store(HashIndex::Slot* slot, const HashedKey& key, BytesView value, EntryType type,
+             int balance_change);
   Reference add_record(BytesView key, BytesView value, EntryTag tag, std::size_t spare_bytes);
 
   ChunkArena arena_;
