@@ -93,7 +93,7 @@ class TableBuilder::Implementation {
     properties_.raw_key_bytes += entry.key.size();
     properties_.raw_value_bytes += entry.value.size();
     if (options_.filter_bits_per_key > 0) hashes_.push_back(hash_bytes(entry.key));
-    if (entry.tag.balance != 0) balance_of(entry.key) += entry.tag.balance;
+    balance_of(entry.key) += entry.tag.balance;  // also 0: the class is then known to occur
   }
 
   std::int64_t& balance_of(BytesView key) {

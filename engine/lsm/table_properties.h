@@ -28,7 +28,9 @@ struct TableProperties {
   std::uint64_t file_bytes = 0;  // of the whole file; derived, not encoded
   Bytes smallest_key;            // both empty in a table without entries
   Bytes largest_key;
-  std::vector<ClassBalance> balances;  // by class, ascending; every class that occurs is listed, also with sum 0 (the tree drops tables of dead classes by it)
+  // By class, ascending. Every class that occurs is listed, also with sum 0: the tree drops a table unread
+  // when none of these is live.
+  std::vector<ClassBalance> balances;
 
   bool operator==(const TableProperties&) const = default;
 };
