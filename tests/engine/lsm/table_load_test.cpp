@@ -1,0 +1,208 @@
+// The protocol of reads that lack a block: name it, load it, read again.
+#include <thread>
+
+#include "engine/lsm/table.h"
+#include "engine/lsm/table_cursor.h"
+#include "tests/engine/lsm/table_test_support.h"
+
+namespace shale::engine::lsm {
+namespace {
+
+class TableLoads : public testing::Test {
+ protected:
+  TableLoads() {
+    std::vector<OwnedEntry> entries;
+    for (int i = 10000; i != 20000; ++i)
+      entries.push_back(value_entry("key" + std::to_string(i), Bytes(90, 'v')));
+    EXPECT_TRUE(write_table(files_, entries));
+  }
+
+  std::shared_ptr<Table> open(BlockCache& cache) {
+    return Table::open(files_, kTablePath, kTableNumber, cache).value();
+  }
+  MemoryFiles::Contents& file() { return files_[kTablePath]; }
+
+  static bool lacks_block(const Result<std::optional<Entry>>& found) {
+    return !found && found.error().kind == ErrorKind::not_resident;
+  }
+
+  MemoryFiles files_;
+  const HashedKey key_{"key15000"};
+  BlockCache cache_{1 << 24};
+};
+
+TEST_F(TableLoads, AReadNamesWhatItLacksAndFindsItAfterwards) {
+  const auto table = open(cache_);
+  ReadContext context;
+  const std::uint64_t reads = file().reads;
+  ASSERT_TRUE(lacks_block(table->find(key_, context)));
+  EXPECT_EQ(file().reads, reads);
+  ASSERT_EQ(context.missing.size(), 1U);
+  ASSERT_TRUE(lacks_block(table->find(key_, context)));
+  EXPECT_EQ(context.missing.size(), 1U);
+  run_all(context);
+  const auto found = table->find(key_, context).value();
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->value, Bytes(90, 'v'));
+  EXPECT_EQ(context.pins.size(), 1U);
+  context.clear();
+  EXPECT_TRUE(table->find(key_, context).value());
+  EXPECT_EQ(file().reads, reads + 1);
+}
+
+TEST_F(TableLoads, AKeptLoadServesItsBlockWhereTheCacheDoesNot) {
+  for (const std::uint64_t capacity : {0U, 1000U, 1U << 24}) {
+    BlockCache cache{capacity};
+    const auto table = open(cache);
+    ReadContext context;
+    ASSERT_TRUE(lacks_block(table->find(key_, context)));
+    run_all(context);
+    cache.set_capacity(0);
+    EXPECT_EQ(cache.stats().blocks, 0U);
+    const auto found = table->find(key_, context).value();
+    ASSERT_TRUE(found);
+    EXPECT_EQ(table->probe(key_), Presence::value);
+    const std::shared_ptr<const void> pin = context.pins.back();
+    context.clear();
+    EXPECT_EQ(found->value, Bytes(90, 'v'));  // pinned
+    EXPECT_TRUE(lacks_block(table->find(key_, context)));
+    EXPECT_EQ(table->probe(key_), Presence::unknown);
+  }
+}
+
+TEST_F(TableLoads, CommandsThatWantOneBlockShareOneRead) {
+  BlockCache cache{0};
+  const auto table = open(cache);
+  ReadContext first;
+  ReadContext second;
+  ASSERT_TRUE(lacks_block(table->find(key_, first)));
+  ASSERT_TRUE(lacks_block(table->find(HashedKey{"key15001"}, second)));
+  EXPECT_EQ(first.missing, second.missing);
+  const std::uint64_t reads = file().reads;
+  std::thread other{[&] { run_all(second); }};
+  run_all(first);
+  other.join();
+  EXPECT_EQ(file().reads, reads + 1);
+  EXPECT_TRUE(table->find(key_, first).value());
+  first.clear();
+  EXPECT_TRUE(table->find(HashedKey{"key15001"}, second).value());  // the other's keeping is enough
+}
+
+TEST_F(TableLoads, AnErrorReachesEveryReadOfTheBlockWhileItsLoadIsKeptThenTheBlockIsReadAgain) {
+  const auto table = open(cache_);
+  ReadContext first;
+  ReadContext second;
+  ASSERT_TRUE(lacks_block(table->find(key_, first)));
+  ASSERT_TRUE(lacks_block(table->find(key_, second)));
+  file().refuses_reads = true;
+  run_all(first);
+  file().refuses_reads = false;
+  run_all(second);  // it has run already
+  for (ReadContext* const context : {&first, &second}) {
+    const auto found = table->find(key_, *context);
+    ASSERT_FALSE(found);
+    EXPECT_EQ(found.error().kind, ErrorKind::io);
+  }
+  EXPECT_EQ(table->probe(key_), Presence::unknown);
+  first.clear();
+  second.clear();
+  EXPECT_TRUE(find_with_loads(*table, key_.bytes, first).value());
+}
+
+TEST_F(TableLoads, DamageIsReportedWithFileAndOffset) {
+  const auto table = open(cache_);
+  file().bytes[table->properties().data_bytes / 2] ^= 1;
+  ReadContext context;
+  const auto found = find_with_loads(*table, key_.bytes, context);
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().kind, ErrorKind::corruption);
+  EXPECT_NE(found.error().message.find(kTablePath), std::string::npos);
+  EXPECT_NE(found.error().message.find("offset "), std::string::npos);
+  context.clear();
+  EXPECT_TRUE(find_with_loads(*table, "key10000", context).value());  // the rest goes on
+}
+
+TEST_F(TableLoads, ACursorLoadsAheadAndReadsNoBlockTwice) {
+  const auto table = open(cache_);
+  ReadContext context;
+  ASSERT_TRUE(find_with_loads(*table, "key10200", context).value());
+  context.clear();
+  const std::uint64_t reads = file().reads;
+  std::uint64_t rounds = 0;
+  while (true) {
+    TableCursor cursor{table, context};
+    Status status = cursor.seek_first();
+    for (int i = 0; i != 5000 && status; ++i) status = cursor.next();
+    if (status) break;
+    ASSERT_EQ(status.error().kind, ErrorKind::not_resident);
+    run_all(context);
+    context.clear();
+    ++rounds;
+  }
+  EXPECT_EQ(file().reads - reads, rounds);
+  EXPECT_LT(rounds, table->properties().data_bytes / 2 / (50 * 1024) + 3);
+  EXPECT_EQ(cache_.stats().insertions, cache_.stats().blocks);
+}
+
+TEST_F(TableLoads, AReadSharesWhatACursorLoadsAhead) {
+  BlockCache cache{0};
+  const auto table = open(cache);
+  ReadContext scan;
+  ReadContext read;
+  TableCursor cursor{table, scan};
+  ASSERT_FALSE(cursor.seek(key_.bytes));
+  ASSERT_TRUE(lacks_block(table->find(HashedKey{"key15100"}, read)));
+  EXPECT_EQ(scan.missing, read.missing);
+  run_all(scan);
+  EXPECT_TRUE(table->find(HashedKey{"key15100"}, read).value());
+}
+
+TEST_F(TableLoads, OneDamagedBlockDoesNotSpoilTheOthersReadWithIt) {
+  const auto table = open(cache_);
+  file().bytes[10000] ^= 1;
+  ReadContext context;
+  TableCursor cursor{table, context};
+  ASSERT_FALSE(cursor.seek_first());
+  run_all(context);
+  Status status = cursor.seek_first();
+  int entries = 0;
+  for (; status; status = cursor.next()) ++entries;
+  EXPECT_GT(entries, 50);
+  EXPECT_EQ(status.error().kind, ErrorKind::corruption);
+}
+
+TEST_F(TableLoads, ALoadKeepsItsTableOpen) {
+  auto table = open(cache_);
+  ReadContext context;
+  ASSERT_TRUE(lacks_block(table->find(key_, context)));
+  const std::weak_ptr<Table> watched = table;
+  table = nullptr;
+  run_all(context);
+  EXPECT_FALSE(watched.expired());
+  context.clear();
+  EXPECT_TRUE(watched.expired());
+}
+
+TEST_F(TableLoads, DroppedBlocksAreLoadedAgain) {
+  const auto table = open(cache_);
+  ReadContext context;
+  ASSERT_TRUE(find_with_loads(*table, key_.bytes, context).value());
+  context.clear();
+  table->drop_cached_blocks();
+  EXPECT_EQ(cache_.stats().blocks, 0U);
+  EXPECT_TRUE(lacks_block(table->find(key_, context)));
+}
+
+TEST_F(TableLoads, TablesOfOneNumberInOneCacheStayApart) {
+  ASSERT_TRUE(write_table(files_, {value_entry(key_.bytes, "another tree's")}, {}, "other"));
+  const auto table = open(cache_);
+  const auto other = Table::open(files_, "other", kTableNumber, cache_).value();
+  for (int round = 0; round != 2; ++round) {
+    ReadContext context;
+    EXPECT_EQ(find_with_loads(*table, key_.bytes, context).value()->value, Bytes(90, 'v'));
+    EXPECT_EQ(find_with_loads(*other, key_.bytes, context).value()->value, "another tree's");
+  }
+}
+
+}  // namespace
+}  // namespace shale::engine::lsm
