@@ -1,0 +1,95 @@
+// Databases as a whole: how many keys, and no keys at all.
+#include "src/command/arguments.h"
+#include "src/commands/groups.h"
+#include "src/commands/reply.h"
+#include "src/server.h"
+
+namespace shale::server {
+namespace {
+
+using enum ArgumentType;
+using enum CommandFlag;
+
+// DBSIZE -> keys of the database, expired ones included until their space is given back
+engine::Status dbsize(CommandContext& context, Arguments) {
+  return reply_integer(context, context.server.store().key_count(context.keyspace.database()));
+}
+
+// [ASYNC | SYNC]: taken, and the same. Readers see nothing of the old keys at once either way.
+void take_flush_mode(Arguments& arguments) {
+  if (arguments.empty() || arguments.take_word("ASYNC") || arguments.take_word("SYNC")) {
+    if (arguments.empty()) return;
+  }
+  arguments.fail(kSyntaxError);
+}
+
+engine::Status reply_flushed(CommandContext& context, const engine::Result<engine::Lsn>& flushed) {
+  if (!flushed) return flushed.error();
+  context.written_lsn = *flushed;
+  return reply_ok(context);
+}
+
+// FLUSHDB [ASYNC | SYNC] -> OK
+engine::Status flushdb(CommandContext& context, Arguments arguments) {
+  take_flush_mode(arguments);
+  if (arguments.failed()) return reply_error(context, arguments.error());
+  return reply_flushed(context, context.server.store().flush_database(context.keyspace.database()));
+}
+
+// FLUSHALL [ASYNC | SYNC] -> OK
+engine::Status flushall(CommandContext& context, Arguments arguments) {
+  take_flush_mode(arguments);
+  if (arguments.failed()) return reply_error(context, arguments.error());
+  return reply_flushed(context, context.server.store().flush_all());
+}
+
+constexpr ArgumentSpec kFlushModes[] = {
+    {.name = "async", .type = pure_token, .token = "ASYNC"},
+    {.name = "sync", .type = pure_token, .token = "SYNC"},
+};
+constexpr ArgumentSpec kFlushArguments[] = {
+    {.name = "flush-type", .type = oneof, .optional = true, .children = kFlushModes},
+};
+constexpr std::string_view kFlushTips = "request_policy:all_shards response_policy:all_succeeded";
+
+constexpr CommandSpec kDatabaseCommands[] = {
+    {.name = "dbsize",
+     .arity = exactly(1),
+     .flags = readonly | fast,
+     .categories = AclCategory::keyspace,
+     .group = "server",
+     .since = "1.0.0",
+     .complexity = "O(1)",
+     .summary = "Counts the keys of the database.",
+     .tips = "request_policy:all_shards response_policy:agg_sum",
+     .handler = dbsize},
+    {.name = "flushall",
+     .arity = at_least(1),
+     .flags = write,
+     .categories = AclCategory::keyspace | AclCategory::dangerous,
+     .group = "server",
+     .since = "1.0.0",
+     .complexity = "O(1); the space comes back in the background",
+     .summary = "Deletes all keys of all databases.",
+     .tips = kFlushTips,
+     .arguments = kFlushArguments,
+     .handler = flushall},
+    {.name = "flushdb",
+     .arity = at_least(1),
+     .flags = write,
+     .categories = AclCategory::keyspace | AclCategory::dangerous,
+     .group = "server",
+     .since = "1.0.0",
+     .complexity = "O(1); the space comes back in the background",
+     .summary = "Deletes all keys of the database.",
+     .tips = kFlushTips,
+     .arguments = kFlushArguments,
+     .handler = flushdb},
+};
+static_assert(sorted_and_unique(kDatabaseCommands));
+
+}  // namespace
+
+std::span<const CommandSpec> database_commands() { return kDatabaseCommands; }
+
+}  // namespace shale::server

@@ -1,0 +1,170 @@
+// OBJECT and MEMORY: how a value is stored, and what it takes.
+#include "cluster/position.h"
+#include "protocol/number_text.h"
+#include "src/command/arguments.h"
+#include "src/commands/groups.h"
+#include "src/commands/reply.h"
+
+namespace shale::server {
+namespace {
+
+using enum ArgumentType;
+using enum CommandFlag;
+
+// Redis keeps strings up to here in one allocation with their header.
+constexpr std::size_t kEmbeddedStringBytesMax = 44;
+// What a record costs beside its bytes: its share of an index, lengths, a checksum's share.
+constexpr std::size_t kRecordOverheadBytes = 32;
+
+// The name Redis would give to the encoding of a string with these bytes if it had just been set.
+std::string_view string_encoding(BytesView bytes) {
+  if (protocol::parse_integer(bytes)) return "int";
+  return bytes.size() <= kEmbeddedStringBytesMax ? "embstr" : "raw";
+}
+
+// OBJECT ENCODING key -> "int", "embstr" or "raw", or null if there is no such key
+engine::Status object_encoding(CommandContext& context, Arguments arguments) {
+  const auto found = context.keyspace.find(arguments.take());
+  if (!found) return found.error();
+  return *found ? reply_bulk(context, string_encoding((*found)->payload)) : reply_null(context);
+}
+
+// OBJECT FREQ key -> an error: accesses are not counted by key; null if there is no such key
+engine::Status object_freq(CommandContext& context, Arguments arguments) {
+  const auto found = context.keyspace.find(arguments.take());
+  if (!found) return found.error();
+  if (!*found) return reply_null(context);
+  return reply_error(
+      context,
+      "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note "
+      "that when switching between policies at runtime LRU and LFU data will take some time to "
+      "adjust.");
+}
+
+// OBJECT HELP -> lines for people
+engine::Status object_help(CommandContext& context, Arguments) {
+  return reply_help(context, "OBJECT",
+                    {
+                        "ENCODING <key>",
+                        "    Name the encoding that Redis would use for the value of <key>.",
+                        "FREQ <key>",
+                        "    Accesses are not counted by key: an error, as in a Redis without LFU.",
+                    });
+}
+
+// MEMORY USAGE key [SAMPLES count] -> bytes that key and value take where they are stored, or null
+engine::Status memory_usage(CommandContext& context, Arguments arguments) {
+  const BytesView name = arguments.take();
+  while (!arguments.empty() && !arguments.failed()) {
+    if (!arguments.take_word("SAMPLES", 1) || arguments.take_integer() < 0) arguments.fail(kSyntaxError);
+  }
+  if (arguments.failed()) return reply_error(context, arguments.error());
+  const auto found = context.keyspace.find(name);
+  if (!found) return found.error();
+  if (!*found) return reply_null(context);
+  Bytes header;
+  append_value_header((*found)->type, (*found)->expires_at_ms, header);
+  return reply_integer(context,
+                       static_cast<std::int64_t>(cluster::kPrefixBytes + name.size() + header.size() +
+                                                 (*found)->payload.size() + kRecordOverheadBytes));
+}
+
+// MEMORY HELP -> lines for people
+engine::Status memory_help(CommandContext& context, Arguments) {
+  return reply_help(context, "MEMORY",
+                    {
+                        "USAGE <key> [SAMPLES <count>]",
+                        "    Estimate the bytes that <key> and its value take where they are stored. Nothing",
+                        "    is sampled: <count> is taken and has no effect.",
+                    });
+}
+
+constexpr KeyPositions kSecondWord = one_key(2, KeyFlag::ro);
+constexpr ArgumentSpec kKeyOnly[] = {{.name = "key", .type = key}};
+constexpr ArgumentSpec kUsageArguments[] = {
+    {.name = "key", .type = key},
+    {.name = "count", .type = integer, .token = "SAMPLES", .optional = true},
+};
+
+constexpr CommandSpec kMemorySubcommands[] = {
+    {.name = "help",
+     .arity = exactly(2),
+     .flags = loading | stale,
+     .group = "server",
+     .since = "4.0.0",
+     .complexity = "O(1)",
+     .summary = "Explains the subcommands.",
+     .handler = memory_help},
+    {.name = "usage",
+     .arity = at_least(3),
+     .flags = readonly,
+     .keys = kSecondWord,
+     .group = "server",
+     .since = "4.0.0",
+     .complexity = "O(1)",
+     .summary = "Estimates the bytes that a key and its value take.",
+     .arguments = kUsageArguments,
+     .handler = memory_usage},
+};
+static_assert(sorted_and_unique(kMemorySubcommands));
+
+constexpr CommandSpec kObjectSubcommands[] = {
+    {.name = "encoding",
+     .arity = exactly(3),
+     .flags = readonly,
+     .keys = kSecondWord,
+     .categories = AclCategory::keyspace,
+     .group = "generic",
+     .since = "2.2.3",
+     .complexity = "O(1)",
+     .summary = "Names the encoding of a value.",
+     .tips = "nondeterministic_output",
+     .arguments = kKeyOnly,
+     .handler = object_encoding},
+    {.name = "freq",
+     .arity = exactly(3),
+     .flags = readonly,
+     .keys = kSecondWord,
+     .categories = AclCategory::keyspace,
+     .group = "generic",
+     .since = "4.0.0",
+     .complexity = "O(1)",
+     .summary = "Says how often a key is accessed, where that is counted.",
+     .tips = "nondeterministic_output",
+     .arguments = kKeyOnly,
+     .handler = object_freq},
+    {.name = "help",
+     .arity = exactly(2),
+     .flags = loading | stale,
+     .categories = AclCategory::keyspace,
+     .group = "generic",
+     .since = "6.2.0",
+     .complexity = "O(1)",
+     .summary = "Explains the subcommands.",
+     .handler = object_help},
+};
+static_assert(sorted_and_unique(kObjectSubcommands));
+
+constexpr CommandSpec kObjectCommands[] = {
+    {.name = "memory",
+     .arity = at_least(2),
+     .group = "server",
+     .since = "4.0.0",
+     .complexity = "Depends on the subcommand",
+     .summary = "What values take.",
+     .subcommands = kMemorySubcommands},
+    {.name = "object",
+     .arity = at_least(2),
+     .group = "generic",
+     .since = "2.2.3",
+     .complexity = "Depends on the subcommand",
+     .summary = "How values are stored.",
+     .subcommands = kObjectSubcommands},
+};
+static_assert(sorted_and_unique(kObjectCommands));
+
+}  // namespace
+
+std::span<const CommandSpec> object_commands() { return kObjectCommands; }
+
+}  // namespace shale::server
