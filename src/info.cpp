@@ -1,0 +1,316 @@
+#include "src/info.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <mutex>
+
+#include "engine/lsm/tree_store.h"
+#include "src/command/arguments.h"
+#include "src/config.h"
+#include "src/server.h"
+#include "src/version.h"
+
+namespace shale::server {
+namespace {
+
+class Fields {
+ public:
+  void section(std::string_view name) {
+    if (!text_.empty()) text_ += "\r\n";
+    fmt::format_to(std::back_inserter(text_), "# {}\r\n", name);
+  }
+  template <class Value>
+  void add(std::string_view name, const Value& value) {
+    fmt::format_to(std::back_inserter(text_), "{}:{}\r\n", name, value);
+  }
+  void add_ratio(std::string_view name, double value) {
+    fmt::format_to(std::back_inserter(text_), "{}:{:.2f}\r\n", name, value);
+  }
+  void add_bytes(std::string_view name, std::uint64_t bytes) {
+    add(name, bytes);
+    fmt::format_to(std::back_inserter(text_), "{}_human:{}\r\n", name, abbreviate_bytes(bytes));
+  }
+  std::string take() { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+std::string operating_system() {
+  utsname name{};
+  if (::uname(&name) != 0) return "unknown";
+  return fmt::format("{} {} {}", name.sysname, name.release, name.machine);
+}
+
+std::string executable() {
+  std::array<char, 4096> path{};
+  const ssize_t length = ::readlink("/proc/self/exe", path.data(), path.size());
+  return length > 0 ? std::string(path.data(), static_cast<std::size_t>(length)) : std::string{};
+}
+
+void write_server(Fields& fields, Server& server) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const std::int64_t uptime_seconds = server.uptime().count();
+  fields.add("redis_version", kRedisVersion);
+  fields.add("shale_version", kShaleVersion);
+  fields.add("redis_git_sha1", "00000000");
+  fields.add("redis_git_dirty", 0);
+  fields.add("redis_mode", "standalone");
+  fields.add("os", operating_system());
+  fields.add("arch_bits", sizeof(void*) * 8);
+  fields.add("multiplexing_api", "epoll");
+  fields.add("gcc_version", fmt::format("{}.{}.{}", __GNUC__, __GNUC_MINOR__, __GNUC_PATCHLEVEL__));
+  fields.add("process_id", ::getpid());
+  fields.add("process_supervised", "no");
+  fields.add("run_id", server.run_id());
+  fields.add("tcp_port", server.port());
+  fields.add("server_time_usec", std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+  fields.add("uptime_in_seconds", uptime_seconds);
+  fields.add("uptime_in_days", uptime_seconds / (24 * 60 * 60));
+  fields.add("executable", executable());
+  fields.add("config_file", server.config_file());
+  fields.add("io_threads_active", server.thread_count() > 1 ? 1 : 0);
+}
+
+void write_clients(Fields& fields, Server& server) {
+  const ServerTotals totals = server.stats().totals();
+  fields.add("connected_clients", totals.connections);
+  fields.add("cluster_connections", 0);
+  fields.add("maxclients", server.config().number(Option::maxclients));
+  fields.add("blocked_clients", totals.suspended_connections);
+  fields.add("tracking_clients", 0);
+  fields.add("pubsub_clients", 0);
+  fields.add("watching_clients", 0);
+  fields.add("total_watched_keys", 0);
+}
+
+void write_memory(Fields& fields, Server& server) {
+  const MemoryFigures memory = server.memory();
+  const std::uint64_t peak = std::max(memory.resident_peak, memory.allocated);
+  const auto share_of = [](std::uint64_t part, std::uint64_t whole) {
+    return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
+  };
+  fields.add_bytes("used_memory", memory.allocated);
+  fields.add_bytes("used_memory_rss", memory.resident);
+  fields.add_bytes("used_memory_peak", peak);
+  fields.add("used_memory_peak_perc", fmt::format("{:.2f}%", share_of(memory.allocated, peak) * 100));
+  fields.add_bytes("total_system_memory", memory.machine);
+  // Redis's maxmemory begins evictions, and there are none here. What bounds the process is its own option.
+  fields.add_bytes("maxmemory", 0);
+  fields.add("maxmemory_policy", "noeviction");
+  fields.add_ratio("mem_fragmentation_ratio", share_of(memory.resident, memory.allocated));
+  fields.add("mem_fragmentation_bytes",
+             static_cast<std::int64_t>(memory.resident) - static_cast<std::int64_t>(memory.allocated));
+  fields.add("mem_clients_normal", server.stats().buffer_bytes());
+  fields.add("mem_clients_slaves", 0);
+  fields.add("mem_allocator", "jemalloc");
+  fields.add("active_defrag_running", 0);
+  fields.add("lazyfree_pending_objects", 0);
+}
+
+void write_persistence(Fields& fields, Server& server) {
+  engine::Log& log = server.store().log();
+  const engine::LogStats stats = log.stats();
+  fields.add("loading", 0);
+  fields.add("async_loading", 0);
+  // There is no snapshot beside the log: nothing is ever left to save.
+  fields.add("rdb_changes_since_last_save", 0);
+  fields.add("rdb_bgsave_in_progress", 0);
+  fields.add("rdb_last_save_time", server.started_at_ms() / 1000);
+  fields.add("rdb_last_bgsave_status", "ok");
+  fields.add("rdb_last_bgsave_time_sec", -1);
+  fields.add("rdb_current_bgsave_time_sec", -1);
+  fields.add("aof_enabled", 1);
+  fields.add("aof_rewrite_in_progress", 0);
+  fields.add("aof_rewrite_scheduled", 0);
+  fields.add("aof_last_rewrite_time_sec", -1);
+  fields.add("aof_current_rewrite_time_sec", -1);
+  fields.add("aof_last_bgrewrite_status", "ok");
+  fields.add("aof_last_write_status", log.health() ? "ok" : "err");
+  fields.add("aof_current_size", stats.bytes_kept);
+  fields.add("aof_base_size", 0);
+  fields.add("aof_pending_rewrite", 0);
+  fields.add("aof_buffer_length", 0);
+}
+
+void write_stats(Fields& fields, Server& server) {
+  const ServerTotals totals = server.stats().totals();
+  const ServerStats::Rates rates = server.stats().rates();
+  fields.add("total_connections_received", totals.connections_accepted);
+  fields.add("total_commands_processed", totals.commands);
+  fields.add("instantaneous_ops_per_sec", static_cast<std::int64_t>(rates.commands_per_second));
+  fields.add("total_net_input_bytes", totals.input_bytes);
+  fields.add("total_net_output_bytes", totals.output_bytes);
+  fields.add_ratio("instantaneous_input_kbps", rates.input_kilobytes_per_second);
+  fields.add_ratio("instantaneous_output_kbps", rates.output_kilobytes_per_second);
+  fields.add("rejected_connections", totals.connections_rejected);
+  fields.add("sync_full", 0);
+  fields.add("sync_partial_ok", 0);
+  fields.add("sync_partial_err", 0);
+  fields.add("evicted_keys", 0);
+  fields.add("evicted_clients", 0);
+  fields.add("keyspace_hits", totals.keyspace_hits);
+  fields.add("keyspace_misses", totals.keyspace_misses);
+  fields.add("pubsub_channels", 0);
+  fields.add("pubsub_patterns", 0);
+  fields.add("latest_fork_usec", 0);
+  fields.add("total_forks", 0);
+  fields.add("total_error_replies", totals.error_replies);
+}
+
+void write_replication(Fields& fields, Server& server) {
+  fields.add("role", "master");
+  fields.add("connected_slaves", 0);
+  fields.add("master_failover_state", "no-failover");
+  fields.add("master_replid", server.run_id());
+  fields.add("master_replid2", std::string(server.run_id().size(), '0'));
+  fields.add("master_repl_offset", 0);
+  fields.add("second_repl_offset", -1);
+  fields.add("repl_backlog_active", 0);
+  fields.add("repl_backlog_size", 0);
+  fields.add("repl_backlog_first_byte_offset", 0);
+  fields.add("repl_backlog_histlen", 0);
+}
+
+double seconds(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+}
+
+void write_cpu(Fields& fields, Server&) {
+  rusage self{};
+  rusage children{};
+  ::getrusage(RUSAGE_SELF, &self);
+  ::getrusage(RUSAGE_CHILDREN, &children);
+  fields.add("used_cpu_sys", fmt::format("{:.6f}", seconds(self.ru_stime)));
+  fields.add("used_cpu_user", fmt::format("{:.6f}", seconds(self.ru_utime)));
+  fields.add("used_cpu_sys_children", fmt::format("{:.6f}", seconds(children.ru_stime)));
+  fields.add("used_cpu_user_children", fmt::format("{:.6f}", seconds(children.ru_utime)));
+}
+
+void write_nothing(Fields&, Server&) {}
+
+void write_cluster(Fields& fields, Server&) { fields.add("cluster_enabled", 0); }
+
+void write_keyspace(Fields& fields, Server& server) {
+  const std::int64_t databases = server.config().number(Option::databases);
+  for (unsigned database = 0; database < databases; ++database) {
+    const std::int64_t keys = server.store().key_count(database);
+    if (keys <= 0) continue;
+    // Keys with an expiry are not counted apart.
+    fields.add(fmt::format("db{}", database), fmt::format("keys={},expires=0,avg_ttl=0,subexpiry=0", keys));
+  }
+}
+
+void write_shale(Fields& fields, Server& server) {
+  cluster::Store& store = server.store();
+  engine::EngineStats sum;
+  cluster::ShardStats counts;
+  for (const auto& shard : store.shards()) {
+    const std::lock_guard lock(shard->mutex);
+    const engine::EngineStats stats = shard->engine->stats();
+    sum.memtable_bytes += stats.memtable_bytes + stats.immutable_memtable_bytes;
+    sum.disk_bytes += stats.disk_bytes;
+    sum.user_bytes_written += stats.user_bytes_written;
+    sum.disk_bytes_written += stats.disk_bytes_written;
+    sum.flushes += stats.flushes;
+    sum.compactions += stats.compactions;
+    sum.debt_bytes += stats.debt_bytes;
+    counts.reads += shard->stats.reads;
+    counts.writes += shard->stats.writes;
+    counts.not_resident += shard->stats.not_resident;
+  }
+  const engine::LogStats log = store.log().stats();
+  const auto cache = store.trees().block_cache().stats();
+  fields.add("shards", store.shards().size());
+  fields.add("threads", server.thread_count());
+  fields.add("log_lsn", store.log().appended_lsn());
+  fields.add("log_synced_lsn", store.log().synced_lsn());
+  fields.add("log_bytes", log.bytes_kept);
+  fields.add("log_segments", log.segments);
+  fields.add("log_syncs", log.syncs);
+  fields.add("log_sync_us_last", log.sync_us_last);
+  fields.add("log_sync_us_max", log.sync_us_max);
+  fields.add_bytes("memory_budget", server.memory_budget().total);
+  fields.add_bytes("memtable_bytes", sum.memtable_bytes);
+  fields.add_bytes("table_bytes", sum.disk_bytes);
+  fields.add_bytes("disk_bytes", sum.disk_bytes + log.bytes_kept);
+  fields.add_bytes("block_cache_bytes", cache.bytes);
+  fields.add("block_cache_hits", cache.hits);
+  fields.add("block_cache_misses", cache.misses);
+  fields.add("flushes", sum.flushes);
+  fields.add("compactions", sum.compactions);
+  fields.add_bytes("compaction_debt_bytes", sum.debt_bytes);
+  fields.add("user_bytes_written", sum.user_bytes_written);
+  fields.add("table_bytes_written", sum.disk_bytes_written);
+  fields.add("reads", counts.reads);
+  fields.add("writes", counts.writes);
+  fields.add("reads_not_resident", counts.not_resident);
+  fields.add("commands_cold", server.stats().totals().cold_reads);
+}
+
+enum class Shown : std::uint8_t { always, in_all };
+
+struct Section {
+  std::string_view title;
+  Shown shown;
+  void (*write)(Fields& fields, Server& server);
+};
+
+// In Redis's order. Sections that are always empty are there because clients ask for them by name.
+constexpr Section kSections[] = {
+    {"Server", Shown::always, write_server},
+    {"Clients", Shown::always, write_clients},
+    {"Memory", Shown::always, write_memory},
+    {"Persistence", Shown::always, write_persistence},
+    {"Stats", Shown::always, write_stats},
+    {"Replication", Shown::always, write_replication},
+    {"CPU", Shown::always, write_cpu},
+    {"Modules", Shown::always, write_nothing},
+    {"Commandstats", Shown::in_all, write_nothing},
+    {"Errorstats", Shown::always, write_nothing},
+    {"Latencystats", Shown::in_all, write_nothing},
+    {"Cluster", Shown::always, write_cluster},
+    {"Keyspace", Shown::always, write_keyspace},
+    {"Shale", Shown::always, write_shale},
+};
+
+bool is_wanted(const Section& section, std::span<const std::string_view> names) {
+  if (names.empty()) return section.shown == Shown::always;
+  return std::ranges::any_of(names, [&](std::string_view name) {
+    return equals_ignoring_case(name, section.title) || equals_ignoring_case(name, "all") ||
+           equals_ignoring_case(name, "everything") ||
+           (section.shown == Shown::always && equals_ignoring_case(name, "default"));
+  });
+}
+
+}  // namespace
+
+std::string describe_server(Server& server, std::span<const std::string_view> sections) {
+  Fields fields;
+  for (const Section& section : kSections) {
+    if (!is_wanted(section, sections)) continue;
+    fields.section(section.title);
+    section.write(fields, server);
+  }
+  return fields.take();
+}
+
+std::string abbreviate_bytes(std::uint64_t bytes) {
+  if (bytes < 1024) return fmt::format("{}B", bytes);
+  constexpr std::string_view kUnits = "KMGTPE";
+  double value = static_cast<double>(bytes) / 1024;
+  std::size_t unit = 0;
+  while (value >= 1024 && unit + 1 < kUnits.size()) {
+    value /= 1024;
+    ++unit;
+  }
+  return fmt::format("{:.2f}{}", value, kUnits[unit]);
+}
+
+}  // namespace shale::server
