@@ -13,6 +13,7 @@
 #include "engine/lsm/tree_store.h"
 #include "src/command/arguments.h"
 #include "src/config.h"
+#include "src/run.h"
 #include "src/server.h"
 #include "src/version.h"
 

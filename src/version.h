@@ -1,12 +1,11 @@
-// Who this server says it is.
+// The Redis that this server takes after.
 #pragma once
 
 #include <string_view>
 
 namespace shale::server {
 
-inline constexpr std::string_view kShaleVersion = SHALE_VERSION;
-// The Redis whose behaviour commands follow. Libraries decide by it what they may use.
+// Libraries decide by it which commands they may use and what they return.
 inline constexpr std::string_view kRedisVersion = "7.4.2";
 
 }  // namespace shale::server
