@@ -1,5 +1,7 @@
 #include "engine/lsm/block_cache.h"
 
+#include <gtest/gtest.h>
+
 #include <thread>
 
 #include "tests/engine/lsm/table_test_support.h"

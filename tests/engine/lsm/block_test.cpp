@@ -1,5 +1,7 @@
 #include "engine/lsm/block.h"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 
 #include "tests/engine/lsm/table_test_support.h"

@@ -1,5 +1,7 @@
 #include "engine/lsm/compression.h"
 
+#include <gtest/gtest.h>
+
 #include <random>
 
 #include "tests/engine/lsm/table_test_support.h"

@@ -1,5 +1,7 @@
 #include "engine/lsm/filter.h"
 
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <random>
 #include <vector>

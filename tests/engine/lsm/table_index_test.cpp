@@ -1,5 +1,7 @@
 #include "engine/lsm/table_index.h"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 
 #include "tests/engine/lsm/table_test_support.h"

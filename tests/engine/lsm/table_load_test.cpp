@@ -1,4 +1,6 @@
 // The protocol of reads that lack a block: name it, load it, read again.
+#include <gtest/gtest.h>
+
 #include <thread>
 
 #include "engine/lsm/table.h"

@@ -2,8 +2,6 @@
 // tables built from them.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
@@ -38,7 +36,7 @@ class MemoryFiles final : public FileSystem {
     bool is_synced = false;
     mutable std::atomic<std::uint64_t> reads = 0;
     std::uint64_t writes = 0;
-    std::uint64_t dropped_bytes = 0;
+    std::atomic<std::uint64_t> dropped_bytes = 0;
     mutable std::atomic<bool> refuses_reads = false;
     std::uint64_t writes_until_refusal = UINT64_MAX;
   };
