@@ -209,6 +209,7 @@ void write_command_info(const CommandSpec& command, protocol::ReplyWriter& reply
   write_statuses(acl_categories(command), reply);
   write_tips(command.tips, reply);
   write_key_specifications(command.keys, reply);
+  if (command.subcommands.empty()) return reply.set(0);  // a set here, an array below: as Redis has it
   reply.array(command.subcommands.size());
   for (const CommandSpec& subcommand : command.subcommands) write_command_info(subcommand, reply);
 }
