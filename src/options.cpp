@@ -97,8 +97,8 @@ constexpr OptionSpec kOptions[] = {
      .kind = OptionKind::size,
      .changeable = true,
      .takes = "a size from 1mb",
-     .reason =
-         "longest value or other argument that is taken; never more than the connections' share of 'memory'",
+     .reason = "longest value or other argument that is taken; never more than half of the connections' "
+               "share of 'memory'",
      .least = kMiB,
      .most = kNoLimit},
     {.name = "client-query-buffer-limit",
@@ -106,7 +106,7 @@ constexpr OptionSpec kOptions[] = {
      .kind = OptionKind::size,
      .changeable = true,
      .takes = "a size from 1mb",
-     .reason = "longest request that is taken; never more than the connections' share of 'memory'",
+     .reason = "longest request that is taken; never more than half of the connections' share of 'memory'",
      .least = kMiB,
      .most = kNoLimit},
     {.name = "output-buffer-max",

@@ -46,6 +46,9 @@ class Server {
   // The TCP port it listens on, 0 if on none.
   unsigned port() const { return port_.load(std::memory_order_relaxed); }
   void set_port(unsigned port) { port_.store(port, std::memory_order_relaxed); }
+  // So many clients at most, whatever maxclients says: what open files and memory allow.
+  std::int64_t client_cap() const { return client_cap_; }
+  void set_client_cap(std::int64_t cap) { client_cap_ = cap; }  // before clients connect
   // The configuration file's absolute path, empty if there is none. Constant once the server runs.
   const std::string& config_file() const { return config_file_; }
   void set_config_file(std::string path) { config_file_ = std::move(path); }
@@ -70,6 +73,7 @@ class Server {
   const std::int64_t started_at_ms_;
   const std::chrono::steady_clock::time_point started_at_;
   const std::uint64_t machine_bytes_;
+  std::int64_t client_cap_ = 1000000;
   std::string config_file_;
   std::atomic<unsigned> port_ = 0;
   ClientRegistry clients_;

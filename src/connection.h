@@ -1,0 +1,136 @@
+// One client's connection: receives, has requests executed, sends their replies. Lives on one I/O thread,
+// which alone calls it.
+//
+// It waits for the socket to be readable and then receives into memory that it borrows from its thread, so
+// that an idle client costs no buffer. What has arrived is parsed and executed a batch at a time, replies are
+// collected and sent with one call. While a batch waits (for a disk, for the engine, for a sync of the log,
+// for what its command waits for) nothing else of this client is executed or received.
+//
+//   I1  Replies go out in the order of the requests, and none before what it acknowledges is as durable as
+//   appendfsync
+//       promises.
+//   I2  Bytes that a batch's arguments point to stay where they are until the batch is done, or the arguments
+//   move with
+//       them.
+//   I3  A client that does not read its replies is not read from: what is held for it is bounded by the limit
+//   plus what
+//       one command adds.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "protocol/request_parser.h"
+#include "src/dispatcher.h"
+#include "src/input_buffer.h"
+#include "src/io_thread.h"
+#include "src/session.h"
+
+namespace shale::server {
+
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  using Socket = boost::asio::generic::stream_protocol::socket;
+
+  Connection(IoThread& thread, Socket socket, std::shared_ptr<Session> session);
+  ~Connection();
+
+  void start();
+  // At once; replies that have not been sent are lost.
+  void close();
+  // As soon as the requests that are being executed have been answered.
+  void close_when_answered();
+  // Once a second: closes it if it has been idle for too long.
+  void sweep();
+
+ private:
+  // Receiving.
+  void wait_readable();
+  void on_readable();
+  bool make_room();
+  void borrow_input();
+  void return_input();
+
+  // Executing.
+  void advance();
+  bool may_execute() const { return open() && !suspended_ && !syncing_ && !backed_up_ && !closing_; }
+  bool parse();
+  void execute();
+  void end_batch();
+  void set_parser_limits();
+
+  // Waiting: each ends in resume() with the token of that wait.
+  void suspend(Progress& progress);
+  void run_loads(std::uint64_t token);
+  void wait_for_command(Suspension suspension, std::uint64_t token);
+  void resume_after(std::chrono::microseconds pause, std::uint64_t token, bool timed_out = false);
+  static std::function<void()> resume_from_anywhere(const Connection& connection, std::uint64_t token);
+  void resume(std::uint64_t token, bool timed_out);
+
+  // Sending.
+  void send();
+  void send_what_may_be_seen();
+  bool wait_for_sync();
+  void on_synced(engine::Lsn lsn, const engine::Status& synced);
+  void wait_writable();
+  void on_sent();
+  std::size_t unsent_bytes() const { return output_.size() - sent_; }
+  std::size_t output_bytes_max() const;
+  void borrow_output();
+  void return_output();
+
+  void close_in_order();
+  void fail_request(std::string_view error);
+  void settle();
+  void count_memory();
+  bool open() const { return socket_.is_open(); }
+  int descriptor() { return socket_.native_handle(); }
+  bool memory_is_short(std::size_t more_bytes) const;
+
+  static constexpr std::size_t kNothingHeld = std::numeric_limits<std::size_t>::max();
+
+  IoThread& thread_;
+  Socket socket_;
+  const std::shared_ptr<Session> session_;
+  protocol::RequestParser parser_;
+  std::size_t bulk_bytes_max_ = 0;  // that the parser has been told
+  bool authenticated_ = true;       // likewise
+
+  InputBuffer input_;
+  bool input_borrowed_ = false;
+  std::size_t parsed_bytes_ = 0;  // of the input, by the batch
+  std::unique_ptr<Batch> batch_;  // being executed, or waiting
+  std::string protocol_error_;    // met behind the batch's requests
+
+  bool waits_readable_ = false;
+  bool waits_writable_ = false;
+  bool suspended_ = false;  // the batch waits
+  bool syncing_ = false;    // the replies wait for the log
+  bool backed_up_ = false;  // the client does not read its replies
+  bool closing_ = false;    // when all replies have been sent
+  std::uint64_t wait_token_ = 0;
+  std::optional<boost::asio::steady_timer> timer_;
+  std::chrono::microseconds owed_delay_{0};
+
+  std::string output_;
+  std::size_t sent_ = 0;                  // of output_
+  std::size_t held_from_ = kNothingHeld;  // the reply that is for later begins here
+  // What may be sent as far as appendfsync is concerned, and the number of replies behind it.
+  std::size_t settled_ = 0;
+  std::size_t unsettled_replies_ = 0;
+  engine::Lsn synced_lsn_ = 0;  // known to be synced
+
+  std::size_t counted_bytes_ = 0;    // of buffers, in the thread's counters
+  std::uint64_t active_second_ = 0;  // when it last received or sent
+};
+
+}  // namespace shale::server

@@ -1,0 +1,137 @@
+#include "src/io_thread.h"
+
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include "src/connection.h"
+
+namespace shale::server {
+namespace {
+
+constexpr std::size_t kSpareBatchesMax = 4;
+constexpr std::size_t kSpareArgumentsMax = 4096;
+
+}  // namespace
+
+// One thread runs the loop and uses its sockets and timers; others only post. Asio then needs no lock around
+// I/O.
+IoThread::IoThread(unsigned index, Server& server)
+    : index_(index),
+      server_(server),
+      counters_(server.stats().of_thread(index)),
+      context_(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO),
+      mailbox_(std::make_shared<Mailbox>(*this, context_)),
+      dispatcher_(server, counters_),
+      tick_timer_(context_),
+      stop_timer_(context_) {}
+
+IoThread::~IoThread() { mailbox_->close(); }
+
+void IoThread::run() {
+  tick();
+  const auto work = boost::asio::make_work_guard(context_);
+  context_.run();
+  connections_.clear();
+}
+
+void IoThread::adopt(AcceptedSocket accepted) {
+  connection_count_.fetch_add(1, std::memory_order_relaxed);
+  mailbox_->post([accepted = std::move(accepted)](IoThread& thread) { thread.add_connection(accepted); });
+}
+
+void IoThread::stop(std::chrono::milliseconds grace) {
+  mailbox_->post([grace](IoThread& thread) { thread.begin_stop(grace); });
+}
+
+std::shared_ptr<Connection> IoThread::find(std::uint64_t id) const {
+  const auto found = connections_.find(id);
+  return found == connections_.end() ? nullptr : found->second;
+}
+
+void IoThread::forget(std::uint64_t id) {
+  server_.clients().remove(id);
+  if (connections_.erase(id) == 0) return;
+  connection_count_.fetch_sub(1, std::memory_order_relaxed);
+  counters_.connections.add(-1);
+  if (stopping_ && connections_.empty()) context_.stop();
+}
+
+std::unique_ptr<Batch> IoThread::take_batch() {
+  if (spare_batches_.empty()) return std::make_unique<Batch>();
+  auto batch = std::move(spare_batches_.back());
+  spare_batches_.pop_back();
+  return batch;
+}
+
+void IoThread::give_back(std::unique_ptr<Batch> batch) {
+  if (spare_batches_.size() >= kSpareBatchesMax || batch->arguments.capacity() > kSpareArgumentsMax) return;
+  batch->clear();
+  spare_batches_.push_back(std::move(batch));
+}
+
+void IoThread::add_connection(AcceptedSocket accepted) {
+  auto session = std::make_shared<Session>();
+  session->id = server_.clients().next_id();
+  session->address = std::move(accepted.peer);
+  session->local_address = std::move(accepted.local);
+  session->descriptor = accepted.descriptor;
+  session->counters = &counters_;
+  session->connected_at_ms = server_.store().clock().unix_ms();
+  session->last_command_at_ms = session->connected_at_ms;
+  session->authenticated = !server_.config().password_required();
+
+  boost::system::error_code failed;
+  const int protocol = accepted.family == AF_UNIX ? 0 : IPPROTO_TCP;
+  Connection::Socket socket{context_};
+  socket.assign(boost::asio::generic::stream_protocol{accepted.family, protocol}, accepted.descriptor,
+                failed);
+  if (failed || stopping_) {
+    if (failed) ::close(accepted.descriptor);
+    connection_count_.fetch_sub(1, std::memory_order_relaxed);
+    return;
+  }
+  counters_.connections.add();
+  counters_.connections_accepted.add();
+  const std::uint64_t id = session->id;
+  server_.clients().add(session, [mailbox = mailbox_, id] {
+    mailbox->post([id](IoThread& thread) {
+      if (const auto connection = thread.find(id)) connection->close();
+    });
+  });
+  const auto connection = std::make_shared<Connection>(*this, std::move(socket), std::move(session));
+  connections_.emplace(id, connection);
+  connection->start();
+}
+
+std::vector<std::shared_ptr<Connection>> IoThread::all_connections() const {
+  std::vector<std::shared_ptr<Connection>> all;
+  all.reserve(connections_.size());
+  for (const auto& [id, connection] : connections_) all.push_back(connection);
+  return all;
+}
+
+// Once a second: what has to be looked at by and by, without a timer for each connection.
+void IoThread::tick() {
+  tick_timer_.expires_after(std::chrono::seconds{1});
+  tick_timer_.async_wait([this](boost::system::error_code cancelled) {
+    if (cancelled) return;
+    ++second_;
+    if (index_ == 0) server_.stats().sample(std::chrono::steady_clock::now());
+    for (const auto& connection : all_connections()) connection->sweep();
+    tick();
+  });
+}
+
+void IoThread::begin_stop(std::chrono::milliseconds grace) {
+  stopping_ = true;
+  for (const auto& connection : all_connections()) connection->close_when_answered();
+  if (connections_.empty()) return context_.stop();
+  stop_timer_.expires_after(grace);
+  stop_timer_.async_wait([this](boost::system::error_code cancelled) {
+    if (cancelled) return;
+    spdlog::warn("closing {} connections that have not taken their replies in time", connections_.size());
+    context_.stop();
+  });
+}
+
+}  // namespace shale::server

@@ -1,0 +1,270 @@
+#include "src/run.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include <boost/asio/signal_set.hpp>
+
+#include "cluster/store.h"
+#include "engine/io/background.h"
+#include "engine/io/file_system.h"
+#include "src/health_check.h"
+#include "src/io_thread.h"
+#include "src/listener.h"
+#include "src/logging.h"
+#include "src/machine.h"
+#include "src/running_address.h"
+#include "src/server.h"
+#include "src/value.h"
+
+namespace shale::server {
+
+const std::string_view kShaleVersion = SHALE_VERSION;
+
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr double kMiB = 1 << 20;
+// Files the engine has open, beside the clients' sockets.
+constexpr std::uint64_t kEngineFilesMax = 1024;
+constexpr std::chrono::milliseconds kStopGrace{1500};
+
+std::int64_t milliseconds_since(steady_clock::time_point begin) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - begin).count();
+}
+
+engine::SyncMode sync_mode_of(const Config& config) {
+  constexpr engine::SyncMode kModes[] = {engine::SyncMode::always, engine::SyncMode::every_second,
+                                         engine::SyncMode::never};
+  return kModes[config.number(Option::appendfsync)];
+}
+
+std::string absolute(const std::string& path) {
+  std::error_code failed;
+  const auto whole = path.empty() ? std::filesystem::path{} : std::filesystem::absolute(path, failed);
+  return failed ? path : whole.lexically_normal().string();
+}
+
+int fail(std::string_view message) {
+  spdlog::error("{}", message);
+  fmt::print(stderr, "shale-server: {}\n", message);
+  return 1;
+}
+
+// As many clients as open files and memory allow; the option shows what is true.
+std::int64_t cap_clients(Config& config, const MemoryBudget& budget) {
+  const std::int64_t wanted = config.number(Option::maxclients);
+  const std::uint64_t files = raise_open_files_limit(static_cast<std::uint64_t>(wanted) + kEngineFilesMax);
+  const auto by_files = static_cast<std::int64_t>(files - std::min(kEngineFilesMax, files / 2));
+  const auto by_memory = static_cast<std::int64_t>(budget.connections / 2 / kIdleClientBytes);
+  if (by_files < wanted) {
+    spdlog::warn("maxclients is {} instead of {}: the process may open {} files (ulimit -n)", by_files,
+                 wanted, files);
+  }
+  if (by_memory < std::min(wanted, by_files)) {
+    spdlog::warn("maxclients is {} instead of {}: more would use up the connections' share of the memory",
+                 by_memory, wanted);
+  }
+  const std::int64_t cap = std::max<std::int64_t>(1, std::min(by_files, by_memory));
+  if (cap < wanted) config.assign(Option::maxclients, {std::to_string(cap), cap});
+  return cap;
+}
+
+cluster::StoreOptions store_options(const Config& config, const MemoryBudget& budget) {
+  cluster::StoreOptions options;
+  options.folder = config.text(Option::dir);
+  options.shards = static_cast<std::uint32_t>(config.number(Option::shards));
+  options.virtual_nodes = static_cast<std::uint32_t>(config.number(Option::virtual_nodes));
+  options.sync_mode = sync_mode_of(config);
+  options.memtable_bytes = budget.memtables;
+  options.cache_bytes = budget.caches;
+  options.log_segment_bytes = budget.log_segment;
+  options.log_bytes_max = static_cast<std::uint64_t>(config.number(Option::log_max_size));
+  options.value_expired = value_expired;
+  return options;
+}
+
+void log_recovery(const cluster::StoreRecovery& recovery, std::int64_t took_ms) {
+  if (recovery.created) return spdlog::info("new data folder created in {} ms", took_ms);
+  if (recovery.log.torn_bytes != 0) {
+    spdlog::warn("the log ends within a record that was being written: {} bytes of {} cut",
+                 recovery.log.torn_bytes, recovery.log.torn_file);
+  }
+  spdlog::info("recovered: {} log records read ({:.1f} MiB in {} files), {} applied, {} ms",
+               recovery.log.records, static_cast<double>(recovery.log.bytes) / kMiB, recovery.log.segments,
+               recovery.records_applied, took_ms);
+}
+
+void apply_change(Option option, Server& server) {
+  const Config& config = server.config();
+  if (option == Option::appendfsync) server.store().log().set_sync_mode(sync_mode_of(config));
+  if (option == Option::loglevel) set_log_level(config.number(Option::loglevel));
+  spdlog::info("option {} changed{}", option_spec(option).name,
+               option_spec(option).secret ? "" : " to " + config.text(option));
+}
+
+// The threads, from the first client to the last.
+class Service {
+ public:
+  Service(Server& server, const Config& config) : server_(server), config_(config) {
+    for (unsigned index = 0; index < server.thread_count(); ++index) {
+      threads_.push_back(std::make_unique<IoThread>(index, server));
+    }
+    signals_.emplace(threads_.front()->context(), SIGINT, SIGTERM);
+    server_.on_shutdown_request([this, mailbox = threads_.front()->mailbox()] {
+      mailbox->post([this](IoThread&) { stop("SHUTDOWN"); });
+    });
+  }
+
+  engine::Status bind() {
+    auto listeners = bind_listeners(config_, threads_);
+    if (!listeners) return listeners.error();
+    listeners_ = std::move(*listeners);
+    return {};
+  }
+
+  engine::Status listen() {
+    for (const auto& listener : listeners_) {
+      auto listening = listener->listen(static_cast<int>(config_.number(Option::tcp_backlog)));
+      if (!listening) return listening;
+      spdlog::info("listening on {}", listener->name());
+      if (!listener->is_unix()) server_.set_port(static_cast<unsigned>(config_.number(Option::port)));
+    }
+    return {};
+  }
+
+  // Returns when the last connection is gone.
+  void serve() {
+    wait_for_signal();
+    std::vector<std::jthread> others;
+    for (std::size_t index = 1; index < threads_.size(); ++index) {
+      others.emplace_back([this, index] { threads_[index]->run(); });
+    }
+    threads_.front()->run();
+  }
+
+ private:
+  void wait_for_signal() {
+    signals_->async_wait([this](boost::system::error_code cancelled, int signal) {
+      if (cancelled) return;
+      if (stopping_) {
+        spdlog::warn("second signal: leaving at once");
+        std::_Exit(1);
+      }
+      stop(signal == SIGINT ? "SIGINT" : "SIGTERM");
+      wait_for_signal();
+    });
+  }
+
+  void stop(std::string_view why) {
+    if (stopping_) return;
+    stopping_ = true;
+    spdlog::info("{}: stopping, {} clients connected", why, server_.clients().count());
+    for (const auto& listener : listeners_) listener->close();
+    for (const auto& thread : threads_) thread->stop(kStopGrace);
+  }
+
+  Server& server_;
+  const Config& config_;
+  std::vector<std::unique_ptr<IoThread>> threads_;
+  std::vector<std::shared_ptr<Listener>> listeners_;
+  std::optional<boost::asio::signal_set> signals_;
+  bool stopping_ = false;  // on the first thread
+};
+
+struct StartFacts {
+  std::string config_file;
+  std::int64_t client_cap;
+  steady_clock::time_point started;
+};
+
+// From an open store to the last connection.
+int serve(Config& config, cluster::Store& store, engine::Background& background, const MemoryBudget& budget,
+          const StartFacts& facts) {
+  Server server{config, store, background, budget, resolve_resources(config).threads};
+  server.set_config_file(facts.config_file);
+  server.set_client_cap(facts.client_cap);
+  Service service{server, config};
+  if (const auto bound = service.bind(); !bound) return fail(bound.error().message);
+  if (const auto listening = service.listen(); !listening) return fail(listening.error().message);
+  config.on_change([&server](Option option) { apply_change(option, server); });
+  const std::string folder = config.text(Option::dir);
+  write_running_address(folder, configured_address(config));
+  spdlog::info("Ready to accept connections, {} ms after the start", milliseconds_since(facts.started));
+  service.serve();
+  remove_running_address(folder);
+  config.on_change({});
+  return 0;
+}
+
+}  // namespace
+
+Resources resolve_resources(const Config& config) {
+  const MachineLimits machine = read_machine_limits();
+  const auto threads = static_cast<unsigned>(config.number(Option::threads));
+  return {threads != 0 ? threads : machine.cores,
+          resolve_memory(config.number(Option::memory), machine.memory_bytes)};
+}
+
+int run_server(Config& config, const std::string& config_file, const std::string& warning) {
+  const auto started = steady_clock::now();
+  if (!set_up_logging(config.text(Option::logfile), config.number(Option::loglevel))) {
+    fmt::print(stderr, "shale-server: option 'logfile': cannot write '{}'\n", config.text(Option::logfile));
+    return 1;
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGHUP, SIG_IGN);
+  // Until there is somebody to stop in order, there is nothing to lose: the folder is as safe as after a
+  // crash.
+  for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, [](int) { ::_exit(0); });
+
+  const Resources resources = resolve_resources(config);
+  const auto budget = divide_memory(resources.memory_bytes);
+  if (!budget) {
+    return fail(fmt::format("option 'memory': {:.0f} MiB are too little, the least is {:.0f} MiB",
+                            static_cast<double>(resources.memory_bytes) / kMiB,
+                            static_cast<double>(kMemoryBytesMin) / kMiB));
+  }
+  spdlog::info("Shale {}, process {}, configuration {}", kShaleVersion, ::getpid(),
+               config_file.empty() ? "from defaults, environment and arguments" : config_file);
+  if (!warning.empty()) spdlog::warn("{}", warning);
+  const std::int64_t client_cap = cap_clients(config, *budget);
+
+  const std::string folder = config.text(Option::dir);
+  spdlog::info("folder {}, {} threads, {:.0f} MiB of memory, appendfsync {}", absolute(folder),
+               resources.threads, static_cast<double>(budget->total) / kMiB,
+               config.text(Option::appendfsync));
+
+  const auto files = engine::make_posix_file_system();
+  const auto clock = engine::make_system_clock();
+  const auto background = engine::make_thread_background(std::clamp(2 * resources.threads, 4u, 16u),
+                                                         std::clamp(resources.threads, 2u, 8u));
+  cluster::StoreRecovery recovery;
+  const auto opening = steady_clock::now();
+  auto store = cluster::Store::open(*files, *background, *clock, store_options(config, *budget), recovery);
+  if (!store) return fail(store.error().message);
+  log_recovery(recovery, milliseconds_since(opening));
+  spdlog::info("{} shards", (*store)->shards().size());
+
+  const int exit_code =
+      serve(config, **store, *background, *budget, {absolute(config_file), client_cap, started});
+  // What clients wait for is of no use to anybody now.
+  background->stop();
+  const auto closing = steady_clock::now();
+  store->reset();
+  spdlog::info("log synced and closed in {} ms; bye", milliseconds_since(closing));
+  return exit_code;
+}
+
+}  // namespace shale::server
