@@ -40,7 +40,7 @@ inline std::uint64_t key_head(BytesView key) {
   std::uint64_t head = 0;
   if (key.size() >= sizeof head) {
     std::memcpy(&head, key.data(), sizeof head);
-  } else {
+  } else if (!key.empty()) {
     std::memcpy(&head, key.data(), key.size());
   }
   return __builtin_bswap64(head);
