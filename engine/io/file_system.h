@@ -48,6 +48,10 @@ class MappedFile {
   // Makes the range's pages present and writable now, so that the first write to each does not wait for the
   // kernel. Contents stay as they are; other threads may write meanwhile. A hint: failure is not reported.
   virtual void prefault(std::uint64_t offset, std::uint64_t length) = 0;
+  // Counts the range as written just now, so that the next sync writes it whatever the kernel believes. After
+  // a sync that failed in an earlier process, pages may be in memory, be clean, and not be on the disk. No
+  // other thread may write to the range meanwhile.
+  virtual void mark_written(std::uint64_t offset, std::uint64_t length) = 0;
 };
 
 // Held for as long as the folder is ours; the kernel releases it if the process dies.

@@ -153,6 +153,14 @@ class PosixMappedFile final : public MappedFile {
 #endif
   }
 
+  void mark_written(std::uint64_t offset, std::uint64_t length) override {
+    static const auto page_bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+    for (std::uint64_t at = offset; at < offset + length; at = page_start(at) + page_bytes) {
+      volatile char& byte = bytes_[at];
+      byte = byte;
+    }
+  }
+
  private:
   static std::uint64_t page_start(std::uint64_t offset) {
     static const auto page_bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));

@@ -49,8 +49,9 @@ class ThreadBackground final : public Background {
 
   void stop() override {
     const std::lock_guard one_at_a_time{stop_mutex_};
-    std::array<std::deque<Work>, kPriorityCount> dropped;  // destroyed without the lock: closures own things
     {
+      std::array<std::deque<Work>, kPriorityCount>
+          dropped;  // destroyed without the lock: closures own things
       const std::lock_guard lock{mutex_};
       stopping_ = true;
       dropped.swap(waiting_);

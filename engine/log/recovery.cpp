@@ -87,10 +87,32 @@ class Recovery {
         start = &found;
     }
     if (!start && oldest) {
+      if (Status status = explain_late_start(*oldest); !status) return status.error();
       return corruption(fmt::format("{}: the log begins with record {}, but records from {} on are needed",
                                     oldest->reader.path(), *oldest->first_lsn, first_needed_));
     }
     return start;
+  }
+
+  // Names the segment whose first record is damaged, if that is why the log seems to begin with `oldest`.
+  Status explain_late_start(const Found& oldest) {
+    for (Found& found : found_) {
+      if (found.first_lsn) continue;
+      for (std::uint64_t offset = kRecordsBegin;; offset += 8) {
+        const auto place = found.reader.find_lsn(offset, 1, *oldest.first_lsn - 1);
+        if (!place) return place.error();
+        if (!*place) break;
+        offset = **place;
+        const auto record = found.reader.record_at(offset);
+        if (!record) return record.error();
+        if (!*record) continue;
+        return corruption(
+            fmt::format("{} at offset {}: the record is damaged; record {} follows at offset {}, and "
+                        "records from {} on are needed",
+                        found.reader.path(), kRecordsBegin, (*record)->header.lsn, offset, first_needed_));
+      }
+    }
+    return {};
   }
 
   // Replays from `segment` on, through all that continue it.
@@ -118,6 +140,7 @@ class Recovery {
       if (!record) return record.error();
       if (!*record) break;
       const RecordHeader& header = (*record)->header;
+      if (header.lsn >= log_.next_lsn) log_.synced_lsn = std::max(log_.synced_lsn, header.synced_before());
       if (header.kind == kSealKind && header.lsn >= log_.next_lsn) {
         segment.sealed_at = log_.next_lsn = header.lsn;
         break;
@@ -147,7 +170,11 @@ class Recovery {
       const auto trace = search(found.reader, holds_end ? last->end : kRecordsBegin);
       if (!trace) return trace.error();
       if (holds_end) report_torn_end(found.reader, *last, *trace);
-      if (!holds_end && !found.first_lsn && (!suspect || !trace->witness.empty())) suspect = &found;
+      if (!holds_end && !found.first_lsn) {
+        const auto header = found.reader.header_at(kRecordsBegin);
+        if (!header) return header.error();
+        if (trace->any || (*header && (*header)->lsn == log_.next_lsn)) suspect = &found;
+      }
       if (!trace->witness.empty()) witness = trace->witness;
     }
     if (witness.empty()) return {};

@@ -31,6 +31,7 @@ struct RecoveredLog {
   std::vector<RecoveredSegment> segments;  // that hold the records, oldest first; the log ends in the last
   std::vector<std::string> unused;         // segments without a record that belongs to the log
   std::vector<std::string> spares;
+  Lsn synced_lsn = 0;  // records up to here bear witness of having been synced
   Lsn next_lsn = 1;
   std::uint64_t next_number = 1;
 };

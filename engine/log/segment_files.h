@@ -42,6 +42,8 @@ class SegmentFiles {
       : files_(files), folder_(std::move(folder)), next_number_(next_number) {}
 
   // A durable, empty, mapped segment; made of the spare at `reuse` (which has `size_bytes`) if there is one.
+  // Error{stopped} if a sync failed: the folder is not to be trusted any more. Other errors leave no trace
+  // that matters; try again later, without `reuse`.
   Result<std::unique_ptr<Segment>> prepare(std::uint64_t size_bytes, const std::optional<std::string>& reuse);
   // Takes the file out of the log, to be used again by prepare(); returns the spare's path. Not durable
   // before sync_folder().
@@ -50,6 +52,9 @@ class SegmentFiles {
   Status sync_folder() { return files_.sync_folder(folder_); }
 
  private:
+  Result<std::unique_ptr<Segment>> make_segment(const SegmentHeader& header, const std::string& spare,
+                                                bool reuse);
+
   FileSystem& files_;
   const std::string folder_;
   std::atomic<std::uint64_t> next_number_;

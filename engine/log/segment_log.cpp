@@ -29,7 +29,8 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr auto kSyncInterval = std::chrono::seconds{1};
-constexpr auto kSpaceRetryInterval = std::chrono::milliseconds{100};
+constexpr auto kSpareRetryInterval = std::chrono::milliseconds{100};
+constexpr auto kLargeKeptInterval = std::chrono::seconds{10};
 // Full segments that may wait for their sync before appends are told to wait: together with the active
 // segment and the spare they bound the memory that is mapped.
 constexpr std::size_t kFullUnsyncedMax = 2;
@@ -97,8 +98,7 @@ class SegmentLog final : public Log {
     if (!active_ || active_->end + span > active_->records_end()) {
       if (Status status = rotate(); !status) return status.error();
     }
-    std::memcpy(active_->map->bytes().data() + active_->end + RecordHeader::kEncodedBytes, payload.data(),
-                payload.size());
+    payload.copy(active_->map->bytes().data() + active_->end + RecordHeader::kEncodedBytes, payload.size());
     const Lsn lsn = publish(kind, payload.size(), payload_hash);
     if (active_->end + kPrefaultBytes / 2 > active_->prefaulted_end && !prefault_wanted_ &&
         active_->prefaulted_end < active_->header.size_bytes) {
@@ -158,25 +158,24 @@ class SegmentLog final : public Log {
     }
     if (dropped.empty()) return {};
     std::vector<std::string> spares;
+    Status status;
     while (!dropped.empty()) {
-      Status status = drop_file(*dropped.front(), room_for_spares, spares);
-      if (!status) {
-        // The file is still there; a later trim tries again.
-        const std::lock_guard lock{mutex_};
-        full_.insert(full_.begin(), dropped.begin(), dropped.end());
-        return status.error();
-      }
+      status = drop_file(*dropped.front(), room_for_spares, spares);
+      if (!status) break;
       dropped.pop_front();
     }
-    Status status = segments_.sync_folder();
+    const Status synced = segments_.sync_folder();
     const std::lock_guard lock{mutex_};
-    if (!status) {
-      fail(status.error());
+    if (!synced) {
+      fail(synced.error());
       return *failure_;
     }
+    full_.insert(full_.begin(), dropped.begin(),
+                 dropped.end());  // what is still there; a later trim tries again
     for (std::string& spare : spares) spare_files_.push_back(std::move(spare));
+    spare_error_.reset();  // there is room now: try at once
     prepare_needed_.notify_one();
-    return {};
+    return status;
   }
 
   Status health() const override {
@@ -235,7 +234,7 @@ class SegmentLog final : public Log {
       return Error{ErrorKind::busy, {}};
     }
     if (!spare_) {
-      if (space_error_) return *space_error_;
+      if (spare_error_) return *spare_error_;
       return Error{ErrorKind::busy, {}};
     }
     activate(std::move(spare_));
@@ -267,15 +266,15 @@ class SegmentLog final : public Log {
     if (failure_) return *failure_;
     if (full_unsynced_.size() >= kFullUnsyncedMax) return Error{ErrorKind::busy, {}};
     if (!large_ || large_->header.size_bytes < needed_bytes) {
+      // A failure is told once, to whoever asks next; who asks after that starts a new attempt.
+      if (large_error_) return *std::exchange(large_error_, {});
       large_wanted_bytes_ = std::max(large_wanted_bytes_, needed_bytes);
       prepare_needed_.notify_one();
-      if (space_error_) return *space_error_;
       return Error{ErrorKind::busy, {}};
     }
     std::unique_ptr<Segment> segment = std::move(large_);
     lock.unlock();
-    std::memcpy(segment->map->bytes().data() + kRecordsBegin + RecordHeader::kEncodedBytes, payload.data(),
-                payload.size());
+    payload.copy(segment->map->bytes().data() + kRecordsBegin + RecordHeader::kEncodedBytes, payload.size());
     lock.lock();
     if (failure_) return *failure_;
     segment->prefaulted_end = segment->header.size_bytes;
@@ -288,17 +287,19 @@ class SegmentLog final : public Log {
   void prepare_loop() {
     Lock lock{mutex_};
     while (!stopping_ && !failure_) {
+      const bool spare_due = !spare_ && (!spare_error_ || SteadyClock::now() >= spare_retry_at_);
       if (prefault_wanted_) {
         prefault(lock);
-      } else if (!spare_) {
+      } else if (spare_due) {
+        drop_unclaimed_large(lock);
         prepare_spare(lock);
       } else if (large_wanted_bytes_ > 0) {
         prepare_large(lock);
+      } else if (!spare_) {
+        prepare_needed_.wait_until(lock, spare_retry_at_);
       } else {
         prepare_needed_.wait(lock);
-        continue;
       }
-      if (space_error_) prepare_needed_.wait_for(lock, kSpaceRetryInterval, [this] { return stopping_; });
     }
   }
 
@@ -312,29 +313,40 @@ class SegmentLog final : public Log {
     auto segment = segments_.prepare(segment_bytes_, reuse);
     if (segment) prefault_ahead(**segment);
     lock.lock();
-    take_prepared(std::move(segment), spare_);
+    take_prepared(std::move(segment), spare_, spare_error_);
+    spare_retry_at_ = SteadyClock::now() + kSpareRetryInterval;
   }
 
   void prepare_large(Lock& lock) {
-    const std::uint64_t size_bytes = large_wanted_bytes_;
+    const std::uint64_t size_bytes = std::exchange(large_wanted_bytes_, 0);
     lock.unlock();
     auto segment = segments_.prepare(size_bytes, {});
     lock.lock();
-    if (segment) large_wanted_bytes_ = 0;
-    take_prepared(std::move(segment), large_);
+    take_prepared(std::move(segment), large_, large_error_);
+    large_since_ = SteadyClock::now();
   }
 
-  // Lack of space is waited out: nothing was lost by it. Any other failure says that the disk is not to be
-  // trusted.
-  void take_prepared(Result<std::unique_ptr<Segment>> prepared, std::unique_ptr<Segment>& into) {
+  // Without a new segment nothing is lost, so whatever kept us from making one (the disk is full, too many
+  // files are open) is waited out. Only a failed sync is final, here as everywhere.
+  void take_prepared(Result<std::unique_ptr<Segment>> prepared, std::unique_ptr<Segment>& into,
+                     std::optional<Error>& error) {
     if (prepared) {
       into = std::move(*prepared);
-      space_error_.reset();
-    } else if (prepared.error().kind == ErrorKind::no_space) {
-      space_error_ = prepared.error();
-    } else {
+      error.reset();
+    } else if (prepared.error().kind == ErrorKind::stopped) {
       fail(prepared.error());
+    } else {
+      error = prepared.error();
     }
+  }
+
+  // Whoever asked for it has given up.
+  void drop_unclaimed_large(Lock& lock) {
+    if (!large_ || SteadyClock::now() < large_since_ + kLargeKeptInterval) return;
+    const std::unique_ptr<Segment> dropped = std::exchange(large_, nullptr);
+    lock.unlock();
+    (void)segments_.remove(dropped->path);  // if it stays, the next start removes it
+    lock.lock();
   }
 
   static void prefault_ahead(Segment& segment) {
@@ -498,9 +510,12 @@ class SegmentLog final : public Log {
   std::deque<std::shared_ptr<Segment>> full_unsynced_;  // the newest of full_
   std::unique_ptr<Segment> spare_;
   std::unique_ptr<Segment> large_;
+  SteadyClock::time_point large_since_;
   std::uint64_t large_wanted_bytes_ = 0;
+  std::optional<Error> large_error_;     // not told yet
   std::deque<std::string> spare_files_;  // durable under these names, of segment_bytes_ each
-  std::optional<Error> space_error_;     // of the last attempt to prepare a segment
+  std::optional<Error> spare_error_;     // of the last attempt to prepare a spare
+  SteadyClock::time_point spare_retry_at_;
   bool prefault_wanted_ = false;
   std::vector<Waiter> waiters_;
   LogStats stats_;
@@ -510,12 +525,19 @@ class SegmentLog final : public Log {
 };
 
 // Makes the recovered log durable and final, so that what a later recovery finds does not depend on what this
-// one could read from the page cache or on what the crash left behind the end.
+// one read from the page cache, nor on what the crash left behind the end.
 Status settle(FileSystem& files, const RecoveredLog& log) {
-  for (const RecoveredSegment& segment : log.segments) {
-    auto file = files.open(segment.path);
-    if (!file) return file.error();
-    if (Status status = (*file)->sync(); !status) return status;
+  for (std::size_t i = 0; i < log.segments.size(); ++i) {
+    const RecoveredSegment& segment = log.segments[i];
+    const Lsn next_lsn = i + 1 < log.segments.size() ? log.segments[i + 1].first_lsn : log.next_lsn;
+    if (next_lsn - 1 <= log.synced_lsn) continue;
+    auto map = files.open_mapped(segment.path);
+    if (!map) return map.error();
+    // Not only synced: if a sync failed in the life before, its pages count as clean and would not be
+    // written.
+    const std::uint64_t length = segment.end - kRecordsBegin;
+    (*map)->mark_written(kRecordsBegin, length);
+    if (Status status = (*map)->sync(kRecordsBegin, length); !status) return status;
   }
   if (log.segments.empty()) return {};
   const RecoveredSegment& last = log.segments.back();

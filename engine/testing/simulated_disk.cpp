@@ -55,10 +55,13 @@ class SimulatedDisk::Inode {
     if (current->size() < offset + bytes.size()) current->resize(offset + bytes.size());
     keep_versions(offset, bytes.size(), random);
     std::memcpy(current->data() + offset, bytes.data(), bytes.size());
-    if (!bytes.empty()) {
-      abandoned_.erase(abandoned_.lower_bound(offset / kPageBytes),
-                       abandoned_.upper_bound((offset + bytes.size() - 1) / kPageBytes));
-    }
+    mark_written(offset, bytes.size());
+  }
+
+  void mark_written(std::uint64_t offset, std::uint64_t length) {
+    if (length == 0) return;
+    abandoned_.erase(abandoned_.lower_bound(offset / kPageBytes),
+                     abandoned_.upper_bound((offset + length - 1) / kPageBytes));
   }
 
   void sync_size() { resize_synced(current->size()); }
@@ -69,7 +72,7 @@ class SimulatedDisk::Inode {
     for (std::uint64_t begin = offset; begin < end;) {
       const std::uint64_t page = begin / kPageBytes;
       const std::uint64_t stretch_end = std::min(end, (page + 1) * kPageBytes);
-      if (!is_abandoned(page)) {
+      if (!is_abandoned(page, begin, stretch_end)) {
         std::memcpy(synced_.data() + begin, current->data() + begin, stretch_end - begin);
         abandoned_.erase(page);
       }
@@ -102,7 +105,9 @@ class SimulatedDisk::Inode {
       for (std::uint64_t begin = 0; begin < end; begin += grain_bytes) {
         const std::uint64_t length = std::min(grain_bytes, end - begin);
         if (std::memcmp(before.data() + begin, synced_.data() + begin, length) == 0) continue;
-        if (is_abandoned(begin / kPageBytes) && (unsynced == Unsynced::kept || random() % 2 == 0)) continue;
+        if (is_abandoned(begin / kPageBytes, begin, begin + length) &&
+            (unsynced == Unsynced::kept || random() % 2 == 0))
+          continue;
         if (random() % 8 < kept_of_8) std::memcpy(synced_.data() + begin, before.data() + begin, length);
         if (unsynced == Unsynced::torn) use_older_versions(begin, length, random);
       }
@@ -153,12 +158,17 @@ class SimulatedDisk::Inode {
     return {begin, Bytes{current->data() + begin, std::min(end, (page + 1) * kPageBytes) - begin}};
   }
 
-  bool is_abandoned(std::uint64_t page) const {
+  // Whether the kernel still takes the page for clean, as far as the bytes in [begin, end) tell: a byte that
+  // has changed since the failed sync has made the whole page dirty again.
+  bool is_abandoned(std::uint64_t page, std::uint64_t begin, std::uint64_t end) const {
     const auto found = abandoned_.find(page);
     if (found == abandoned_.end()) return false;
-    const auto& [begin, bytes] = found->second;
-    return begin + bytes.size() <= current->size() &&
-           std::memcmp(current->data() + begin, bytes.data(), bytes.size()) == 0;
+    const auto& [known_begin, known] = found->second;
+    for (std::uint64_t at = begin; at < end; ++at) {
+      const bool is_known = at >= known_begin && at < known_begin + known.size();
+      if ((*current)[at] != (is_known ? known[at - known_begin] : synced_[at])) return false;
+    }
+    return true;
   }
 
   Buffer synced_;
@@ -256,6 +266,11 @@ class SimulatedDisk::OpenMap final : public MappedFile {
   }
 
   void prefault(std::uint64_t, std::uint64_t) override {}
+
+  void mark_written(std::uint64_t offset, std::uint64_t length) override {
+    const std::lock_guard lock{disk_.mutex_};
+    if (generation_ == disk_.generation_) inode_->mark_written(offset, length);
+  }
 
  private:
   SimulatedDisk& disk_;

@@ -1,0 +1,196 @@
+// What the disk may do to the log, in a crash or by decay, and what the log makes of it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "engine/log/log.h"
+#include "engine/log/segment_format.h"
+#include "engine/testing/test_seed.h"
+#include "tests/engine/log/log_testing.h"
+
+namespace shale::engine {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr LogOptions kUnsynced{16384, SyncMode::never};
+
+struct Place {
+  std::string path;
+  std::uint64_t offset = 0;
+  std::uint64_t bytes = 0;  // header and payload
+};
+
+// Where each record stands, read by what docs/formats.md says.
+std::vector<Place> places(SimulatedDisk& disk) {
+  std::vector<Place> found;
+  for (const std::string& name : segment_names(disk)) {
+    const std::string path = kLogFolder + "/" + name;
+    const Bytes bytes = disk.contents(path);
+    const auto header = SegmentHeader::decode(bytes, path);
+    for (std::uint64_t offset = kRecordsBegin; offset + RecordHeader::kEncodedBytes <= bytes.size();) {
+      const RecordHeader record = RecordHeader::decode(bytes.data() + offset);
+      const std::uint64_t payload_offset = offset + RecordHeader::kEncodedBytes;
+      if (record.kind == kSealKind || record.payload_bytes > bytes.size() - payload_offset) break;
+      const BytesView payload = BytesView{bytes}.substr(payload_offset, record.payload_bytes);
+      if (!record.matches(header->identity, hash_bytes(payload))) break;
+      found.push_back({path, offset, RecordHeader::kEncodedBytes + record.payload_bytes});
+      offset += record_span(record.payload_bytes);
+    }
+  }
+  return found;
+}
+
+// A log of `count` records on `disk`; each synced if `synced`.
+void write_log(SimulatedDisk& disk, std::uint64_t count, bool synced) {
+  auto opened = open_replayed(disk, kUnsynced);
+  ASSERT_TRUE(opened.log);
+  for (std::uint64_t i = 1; i <= count; ++i) {
+    ASSERT_TRUE(append_patiently(**opened.log, 1, numbered(i, 150)));
+    if (!synced) continue;
+    ASSERT_TRUE(wait_synced(**opened.log, i));
+  }
+  if (!synced) disk.power_off();
+  opened.log->reset();
+  disk.process_kill();
+}
+
+TEST(LogDamage, AFlippedBitInASyncedRecordIsReportedWithFileAndOffset) {
+  std::mt19937_64 random{test_seed()};
+  SimulatedDisk disk{test_seed()};
+  write_log(disk, 200, true);
+  const std::vector<Place> records = places(disk);
+  ASSERT_EQ(records.size(), 200u);
+  for (const Place& place : records) {  // the last one too: the seal bears witness
+    const std::uint64_t bit = place.offset * 8 + random() % (place.bytes * 8);
+    disk.flip_bit(place.path, bit);
+    const OpenedLog opened = open_replayed(disk, kUnsynced);
+    ASSERT_FALSE(opened.log) << place.path << " " << place.offset;
+    EXPECT_EQ(opened.log.error().kind, ErrorKind::corruption);
+    EXPECT_THAT(opened.log.error().message,
+                HasSubstr(fmt::format("{} at offset {}", place.path, place.offset)));
+    disk.flip_bit(place.path, bit);
+  }
+  EXPECT_TRUE(open_replayed(disk, kUnsynced).log);
+}
+
+TEST(LogDamage, AMissingSegmentInTheMiddleIsReported) {
+  SimulatedDisk disk{test_seed()};
+  write_log(disk, 400, true);
+  const auto names = segment_names(disk);
+  ASSERT_GT(names.size(), 4u);
+  ASSERT_TRUE(disk.remove(kLogFolder + "/" + names[1]));
+  const OpenedLog opened = open_replayed(disk, kUnsynced);
+  ASSERT_FALSE(opened.log);
+  EXPECT_THAT(opened.log.error().message, HasSubstr("are missing"));
+}
+
+TEST(LogDamage, ADamagedSegmentHeaderIsReported) {
+  SimulatedDisk disk{test_seed()};
+  write_log(disk, 200, true);
+  for (const std::string& name : segment_names(disk)) {
+    disk.flip_bit(kLogFolder + "/" + name, 26 * 8);
+    const OpenedLog opened = open_replayed(disk, kUnsynced);
+    ASSERT_FALSE(opened.log);
+    EXPECT_THAT(opened.log.error().message, HasSubstr(name + " at offset 0"));
+    disk.flip_bit(kLogFolder + "/" + name, 26 * 8);
+  }
+}
+
+TEST(LogDamage, AShortenedSegmentIsReported) {
+  SimulatedDisk disk{test_seed()};
+  write_log(disk, 200, true);
+  const std::string name = segment_names(disk).front();
+  disk.truncate(kLogFolder + "/" + name, 5000);
+  const OpenedLog opened = open_replayed(disk, kUnsynced);
+  ASSERT_FALSE(opened.log);
+  EXPECT_THAT(opened.log.error().message, HasSubstr(name + " is 5000 bytes long"));
+}
+
+// Every grain of an unsynced tail missing, one at a time: what comes before it is recovered, what comes after
+// is gone for good, however often the log is opened and whatever is appended.
+TEST(LogDamage, ATornTailIsCutAndNeverComesBack) {
+  constexpr std::uint64_t kRecords = 60;
+  for (std::uint64_t grain = 1;; ++grain) {
+    SimulatedDisk disk{test_seed()};
+    write_log(disk, kRecords, false);
+    const std::vector<Place> records = places(disk);
+    ASSERT_EQ(records.size(), kRecords);
+    const std::string& path = records.front().path;
+    const std::uint64_t begin = grain * 512;
+    const Place& last = records.back();
+    if (begin >= last.offset + last.bytes) break;
+    disk.overwrite(path, begin, Bytes(512, grain % 2 == 0 ? '\0' : 'J'));
+    std::uint64_t whole = 0;
+    while (whole < kRecords && records[whole].offset + records[whole].bytes <= begin) ++whole;
+
+    OpenedLog opened = open_replayed(disk, kUnsynced);
+    ASSERT_TRUE(opened.log) << opened.log.error().message;
+    ASSERT_EQ(opened.records.size(), whole);
+    if (whole + 1 < kRecords) {
+      EXPECT_GT(opened.recovery.torn_bytes, 0u);
+      EXPECT_EQ(opened.recovery.torn_file, path);
+    }
+    EXPECT_EQ(append_patiently(**opened.log, 9, "new").value(), whole + 1);
+    ASSERT_TRUE(wait_synced(**opened.log, whole + 1));
+    disk.power_off();
+    opened.log->reset();
+    disk.crash(Unsynced::lost);
+
+    opened = open_replayed(disk, kUnsynced);
+    ASSERT_TRUE(opened.log) << opened.log.error().message;
+    ASSERT_EQ(opened.records.size(), whole + 1);
+    EXPECT_EQ(opened.records.back(), (ReplayedRecord{whole + 1, 9, "new"}));
+    EXPECT_EQ(opened.recovery.torn_bytes, 0u);
+  }
+}
+
+// Records of a segment's former life stay in the file until they are overwritten. Whatever the disk does,
+// they are never taken for records of its present life.
+TEST(LogDamage, RecordsOfARecycledSegmentNeverResurface) {
+  constexpr int kSeeds = 40;
+  for (std::uint64_t seed = test_seed(); seed < test_seed() + kSeeds; ++seed) {
+    SCOPED_TRACE(fmt::format("seed {}", seed));
+    std::mt19937_64 random{seed};
+    SimulatedDisk disk{seed};
+    std::vector<Bytes> model;  // by lsn - 1
+    std::uint64_t writes =
+        0;  // makes every payload unique, also that of an lsn that is used again after a loss
+    Lsn needed = 1;
+    Lsn synced = 0;
+    for (int life = 0; life < 6; ++life) {
+      OpenedLog opened = open_replayed(disk, {4096, SyncMode::never}, needed);
+      ASSERT_TRUE(opened.log) << opened.log.error().message;
+      Log& log = **opened.log;
+      ASSERT_GE(log.appended_lsn(), synced);
+      ASSERT_LE(log.appended_lsn(), model.size());
+      model.resize(log.appended_lsn());
+      ASSERT_EQ(opened.records.size(), model.size() + 1 - needed);
+      for (const ReplayedRecord& record : opened.records) ASSERT_EQ(record.payload, model[record.lsn - 1]);
+      for (int i = 0; i < 100; ++i) {
+        const std::size_t size_bytes =
+            random() % 40 == 0 ? 2000 : random() % 8 * 8;  // often at the same offsets
+        model.push_back(numbered(++writes, size_bytes));
+        ASSERT_EQ(append_patiently(log, 1, model.back()).value(), model.size());
+        if (random() % 30 == 0) {
+          ASSERT_TRUE(wait_synced(log, model.size()));
+          synced = model.size();
+          needed = std::max(needed, synced + 1 - random() % std::min<Lsn>(synced, 30));
+          ASSERT_TRUE(log.trim(needed));
+        }
+      }
+      disk.power_off();
+      opened.log->reset();
+      if (random() % 4 == 0) {
+        disk.process_kill();
+        synced = model.size();
+      } else {
+        disk.crash(random() % 4 == 0 ? Unsynced::lost : Unsynced::torn);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace shale::engine
