@@ -134,6 +134,15 @@ class Block {
   const BlockView& view() const { return view_; }
   std::size_t memory_bytes() const;  // of the whole allocation
 
+  // Starts fetching what a point read looks at first, reference counts included.
+  void prefetch() const {
+    constexpr std::ptrdiff_t kLine = 64;
+    constexpr std::ptrdiff_t kLines = 4;  // the heads and offsets of a block of the default size
+    const char* const begin = reinterpret_cast<const char*>(this);
+    __builtin_prefetch(begin - kLine / 2, 1);
+    for (std::ptrdiff_t line = 0; line != kLines; ++line) __builtin_prefetch(begin + line * kLine);
+  }
+
  private:
   BlockView view_;
   std::uint32_t size_;

@@ -24,15 +24,17 @@ std::uint64_t hash_of(const BlockId& id) {
   return hash ^ hash >> 32;
 }
 
-struct CacheEntry {
+// One cache line: a lookup touches the bucket, this, and the block.
+struct alignas(64) CacheEntry {
   BlockId id;
-  BlockHandle block;
   std::unique_ptr<CacheEntry> next_in_bucket;
+  BlockHandle block;
   CacheEntry* newer = nullptr;  // neighbours in the queue
   CacheEntry* older = nullptr;
   std::uint8_t frequency = 0;
   bool in_main = false;
 };
+static_assert(sizeof(CacheEntry) == 64);
 
 // An entry, its bucket and its ghost, and what malloc keeps for itself.
 constexpr std::size_t kEntryOverheadBytes = sizeof(CacheEntry) + sizeof(void*) + 8 + 16;
@@ -82,6 +84,7 @@ class alignas(64) BlockCache::Shard {
     for (CacheEntry* entry = buckets_[hash & mask_].get(); entry != nullptr;
          entry = entry->next_in_bucket.get()) {
       if (entry->id != id) continue;
+      entry->block->prefetch();  // counting the reference comes first and would hold up what follows
       if (access != Access::peek) ++hits_;
       if (access == Access::point && entry->frequency != kFrequencyMax) ++entry->frequency;
       return entry->block;
