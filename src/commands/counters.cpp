@@ -68,10 +68,12 @@ engine::Status decrby(CommandContext& context, Arguments arguments) {
   return increase(context, name, -decrement);
 }
 
+// Redis's limit for the text of one: the largest in full, and more.
+constexpr std::size_t kLongDoubleBytesMax = 5 * 1024;
+
 // As strtold reads it, hexadecimal and "inf" included, but nothing before, nothing after, and not "nan".
 std::optional<long double> parse_long_double(std::string_view text) {
-  constexpr std::size_t kTextBytesMax = 255;
-  if (text.empty() || text.size() > kTextBytesMax) return std::nullopt;
+  if (text.empty() || text.size() >= kLongDoubleBytesMax) return std::nullopt;
   if (std::isspace(static_cast<unsigned char>(text.front()))) return std::nullopt;
   const std::string terminated(text);
   char* end = nullptr;
@@ -82,8 +84,7 @@ std::optional<long double> parse_long_double(std::string_view text) {
 
 // 17 digits behind the point at most, and no zeros at their end.
 std::string format_long_double(long double value) {
-  constexpr std::size_t kDigitsMax = 5 * 1024;
-  std::string text(kDigitsMax, '\0');
+  std::string text(kLongDoubleBytesMax, '\0');
   text.resize(static_cast<std::size_t>(std::snprintf(text.data(), text.size(), "%.17Lf", value)));
   if (text.find('.') != std::string::npos) {
     text.erase(text.find_last_not_of('0') + 1);

@@ -22,7 +22,9 @@ using enum CommandFlag;
 // The bounds of one page's work; a client that asks for more gets it by more calls.
 constexpr std::int64_t kPageKeysMax = 10'000;
 constexpr std::size_t kPageRecordsMin = 1'000;
-constexpr std::size_t kPageRangesMin = 300;
+// More than the map of a new folder has: a small database is scanned in one call. An empty range costs 0.1
+// us.
+constexpr std::size_t kPageRangesMin = 1'500;
 
 struct ScanOptions {
   std::uint64_t cursor = 0;
