@@ -106,8 +106,19 @@ void Connection::wait_readable() {
   waits_readable_ = true;
   socket_.async_wait(Socket::wait_read, [self = shared_from_this()](boost::system::error_code failed) {
     self->waits_readable_ = false;
-    if (!failed && self->may_execute()) self->on_readable();
+    if (failed || !self->open()) return;
+    if (self->may_execute()) {
+      self->on_readable();
+    } else {
+      self->notice_hangup();
+    }
   });
+}
+
+// A client that has gone waits for nothing. One that has sent more is looked at when its turn comes.
+void Connection::notice_hangup() {
+  char byte = 0;
+  if (::recv(descriptor(), &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0) close();
 }
 
 void Connection::on_readable() {
@@ -276,6 +287,7 @@ void Connection::end_batch() {
 void Connection::suspend(Progress& progress) {
   if (!syncing_) thread_.counters().suspended_connections.add();
   suspended_ = true;
+  waits_for_command_ = progress.wait == Progress::Wait::suspension;
   const std::uint64_t token = ++wait_token_;
   switch (progress.wait) {
     case Progress::Wait::loads: run_loads(token); break;
@@ -325,6 +337,7 @@ void Connection::resume_after(std::chrono::microseconds pause, std::uint64_t tok
 void Connection::resume(std::uint64_t token, bool timed_out) {
   if (!open() || !suspended_ || token != wait_token_) return;
   suspended_ = false;
+  waits_for_command_ = false;
   if (!syncing_) thread_.counters().suspended_connections.add(-1);
   if (timer_) timer_->cancel();
   held_from_ = kNothingHeld;
@@ -469,7 +482,7 @@ void Connection::settle() {
   if (!open()) return;
   return_input();
   count_memory();
-  if (may_execute() && !thread_.stopping()) wait_readable();
+  if ((may_execute() || waits_for_command_) && !thread_.stopping()) wait_readable();
 }
 
 void Connection::count_memory() {

@@ -56,6 +56,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Receiving.
   void wait_readable();
   void on_readable();
+  void notice_hangup();
   bool make_room();
   void borrow_input();
   void return_input();
@@ -113,10 +114,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   bool waits_readable_ = false;
   bool waits_writable_ = false;
-  bool suspended_ = false;  // the batch waits
-  bool syncing_ = false;    // the replies wait for the log
-  bool backed_up_ = false;  // the client does not read its replies
-  bool closing_ = false;    // when all replies have been sent
+  bool suspended_ = false;          // the batch waits
+  bool waits_for_command_ = false;  // for what that command waits for, perhaps for ever
+  bool syncing_ = false;            // the replies wait for the log
+  bool backed_up_ = false;          // the client does not read its replies
+  bool closing_ = false;            // when all replies have been sent
   std::uint64_t wait_token_ = 0;
   std::optional<boost::asio::steady_timer> timer_;
   std::chrono::microseconds owed_delay_{0};

@@ -144,11 +144,13 @@ void apply_own(Option option, const Setting& setting, Config& config, Problems& 
 CommandLine read_command_line(const std::vector<std::string>& arguments, Problems& problems) {
   CommandLine command_line;
   const po::options_description none;
-  const po::parsed_options parsed = po::command_line_parser(arguments)
-                                        .options(none)
-                                        .extra_style_parser(take_option)
-                                        .allow_unregistered()
-                                        .run();
+  const po::parsed_options parsed =
+      po::command_line_parser(arguments)
+          .style(po::command_line_style::allow_long | po::command_line_style::long_allow_adjacent)
+          .options(none)
+          .extra_style_parser(take_option)
+          .allow_unregistered()
+          .run();
   bool first = true;
   for (const po::option& option : parsed.options) {
     if (option.string_key.empty()) {
