@@ -34,6 +34,8 @@ bool ClientRegistry::kill(std::uint64_t id) {
   const auto found = clients_.find(id);
   if (found == clients_.end()) return false;
   found->second.close();
+  clients_.erase(found);
+  count_.store(clients_.size(), std::memory_order_relaxed);
   return true;
 }
 

@@ -27,8 +27,9 @@ class ClientRegistry {
   std::shared_ptr<Session> find(std::uint64_t id) const;  // nullptr if there is none (any more)
   std::size_t count() const { return count_.load(std::memory_order_relaxed); }
 
-  // Ends the connection soon, without flushing its replies. Not for the connection that runs the command:
-  // that one sets Session::close_after_reply. False if there is no such client.
+  // Ends the connection soon, without flushing its replies; it is not listed any more at once. Not for the
+  // connection that runs the command: that one sets Session::close_after_reply. False if there is no such
+  // client.
   bool kill(std::uint64_t id);
 
  private:

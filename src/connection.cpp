@@ -68,14 +68,16 @@ void Connection::start() {
 
 void Connection::close() {
   if (!open()) return;
+  const auto self = shared_from_this();
   if (batch_) thread_.give_back(std::move(batch_));
   input_.consume(input_.unread().size());
   return_input();
   if (suspended_ || syncing_) thread_.counters().suspended_connections.add(-1);
-  boost::system::error_code ignored;
   timer_.reset();
-  socket_.close(ignored);
+  // Forgotten first: whoever sees the connection end does not find its client listed.
   thread_.forget(session_->id);
+  boost::system::error_code ignored;
+  socket_.close(ignored);
 }
 
 // The peer gets what has been sent: closing a socket while bytes that it has received are unread would reset
