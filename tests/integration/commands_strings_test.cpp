@@ -128,7 +128,7 @@ TEST_P(CommandReplies, Counters) {
       {"GET n", "$20\r\n-9223372036854775808\r\n"},
       {"INCRBYFLOAT f 0.1", "$3\r\n0.1\r\n"},
       {"INCRBYFLOAT f 0.2", "$3\r\n0.3\r\n"},
-      {"INCRBYFLOAT f 5.0e3", "$6\r\n5000.3\r\n"},
+      {"INCRBYFLOAT f 5.0e3", "$22\r\n5000.29999999999999982\r\n"},
       {"INCRBYFLOAT f nan", "-ERR value is not a valid float\r\n"},
       {"INCRBYFLOAT f inf", "-ERR increment would produce NaN or Infinity\r\n"},
   });
