@@ -1,5 +1,7 @@
 // What reads, scans and builds of one sorted table cost: 1M records of 28-byte keys (uniform token, then a
 // key) and 100-byte values, files in memory, so that no disk is measured. Keys are looked up in random order.
+// find_cached is nearly all cache misses, so whatever else runs on the machine changes it by factors: compare
+// two builds only in alternation, on an idle machine.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
