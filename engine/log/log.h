@@ -2,16 +2,21 @@
 // One log for all shards, so that one fdatasync covers everyone who waits for it, and a record that touches
 // several shards survives a crash whole or not at all.
 //
-//   I1  A record is acknowledged only after append() has returned; under SyncMode::always only after synced()
-//   covers it. I2  Sequence numbers (Lsn) grow by one per record, without gaps. I3  Replay ends at the first
-//   record that is not whole; what follows it is never read, and never mistaken for a later
-//       record, because checksums cover the sequence number and the segment's own identity.
+//   I1  A record is acknowledged only after append() has returned; under SyncMode::always only after
+//       when_synced() has reported success for it.
+//   I2  Sequence numbers (Lsn) grow by one per record, without gaps.
+//   I3  Replay ends at the first record that is not whole; what follows it is never read, and never mistaken
+//       for a later record, because checksums cover the sequence number and the segment's own identity.
 //   I4  After a failed sync no record is acknowledged again until the process has been restarted.
 //
+// What its owner has to keep: nothing that follows from a record is made durable elsewhere before the record
+// is synced (when_synced), or a crash may leave half of a record that touches several shards; and records
+// that were given to trim() are not needed by a later open_log().
+//
 // Segments are preallocated files mapped into memory: an append is a copy under a short lock and makes no
-// system call; the kernel keeps the bytes if the process dies, and a background thread syncs them. Full
-// segments whose records every engine has persisted are renamed and used again. Bytes on disk:
-// docs/formats.md. Design: docs/log.md.
+// system call but a wake-up now and then; the kernel keeps the bytes if the process dies, and a background
+// thread syncs them. Full segments whose records every engine has persisted are renamed and used again.
+// Bytes on disk: docs/formats.md. Design: docs/log.md.
 #pragma once
 
 #include <chrono>
@@ -56,11 +61,15 @@ struct LogRecovery {  // what replay found, for the start-up line
 
 class Log {
  public:
-  virtual ~Log() = default;  // stops the sync thread after a last sync (unless syncing has failed)
+  // Stops the threads after a last sync (unless syncing has failed), which calls whoever still waits in
+  // when_synced(): those callbacks must not use the log.
+  virtual ~Log() = default;
 
   // Appends one record. Thread-safe; copies under a short lock and does not wait for a disk. Returns the
-  // record's Lsn. Errors: busy (the next segment is still being prepared; try again in a millisecond),
-  // no_space, io, stopped. A record may be larger than a segment (it then gets a segment of its own size).
+  // record's Lsn. Errors: busy (the next segment is being prepared, or the disk is behind by two segments;
+  // try again in a millisecond), no_space and io (the next segment could not be made; nothing is lost, and
+  // the log goes on as soon as it can be), stopped. A record larger than a quarter of a segment gets a
+  // segment of its own: the first attempt is busy. A record of 4 GiB or more is unsupported.
   virtual Result<Lsn> append(RecordKind kind, BytesView payload) = 0;
 
   virtual Lsn appended_lsn() const = 0;  // of the newest record; 0 if there is none. Thread-safe, cheap.
@@ -68,8 +77,9 @@ class Log {
       const = 0;  // all records up to here would survive the machine. Thread-safe, cheap.
 
   // Calls `done(status)` once, from the sync thread (or at once, from here, if it is so already), when
-  // synced_lsn() covers `lsn` or syncing has failed. In every mode this makes the sync happen soon. `done`
-  // must be short.
+  // synced_lsn() covers `lsn` (which has been appended) or syncing has failed. In every mode this makes the
+  // sync happen soon. One sync covers all who wait when it starts; they are called in the order of their
+  // records. `done` must be short.
   virtual void when_synced(Lsn lsn, std::function<void(Status)> done) = 0;
   virtual void set_sync_mode(SyncMode mode) = 0;
   virtual SyncMode sync_mode() const = 0;
@@ -91,8 +101,14 @@ using ReplayRecord = std::function<Status(Lsn lsn, RecordKind kind, BytesView pa
 
 // Opens (or creates) the log in `folder` and replays it. `first_needed` is the oldest record anyone still
 // needs: older ones are skipped, and a log that begins after it is an Error{corruption} (records are
-// missing). Damage before the end (a bad record that whole, newer records follow) is an Error{corruption}
-// that names file and offset, never skipped.
+// missing). A log that ends before `first_needed` goes on there.
+//
+// A record that is not whole is the torn end, unless a whole record behind it tells that it had been synced:
+// then it was damaged, which is an Error{corruption} that names file and offset, never skipped. (That whole
+// records follow is no sign of damage: the kernel writes unsynced pages in any order.) What the last sync
+// before a kill or crash covered has no such witness; an orderly close leaves one.
+//
+// Whatever was replayed is durable when this returns. A disk that is full does not keep the log from opening.
 Result<std::unique_ptr<Log>> open_log(FileSystem& files, const std::string& folder, const LogOptions& options,
                                       Lsn first_needed, const ReplayRecord& replay, LogRecovery& recovery);
 

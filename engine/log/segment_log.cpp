@@ -92,7 +92,7 @@ class SegmentLog final : public Log {
     assert(kind != kSealKind);
     const std::uint64_t payload_hash = hash_bytes(payload);
     if (payload.size() > segment_bytes_ / 4) return append_large(kind, payload, payload_hash);
-    const std::lock_guard lock{mutex_};
+    Lock lock{mutex_};
     if (failure_) return *failure_;
     const std::uint64_t span = record_span(payload.size());
     if (!active_ || active_->end + span > active_->records_end()) {
@@ -100,11 +100,13 @@ class SegmentLog final : public Log {
     }
     payload.copy(active_->map->bytes().data() + active_->end + RecordHeader::kEncodedBytes, payload.size());
     const Lsn lsn = publish(kind, payload.size(), payload_hash);
-    if (active_->end + kPrefaultBytes / 2 > active_->prefaulted_end && !prefault_wanted_ &&
-        active_->prefaulted_end < active_->header.size_bytes) {
-      prefault_wanted_ = true;
-      prepare_needed_.notify_one();
+    if (prefault_wanted_ || active_->end + kPrefaultBytes / 2 <= active_->prefaulted_end ||
+        active_->prefaulted_end >= active_->header.size_bytes) {
+      return lsn;
     }
+    prefault_wanted_ = true;
+    lock.unlock();  // or the thread that wakes up would find it taken
+    prepare_needed_.notify_one();
     return lsn;
   }
 
@@ -195,11 +197,12 @@ class SegmentLog final : public Log {
   }
 
  private:
+  using Lock = std::unique_lock<std::mutex>;
+
   struct Waiter {
     Lsn lsn;
     std::function<void(Status)> done;
   };
-  using Lock = std::unique_lock<std::mutex>;
 
   // Appending. All of it with mutex_ held unless said otherwise.
 

@@ -54,7 +54,7 @@ class SimulatedDisk::Inode {
   void write(std::uint64_t offset, BytesView bytes, Random& random) {
     if (current->size() < offset + bytes.size()) current->resize(offset + bytes.size());
     keep_versions(offset, bytes.size(), random);
-    std::memcpy(current->data() + offset, bytes.data(), bytes.size());
+    std::copy(bytes.begin(), bytes.end(), current->begin() + static_cast<std::ptrdiff_t>(offset));
     mark_written(offset, bytes.size());
   }
 
@@ -195,7 +195,7 @@ class SimulatedDisk::OpenFile final : public File {
       return corruption(fmt::format("{} ends at offset {}, {} bytes early", path_, bytes.size(),
                                     offset + into.size() - bytes.size()));
     }
-    std::memcpy(into.data(), bytes.data() + offset, into.size());
+    std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(offset), into.size(), into.begin());
     return {};
   }
 

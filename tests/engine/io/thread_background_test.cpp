@@ -47,6 +47,7 @@ TEST(ThreadBackground, RunsLowerPrioritiesFirstAndEachInOrder) {
   background->submit(Priority::client_read, [&] { order.push_back(1); });
   gate.open();
   finished.get_future().wait();
+  background->stop();  // the work refers to what is about to go
   EXPECT_THAT(order, ElementsAre(1, 2, 3, 4, 5, 6));
 }
 
@@ -58,14 +59,15 @@ TEST(ThreadBackground, DeepCompactionsLeaveOneThreadForTheRest) {
   std::promise<void> second_deep;
   background->submit(Priority::deep_compaction, [&] { second_deep.set_value(); });
   for (const Priority priority : {Priority::flush, Priority::shallow_compaction, Priority::client_read}) {
-    std::promise<void> ran;
-    background->submit(priority, [&] { ran.set_value(); });
-    ran.get_future().wait();
+    const auto ran = std::make_shared<std::promise<void>>();
+    background->submit(priority, [ran] { ran->set_value(); });
+    ran->get_future().wait();
   }
   auto second_ran = second_deep.get_future();
   EXPECT_EQ(second_ran.wait_for(std::chrono::milliseconds{1}), std::future_status::timeout);
   deep.open();
   second_ran.wait();
+  background->stop();  // the work refers to what is about to go
 }
 
 TEST(ThreadBackground, ReadsDoNotWaitForWork) {
@@ -77,6 +79,7 @@ TEST(ThreadBackground, ReadsDoNotWaitForWork) {
   background->submit(Priority::client_read, [&] { read.set_value(); });
   read.get_future().wait();
   work.open();
+  background->stop();  // the work refers to what is about to go
 }
 
 TEST(ThreadBackground, StopWaitsForWhatRunsAndDropsTheRest) {

@@ -5,7 +5,7 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <mutex>
+#include <future>
 #include <thread>
 
 #include "engine/testing/test_seed.h"
@@ -38,6 +38,10 @@ class LogTest : public testing::Test {
       const Lsn next = log_->appended_lsn() + 1;
       ASSERT_EQ(append_patiently(*log_, 1, numbered(next, size_bytes)).value(), next);
     }
+  }
+
+  void wait_for_spare() const {
+    while (log_->stats().segments < 2) std::this_thread::sleep_for(std::chrono::microseconds{100});
   }
 
   void expect_replayed(Lsn first, Lsn last) const {
@@ -193,29 +197,27 @@ TEST_F(LogTest, NumberingGoesOnAfterWhatWasPersistedBeyondTheEnd) {
 TEST_F(LogTest, CallbacksComeInOrderOfTheirRecords) {
   open(kSmallUnsynced);
   append(20);
-  std::mutex mutex;
-  std::vector<Lsn> order;
-  {
-    // Holds the sync thread, so that the callbacks below gather.
-    std::promise<void> release;
-    std::promise<void> entered;
-    log_->when_synced(20, [&](const Status&) {
-      entered.set_value();
-      release.get_future().wait();
+  // Holds the sync thread, so that the callbacks below gather.
+  std::promise<void> release;
+  std::promise<void> entered;
+  log_->when_synced(20, [&](const Status&) {
+    entered.set_value();
+    release.get_future().wait();
+  });
+  entered.get_future().wait();
+  append(5);
+  std::vector<Lsn> order;  // of the sync thread, until `last` is set
+  std::promise<void> last;
+  for (const Lsn lsn : {24u, 21u, 25u, 23u, 22u}) {
+    log_->when_synced(lsn, [&, &log = *log_, lsn](const Status& status) {
+      EXPECT_TRUE(status);
+      EXPECT_GE(log.synced_lsn(), lsn);
+      order.push_back(lsn);
+      if (order.size() == 5) last.set_value();
     });
-    entered.get_future().wait();
-    append(5);
-    for (const Lsn lsn : {24u, 21u, 25u, 23u, 22u}) {
-      log_->when_synced(lsn, [&, lsn](const Status& status) {
-        EXPECT_TRUE(status);
-        EXPECT_GE(log_->synced_lsn(), lsn);
-        const std::lock_guard lock{mutex};
-        order.push_back(lsn);
-      });
-    }
-    release.set_value();
   }
-  log_.reset();
+  release.set_value();
+  last.get_future().wait();
   EXPECT_THAT(order, ElementsAre(21, 22, 23, 24, 25));
 }
 
@@ -279,6 +281,7 @@ TEST_F(LogTest, AFailedSyncStopsTheLogForGood) {
   append(5);
   ASSERT_TRUE(wait_synced(*log_, 5));
   append(5);
+  wait_for_spare();  // whose preparation syncs too, and must not take the fault
   disk_.fail(DiskCall::sync, 1, ErrorKind::io);
   std::vector<Status> statuses;
   for (const Lsn lsn : {6u, 10u}) statuses.push_back(wait_synced(*log_, lsn));

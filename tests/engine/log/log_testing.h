@@ -57,9 +57,10 @@ inline Result<Lsn> append_patiently(Log& log, RecordKind kind, BytesView payload
 }
 
 inline Status wait_synced(Log& log, Lsn lsn) {
-  std::promise<Status> promise;
-  log.when_synced(lsn, [&](Status status) { promise.set_value(std::move(status)); });
-  return promise.get_future().get();
+  // Shared: the sync thread may still be inside set_value when the future is ready.
+  const auto promise = std::make_shared<std::promise<Status>>();
+  log.when_synced(lsn, [promise](Status status) { promise->set_value(std::move(status)); });
+  return promise->get_future().get();
 }
 
 // `text` repeated and numbered, so that no two records of a test are alike.
