@@ -4,6 +4,7 @@
 #include <bit>
 #include <cassert>
 
+#include "engine/lsm/key_guesses.h"
 #include "engine/lsm/merging_cursor.h"
 
 namespace shale::engine::lsm {
@@ -35,8 +36,8 @@ Tree::Tree(TreeStore& store, std::uint32_t id, std::mutex& owner, Lsn persisted_
   install(std::move(version));
 }
 
-std::unique_ptr<LoggedMemtable> Tree::make_memtable() const {
-  return std::make_unique<LoggedMemtable>(chunk_bytes(active_limit_bytes()));
+Tree::MemtableRef Tree::make_memtable() const {
+  return std::make_shared<LoggedMemtable>(chunk_bytes(active_limit_bytes()));
 }
 
 void Tree::install(std::shared_ptr<const Version> version) {
@@ -141,30 +142,37 @@ std::chrono::microseconds Tree::write_delay() const {
   return std::min(kDelayStep * excess * excess, kDelayMax);
 }
 
-bool Tree::is_live_below_active(const HashedKey& key) {
+Presence Tree::presence_below_active(const HashedKey& key) {
   for (auto sealed = sealed_.rbegin(); sealed != sealed_.rend(); ++sealed) {
-    if (const auto entry = (*sealed)->memtable.find(key)) return entry->tag.type == EntryType::value;
+    const auto entry = (*sealed)->memtable.find(key);
+    if (entry) return entry->tag.type == EntryType::value ? Presence::value : Presence::tombstone;
   }
-  if (record_cache_.find(key)) return true;
-  const auto known = [](Presence presence) { return presence != Presence::absent; };
+  if (record_cache_.find(key)) return Presence::value;
   for (const TableRef& table : version_->level(0)) {
     const Presence presence = table->table().probe(key);
-    if (known(presence)) return presence != Presence::tombstone;
+    if (presence != Presence::absent) return presence;
   }
   for (std::uint32_t level = 1; level < Version::kLevelCount; ++level) {
     const LiveTable* table = version_->table_for(level, key.bytes);
-    if (table == nullptr) continue;
-    const Presence presence = table->table().probe(key);
-    if (known(presence)) return presence != Presence::tombstone;  // unknown counts as there: entry.h
+    const Presence presence = table == nullptr ? Presence::absent : table->table().probe(key);
+    if (presence != Presence::absent) return presence;
   }
-  return false;
+  return Presence::absent;
 }
 
 void Tree::write(const HashedKey& key, BytesView value, EntryType type, Lsn lsn) {
   assert(lsn >= active_->last_lsn);
   auto& memtable = active_->memtable;
   const auto slot = memtable.locate(key);
-  const bool was_live = slot.entry ? slot.entry->tag.type == EntryType::value : is_live_below_active(key);
+  bool was_live = slot.entry && slot.entry->tag.type == EntryType::value;
+  if (!slot.entry) {
+    const Presence below = presence_below_active(key);
+    was_live = below == Presence::value || below == Presence::unknown;  // unknown: a guess (key_guesses.h)
+    if (below == Presence::unknown && worth_resolving(active_->guesses.size(), memtable.entry_count())) {
+      active_->guesses.emplace_back(key.bytes);
+      schedule_resolution();
+    }
+  }
   const int balance_change = (type == EntryType::value ? 1 : 0) - (was_live ? 1 : 0);
   if (!slot.entry) record_cache_.erase(key);
   memtable.put_at(slot, key, value, type, balance_change);
@@ -176,11 +184,11 @@ void Tree::write(const HashedKey& key, BytesView value, EntryType type, Lsn lsn)
 
 std::int64_t Tree::key_count(std::uint32_t count_class) const {
   std::int64_t count = active_->balances.of(count_class) + table_balances_.of(count_class);
-  for (const SealedMemtable& sealed : sealed_) count += sealed->balances.of(count_class);
+  for (const MemtableRef& sealed : sealed_) count += sealed->balances.of(count_class);
   return count;
 }
 
-// --- Flushing
+// --- Persisting
 
 std::optional<Lsn> Tree::oldest_unpersisted_lsn() const {
   if (!sealed_.empty()) return sealed_.front()->first_lsn;
@@ -199,8 +207,47 @@ void Tree::seal_active() {
   schedule_flush();
 }
 
+// --- Counting
+
+void Tree::schedule_resolution() {
+  if (resolution_scheduled_ || active_->guesses.empty()) return;
+  resolution_scheduled_ = true;
+  store_.background().submit(Priority::flush, [this] { run_resolution(); });
+}
+
+void Tree::run_resolution() {
+  std::unique_lock lock{owner_};
+  const MemtableRef memtable = resolving_ = active_;
+  const auto version = version_;  // holds nothing of this memtable, whatever is flushed meanwhile
+  const std::vector<Bytes> guesses = std::exchange(memtable->guesses, {});
+  lock.unlock();
+  const std::vector<Bytes> new_keys = keys_not_in(*version, guesses);
+  lock.lock();
+  correct(*memtable, new_keys);
+  resolving_.reset();
+  resolution_scheduled_ = false;
+  schedule_resolution();
+  schedule_flush();
+}
+
+void Tree::correct(LoggedMemtable& memtable, const std::vector<Bytes>& new_keys) {
+  for (const Bytes& name : new_keys) {
+    const HashedKey key{name};
+    memtable.balances.add(store_.options().policy->count_class(name), 1);
+    if (&memtable != active_.get()) {
+      memtable.new_keys.insert(name);  // its entries are being read without the lock
+      continue;
+    }
+    const auto slot = memtable.memtable.locate(key);
+    memtable.memtable.put_at(slot, key, slot.entry->value, slot.entry->tag.type, 1);
+  }
+}
+
+// --- Flushing
+
 void Tree::schedule_flush() {
-  if (flush_running_ || sealed_.empty()) return;
+  // A resolution that may be about to correct what the flush would write schedules the flush when it is done.
+  if (flush_running_ || sealed_.empty() || resolving_ == sealed_.front()) return;
   flush_running_ = true;
   store_.background().submit(Priority::flush, [this] { run_flush(); });
 }
@@ -218,7 +265,17 @@ Status Tree::commit(const VersionEdit& edit, Lsn lsn) {
 
 void Tree::run_flush() {
   std::unique_lock lock{owner_};
-  const SealedMemtable sealed = sealed_.front();
+  const MemtableRef sealed = sealed_.front();
+  if (resolving_ == sealed) {
+    flush_running_ = false;
+    return;
+  }
+  const auto version = version_;
+  const std::vector<Bytes> guesses = std::exchange(sealed->guesses, {});
+  lock.unlock();
+  const std::vector<Bytes> new_keys = keys_not_in(*version, guesses);
+  lock.lock();
+  correct(*sealed, new_keys);
   lock.unlock();
   auto table = write_memtable(*sealed);
   Status logged;
@@ -252,7 +309,8 @@ Result<std::optional<TableRef>> Tree::write_memtable(const LoggedMemtable& seale
   std::optional<TreeStore::NewTable> table;
   auto cursor = sealed.memtable.cursor();
   for (cursor.seek_to_first(); cursor.valid(); cursor.next()) {
-    const Entry entry = cursor.entry();
+    Entry entry = cursor.entry();
+    if (!sealed.new_keys.empty() && sealed.new_keys.contains(Bytes{entry.key})) ++entry.tag.balance;
     if (!policy.is_live_class(policy.count_class(entry.key))) continue;
     if (!table) {
       auto created = store_.create_table(0);
@@ -291,9 +349,7 @@ void Tree::reclaim_obsolete(Lsn lsn) {
   reclaim_lsn_ = lsn;
   if (active_->first_lsn != 0 && active_is_dead()) {
     // Its records need no table; their log is needed no longer either. The memory goes without the lock held.
-    store_.background().submit(
-        Priority::flush,
-        [dead = std::shared_ptr<LoggedMemtable>{std::move(active_)}]() mutable { dead.reset(); });
+    store_.background().submit(Priority::flush, [dead = std::move(active_)]() mutable { dead.reset(); });
     active_ = make_memtable();
   }
   record_cache_.clear();
@@ -368,8 +424,7 @@ void Tree::run_compaction() {
 EngineStats Tree::stats() const {
   EngineStats stats;
   stats.memtable_bytes = active_->memtable.memory_bytes();
-  for (const SealedMemtable& sealed : sealed_)
-    stats.immutable_memtable_bytes += sealed->memtable.memory_bytes();
+  for (const MemtableRef& sealed : sealed_) stats.immutable_memtable_bytes += sealed->memtable.memory_bytes();
   for (std::uint32_t level = 0; level < Version::kLevelCount; ++level) {
     const LevelStats of_level{version_->level(level).size(), version_->level_bytes(level)};
     stats.disk_bytes += of_level.bytes;

@@ -19,6 +19,8 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
+#include <vector>
 
 #include "engine/engine.h"
 #include "engine/lsm/class_counts.h"
@@ -30,7 +32,8 @@
 
 namespace shale::engine::lsm {
 
-// A memtable and what is known of it. Once sealed nothing of it changes.
+// A memtable and what is known of it. Once sealed only its guesses and corrections change, under the owner's
+// mutex.
 struct LoggedMemtable {
   explicit LoggedMemtable(std::size_t chunk_bytes) : memtable(chunk_bytes) {}
 
@@ -38,6 +41,8 @@ struct LoggedMemtable {
   ClassCounts balances;
   Lsn first_lsn = 0;  // 0: empty
   Lsn last_lsn = 0;
+  std::vector<Bytes> guesses;  // keys taken to be overwrites because a filter said so (key_guesses.h)
+  std::set<Bytes> new_keys;  // of the guesses, those found wrong after sealing: their entries count one more
 };
 
 class Tree final : public Engine {
@@ -63,23 +68,28 @@ class Tree final : public Engine {
   EngineStats stats() const override;
 
  private:
-  using SealedMemtable = std::shared_ptr<const LoggedMemtable>;
+  using MemtableRef = std::shared_ptr<LoggedMemtable>;
 
   void write(const HashedKey& key, BytesView value, EntryType type, Lsn lsn);
-  bool is_live_below_active(const HashedKey& key);
+  Presence presence_below_active(const HashedKey& key);
   Result<std::optional<BytesView>> get_from_tables(const HashedKey& key, ReadContext& context);
   Result<std::optional<Entry>> get_from_table(const LiveTable& table, const HashedKey& key,
                                               ReadContext& context);
 
   std::size_t active_limit_bytes() const { return store_.options().memtable_bytes / 3; }
   bool active_is_dead() const;
-  std::unique_ptr<LoggedMemtable> make_memtable() const;
+  MemtableRef make_memtable() const;
   void seal_active();
   void install(std::shared_ptr<const Version> version);
 
   // Appends to the manifest once the log is durable up to `lsn` and to whatever made records obsolete. Waits;
   // without the owner's mutex.
   Status commit(const VersionEdit& edit, Lsn lsn);
+
+  // Looks up, in the background, the keys that writes have guessed about.
+  void schedule_resolution();
+  void run_resolution();
+  void correct(LoggedMemtable& memtable, const std::vector<Bytes>& new_keys);
 
   void schedule_flush();
   void run_flush();
@@ -95,14 +105,16 @@ class Tree final : public Engine {
   const std::uint32_t id_;
   std::mutex& owner_;  // guards everything below
 
-  std::unique_ptr<LoggedMemtable> active_;
-  std::deque<SealedMemtable> sealed_;  // oldest first
+  MemtableRef active_;
+  std::deque<MemtableRef> sealed_;  // oldest first
   RecordCache record_cache_;
   std::shared_ptr<const Version> version_;
   ClassCounts table_balances_;  // of version_
   Lsn persisted_lsn_;
 
   bool flush_running_ = false;
+  bool resolution_scheduled_ = false;  // or running
+  MemtableRef resolving_;              // whose guesses are being looked up
   bool compaction_running_ = false;
   bool reclaim_wanted_ = false;
   Lsn reclaim_lsn_ = 0;  // the newest record that made a class obsolete
