@@ -51,9 +51,14 @@ class Walk {
         ranges_left_(limits.ranges),
         visit_(visit) {}
 
-  engine::Result<WalkEnd> run(const ScanPlace& from) {
-    next_ = from;
+  engine::Result<WalkEnd> run(ScanPlace from, std::optional<std::uint64_t> only_token) {
+    if (only_token) {
+      if (from.token > *only_token) return WalkEnd{};
+      if (from.token < *only_token) from = {*only_token, {}};
+      if (*only_token != std::numeric_limits<std::uint64_t>::max()) append_big_endian(*only_token + 1, stop_);
+    }
     walked_ = coarse_place(from.token);
+    next_ = std::move(from);
     route();
     while (next_ && !full_ && ranges_left_ > 0) {
       if (auto walked = walk_range(); !walked) {
@@ -83,8 +88,9 @@ class Walk {
       route();
       return {};
     }
-    const bool last = range + 1 == boundaries.size();
-    const BytesView end = last ? BytesView{} : BytesView{boundaries[range + 1].begin};
+    const bool last =
+        range + 1 == boundaries.size() || (!stop_.empty() && BytesView{boundaries[range + 1].begin} >= stop_);
+    const BytesView end = last ? BytesView{stop_} : BytesView{boundaries[range + 1].begin};
     const auto cursor = shard.engine->cursor(reads_);
     if (auto walked = walk_records(*cursor, begin, end); !walked) return walked;
     if (full_) return {};
@@ -116,7 +122,11 @@ class Walk {
       --left;
       any = true;
       walked_ = coarse_place(parts.token);
-      if (parts.database == id_) visit_record(parts, cursor.value());
+      if (parts.database == id_ && !visit_record(parts, cursor.value())) {
+        full_ = true;
+        next_ = place_after(position);
+        return {};
+      }
     }
     if (!moved && any) {
       progressed_ = true;
@@ -125,8 +135,8 @@ class Walk {
     return moved;
   }
 
-  void visit_record(const cluster::PositionParts& parts, BytesView stored) {
-    if (!stored.empty() && !value_expired(stored, now_ms_)) visit_(parts.key, decode_value(stored));
+  bool visit_record(const cluster::PositionParts& parts, BytesView stored) {
+    return stored.empty() || value_expired(stored, now_ms_) || visit_(parts.key, decode_value(stored));
   }
 
   // To the next record, or over many of another database with the same hash tag. A step is cheaper than a
@@ -163,6 +173,7 @@ class Walk {
   std::shared_ptr<const cluster::ShardMap> map_;
   DatabaseId id_ = 0;
 
+  Bytes stop_;  // the first position that is not walked; empty: none
   std::optional<ScanPlace> next_;
   std::uint32_t walked_ = 0;
   bool full_ = false;
@@ -175,9 +186,10 @@ class Walk {
 }  // namespace
 
 engine::Result<WalkEnd> walk_keys(cluster::Store& store, engine::ReadContext& reads, unsigned database,
-                                  std::int64_t now_ms, const ScanPlace& from, const WalkLimits& limits,
+                                  std::int64_t now_ms, const ScanPlace& from,
+                                  std::optional<std::uint64_t> only_token, const WalkLimits& limits,
                                   const VisitKey& visit) {
-  return Walk(store, reads, database, now_ms, limits, visit).run(from);
+  return Walk(store, reads, database, now_ms, limits, visit).run(from, only_token);
 }
 
 }  // namespace shale::server

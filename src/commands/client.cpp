@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "protocol/number_text.h"
 #include "src/client_description.h"
 #include "src/command/arguments.h"
 #include "src/commands/authentication.h"

@@ -4,7 +4,6 @@
 #include <limits>
 #include <optional>
 
-#include "protocol/number_text.h"
 #include "src/command/arguments.h"
 #include "src/commands/authentication.h"
 #include "src/commands/groups.h"

@@ -6,6 +6,7 @@
 #include <random>
 #include <vector>
 
+#include "cluster/position.h"
 #include "src/command/arguments.h"
 #include "src/commands/groups.h"
 #include "src/commands/reply.h"
@@ -21,6 +22,7 @@ using enum CommandFlag;
 
 // The bounds of one page's work; a client that asks for more gets it by more calls.
 constexpr std::int64_t kPageKeysMax = 10'000;
+constexpr std::size_t kPageBytesMax = 1u << 20;  // and the key that reaches it
 constexpr std::size_t kPageRecordsMin = 1'000;
 // More than the map of a new folder has: a small database is scanned in one call. An empty range costs 0.1
 // us.
@@ -59,6 +61,18 @@ ScanOptions take_scan_options(Arguments& arguments) {
   return options;
 }
 
+// The token that all keys have which match the pattern, if its beginning says so: a whole hash tag, or a
+// whole key, without anything special in it.
+std::optional<std::uint64_t> token_of_pattern(BytesView pattern) {
+  const std::size_t special = pattern.find_first_of("*?[\\");
+  if (special == BytesView::npos) return cluster::token_of(pattern);
+  const BytesView literal = pattern.substr(0, special);
+  const std::size_t open = literal.find('{');
+  const std::size_t close = open == BytesView::npos ? open : literal.find('}', open + 1);
+  if (close == BytesView::npos || close == open + 1) return std::nullopt;
+  return cluster::token_of(literal.substr(0, close + 1));
+}
+
 WalkLimits page_limits(std::int64_t count) {
   const auto keys = static_cast<std::size_t>(std::min(count, kPageKeysMax));
   return {.keys = keys, .records = keys + kPageRecordsMin, .ranges = keys + kPageRangesMin};
@@ -81,16 +95,17 @@ engine::Status scan(CommandContext& context, Arguments arguments) {
   Bytes names;
   std::vector<std::size_t> name_bytes;
   const bool any_key = glob_matches_all(options.pattern);
-  const auto walked =
-      walk_keys(context.server.store(), keyspace.reads(), keyspace.database(), keyspace.now_ms(),
-                scan_cursors().place(keyspace.database(), options.cursor), page_limits(options.count),
-                [&](BytesView name, const Value& value) {
-                  if (!any_key && !glob_matches(options.pattern, name)) return;
-                  if (!options.type.empty() && !equals_ignoring_case(options.type, type_name(value.type)))
-                    return;
-                  names += name;
-                  name_bytes.push_back(name.size());
-                });
+  const auto collect = [&](BytesView name, const Value& value) {
+    const bool wanted = (any_key || glob_matches(options.pattern, name)) &&
+                        (options.type.empty() || equals_ignoring_case(options.type, type_name(value.type)));
+    if (!wanted) return true;
+    names += name;
+    name_bytes.push_back(name.size());
+    return names.size() < kPageBytesMax;
+  };
+  const auto walked = walk_keys(context.server.store(), keyspace.reads(), keyspace.database(),
+                                keyspace.now_ms(), scan_cursors().place(keyspace.database(), options.cursor),
+                                token_of_pattern(options.pattern), page_limits(options.count), collect);
   if (!walked) return walked.error();
 
   const std::uint64_t next =

@@ -126,6 +126,27 @@ TEST_F(CommandScan, GoesThroughALargeHashTag) {
   expect_each_once(scan(), "{user}:", 5000);
 }
 
+TEST_F(CommandScan, LooksOnlyAtTheHashTagThatThePatternNames) {
+  fill("key:", 3000);
+  fill("{user}:", 50);
+  int pages = 0;
+  expect_each_once(scan("MATCH {user}:* COUNT 100", &pages), "{user}:", 50);
+  EXPECT_EQ(pages, 1);
+  EXPECT_EQ(scan("MATCH {user}:7").size(), 1u);
+  EXPECT_EQ(scan("MATCH key:7").size(), 1u);
+  EXPECT_EQ(scan("MATCH *{user}:7").size(), 1u);
+  EXPECT_EQ(scan("MATCH {use[r]}:7").size(), 1u);
+  EXPECT_EQ(scan("MATCH {}*").size(), 0u);
+}
+
+TEST_F(CommandScan, BoundsAPageInBytes) {
+  const std::string filler(200'000, 'x');
+  for (int i = 0; i < 20; ++i) connection_.run(Words{"SET", filler + std::to_string(i), "value"});
+  int pages = 0;
+  EXPECT_EQ(scan("COUNT 1000", &pages).size(), 20u);
+  EXPECT_GE(pages, 4);
+}
+
 TEST_F(CommandScan, CursorsStayExactForDoubles) {
   fill("{user}:", 200);
   fill("key:", 200);

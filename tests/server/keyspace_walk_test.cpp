@@ -9,6 +9,7 @@
 #include <string>
 #include <thread>
 
+#include "cluster/position.h"
 #include "tests/server/temporary_store.h"
 
 namespace shale::server {
@@ -40,7 +41,7 @@ class KeyspaceWalkTest : public TemporaryStoreTest {
     engine::ReadContext reads;
     std::vector<std::shared_ptr<engine::Load>> loads;
     for (;;) {
-      auto walked = walk_keys(store(), reads, database, kNow, from, limits, visit);
+      auto walked = walk_keys(store(), reads, database, kNow, from, only_token_, limits, visit);
       if (walked) return *walked;
       EXPECT_EQ(walked.error().kind, engine::ErrorKind::not_resident) << walked.error().message;
       EXPECT_FALSE(reads.missing.empty());
@@ -52,6 +53,8 @@ class KeyspaceWalkTest : public TemporaryStoreTest {
     }
   }
 
+  std::optional<std::uint64_t> only_token_;
+
   // A whole scan through cursors: how often each key came.
   std::map<Bytes, int> scan(unsigned database, const WalkLimits& limits, int* pieces = nullptr) {
     std::map<Bytes, int> seen;
@@ -60,7 +63,7 @@ class KeyspaceWalkTest : public TemporaryStoreTest {
     int count = 0;
     do {
       const auto end = walk(database, cursors.place(database, cursor), limits,
-                            [&](BytesView key, const Value&) { ++seen[Bytes(key)]; });
+                            [&](BytesView key, const Value&) { return ++seen[Bytes(key)] < 3; });
       cursor = end.next ? cursors.cursor(database, *end.next, end.walked) : 0;
       EXPECT_LT(++count, 100'000);
     } while (cursor != 0 && count < 100'000);
@@ -98,6 +101,38 @@ TEST_F(KeyspaceWalkTest, GoesThroughALargeHashTag) {
   const auto keys = numbered("{tag}:", 5000);
   put(0, keys);
   expect_each_once(scan(0, {.keys = 10, .records = 1000, .ranges = 300}), keys);
+}
+
+TEST_F(KeyspaceWalkTest, WalksOneTokenWithoutTheRest) {
+  open();
+  put(0, numbered("key:", 2000));
+  const auto keys = numbered("{tag}:", 100);
+  put(0, keys);
+  only_token_ = cluster::token_of("{tag}:");
+  int pieces = 0;
+  expect_each_once(scan(0, {.keys = 10, .records = 10, .ranges = 10}, &pieces), keys);
+  EXPECT_LE(pieces, 11);
+  only_token_ = cluster::token_of("{nosuch}");
+  expect_each_once(scan(0, {.keys = 10, .records = 10, .ranges = 10}), {});
+}
+
+TEST_F(KeyspaceWalkTest, EndsWhereTheVisitorSays) {
+  open();
+  put(0, numbered("key:", 100));
+  std::vector<Bytes> seen;
+  const auto first = walk(0, {}, kNoLimits, [&](BytesView key, const Value&) {
+    seen.emplace_back(key);
+    return seen.size() < 40;
+  });
+  ASSERT_TRUE(first.next);
+  EXPECT_EQ(seen.size(), 40u);
+  const auto rest = walk(0, *first.next, kNoLimits, [&](BytesView key, const Value&) {
+    seen.emplace_back(key);
+    return true;
+  });
+  EXPECT_FALSE(rest.next);
+  EXPECT_EQ(std::set<Bytes>(seen.begin(), seen.end()).size(), 100u);
+  EXPECT_EQ(seen.size(), 100u);
 }
 
 TEST_F(KeyspaceWalkTest, ASmallDatabaseTakesFewPieces) {
