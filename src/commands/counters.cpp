@@ -1,5 +1,7 @@
 // Strings that are numbers.
 #include <array>
+#include <cctype>
+#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -77,8 +79,10 @@ std::optional<long double> parse_long_double(std::string_view text) {
   if (std::isspace(static_cast<unsigned char>(text.front()))) return std::nullopt;
   const std::string terminated(text);
   char* end = nullptr;
+  errno = 0;
   const long double value = std::strtold(terminated.c_str(), &end);
-  if (end != terminated.c_str() + terminated.size() || std::isnan(value)) return std::nullopt;
+  const bool out_of_range = errno == ERANGE && (std::isinf(value) || value == 0);
+  if (out_of_range || end != terminated.c_str() + terminated.size() || std::isnan(value)) return std::nullopt;
   return value;
 }
 
