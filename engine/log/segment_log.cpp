@@ -42,7 +42,8 @@ constexpr std::size_t kSparesMax = 2;
 
 class SegmentLog final : public Log {
  public:
-  SegmentLog(FileSystem& files, const std::string& folder, const LogOptions& options, RecoveredLog recovered)
+  SegmentLog(FileSystem& files, const std::string& folder, const LogOptions& options,
+             const RecoveredLog& recovered)
       : segment_bytes_(options.segment_bytes),
         segments_(files, folder, recovered.next_number),
         sync_mode_(options.sync_mode),
@@ -602,7 +603,7 @@ Result<std::unique_ptr<Log>> open_log(FileSystem& files, const std::string& fold
   if (Status status = settle(files, *recovered); !status) return status.error();
   auto spares = clear_unused(files, folder, options.segment_bytes, *recovered);
   if (!spares) return spares.error();
-  auto log = std::make_unique<SegmentLog>(files, folder, options, std::move(*recovered));
+  auto log = std::make_unique<SegmentLog>(files, folder, options, *recovered);
   if (Status status = log->start(std::move(*spares)); !status) return status.error();
   return std::unique_ptr<Log>{std::move(log)};
 }

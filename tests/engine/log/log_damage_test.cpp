@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 
 #include "engine/log/log.h"
@@ -144,6 +145,56 @@ TEST(LogDamage, ATornTailIsCutAndNeverComesBack) {
     EXPECT_EQ(opened.records.back(), (ReplayedRecord{whole + 1, 9, "new"}));
     EXPECT_EQ(opened.recovery.torn_bytes, 0u);
   }
+}
+
+// Recovery vouches for what it has recovered, even if nothing is appended after it.
+TEST(LogDamage, ARecoveredRecordThatDecaysIsReported) {
+  SimulatedDisk disk{test_seed()};
+  write_log(disk, 10, false);
+  const Place last = places(disk).back();
+  OpenedLog opened = open_replayed(disk, kUnsynced);
+  ASSERT_TRUE(opened.log);
+  ASSERT_EQ(opened.records.size(), 10u);
+  disk.power_off();
+  opened.log->reset();
+  disk.crash(Unsynced::lost);
+  disk.flip_bit(last.path, last.offset * 8 + 300);
+  opened = open_replayed(disk, kUnsynced);
+  ASSERT_FALSE(opened.log);
+  EXPECT_THAT(opened.log.error().message, HasSubstr(fmt::format("{} at offset {}", last.path, last.offset)));
+}
+
+// The worst case for a recycled file: the stale record behind the newest one has the very lsn that comes
+// next.
+TEST(LogDamage, AStaleRecordWithTheNextLsnIsNotTakenForOne) {
+  constexpr LogOptions kTwoSegments{4096, SyncMode::never};
+  SimulatedDisk disk{test_seed()};
+  {
+    OpenedLog opened = open_replayed(disk, kTwoSegments);
+    ASSERT_TRUE(opened.log);
+    for (std::uint64_t i = 1; i <= 40; ++i) {
+      ASSERT_TRUE(append_patiently(**opened.log, 1, numbered(i, 150)));
+    }
+    disk.power_off();
+  }
+  disk.process_kill();
+  const std::vector<Place> records = places(disk);
+  const auto second = std::find_if(records.begin(), records.end(),
+                                   [&](const Place& place) { return place.path != records.front().path; });
+  ASSERT_NE(second, records.end());
+  const auto whole = static_cast<std::uint64_t>(second - records.begin());
+  disk.overwrite(second->path, second->offset + RecordHeader::kEncodedBytes, "torn");
+
+  OpenedLog opened = open_replayed(disk, kTwoSegments);
+  ASSERT_TRUE(opened.log) << opened.log.error().message;
+  ASSERT_EQ(opened.records.size(), whole);
+  EXPECT_EQ(append_patiently(**opened.log, 1, numbered(whole + 1, 150)).value(), whole + 1);
+  disk.power_off();
+  opened.log->reset();
+  disk.process_kill();
+  opened = open_replayed(disk, kTwoSegments);
+  ASSERT_TRUE(opened.log) << opened.log.error().message;
+  EXPECT_EQ(opened.records.size(), whole + 1);
 }
 
 // Records of a segment's former life stay in the file until they are overwritten. Whatever the disk does,

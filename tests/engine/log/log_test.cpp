@@ -163,6 +163,8 @@ TEST_F(LogTest, AlwaysKnowsItsNextRecordHoweverMuchIsTrimmed) {
   disk_.power_off();
   log_.reset();
   disk_.crash(Unsynced::lost);
+  // One who needs records that are gone must be told so, not be given an empty log.
+  EXPECT_EQ(open_replayed(disk_, kSmall, 10).log.error().kind, ErrorKind::corruption);
   open(kSmall, 201);
   EXPECT_EQ(log_->append(1, "again").value(), 201u);
 }
