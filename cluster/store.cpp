@@ -92,25 +92,32 @@ engine::Result<std::unique_ptr<Store>> Store::open(engine::FileSystem& files, en
                                                    engine::Clock& clock, const StoreOptions& options,
                                                    StoreRecovery& recovery) {
   std::unique_ptr<Store> store{new Store(files, background, clock, options)};
-  if (auto prepared = store->prepare_folder(recovery); !prepared) return prepared.error();
-  if (auto loaded = store->load_catalog(recovery.created); !loaded) return loaded.error();
-  if (auto opened = store->open_engines(); !opened) return opened.error();
-
-  const engine::LogOptions log_options{options.log_segment_bytes, options.sync_mode};
-  auto log = engine::open_log(
-      files, options.folder + "/log", log_options, store->log_needed_from_,
-      [&](engine::Lsn lsn, engine::RecordKind kind, BytesView payload) {
-        return store->replay(lsn, kind, payload, recovery);
-      },
-      recovery.log);
-  if (!log) return log.error();
-  store->log_ = std::move(*log);
-  static_cast<StoreLogBarrier&>(*store->barrier_).set_ready();
+  if (auto recovered = store->recover(recovery); !recovered) {
+    background.stop();  // replay may have begun flushes of the trees that go now
+    return recovered.error();
+  }
   if (options.maintenance_interval.count() > 0) {
     store->maintenance_ =
         std::jthread([raw = store.get()](std::stop_token stop) { raw->maintenance_loop(stop); });
   }
   return store;
+}
+
+engine::Status Store::recover(StoreRecovery& recovery) {
+  if (auto prepared = prepare_folder(recovery); !prepared) return prepared;
+  if (auto loaded = load_catalog(recovery.created); !loaded) return loaded;
+  if (auto opened = open_engines(); !opened) return opened;
+  const engine::LogOptions log_options{options_.log_segment_bytes, options_.sync_mode};
+  auto log = engine::open_log(
+      files_, options_.folder + "/log", log_options, log_needed_from_,
+      [&](engine::Lsn lsn, engine::RecordKind kind, BytesView payload) {
+        return replay(lsn, kind, payload, recovery);
+      },
+      recovery.log);
+  if (!log) return log.error();
+  log_ = std::move(*log);
+  static_cast<StoreLogBarrier&>(*barrier_).set_ready();
+  return {};
 }
 
 // FORMAT is written last when a folder is made: a folder without it was never served, and if it holds

@@ -58,7 +58,8 @@ struct StoreRecovery {  // for the start-up lines
 // store is destroyed, and everything else that uses the store must be gone.
 class Store {
  public:
-  // Waits for disks. Errors: locked, unsupported, corruption, io, no_space; the message is complete.
+  // Waits for disks. Errors: locked, unsupported, corruption, io, no_space; the message is complete, and the
+  // Background has been stopped.
   static engine::Result<std::unique_ptr<Store>> open(engine::FileSystem& files,
                                                      engine::Background& background, engine::Clock& clock,
                                                      const StoreOptions& options, StoreRecovery& recovery);
@@ -97,6 +98,7 @@ class Store {
   Store(engine::FileSystem& files, engine::Background& background, engine::Clock& clock,
         const StoreOptions& options);
 
+  engine::Status recover(StoreRecovery& recovery);
   engine::Status prepare_folder(StoreRecovery& recovery);
   engine::Status load_catalog(bool created);
   engine::Status open_engines();
