@@ -87,11 +87,27 @@ class Recovery {
         start = &found;
     }
     if (!start && oldest) {
+      const auto promised = first_needed_was_synced();
+      if (!promised) return promised.error();
+      // A crash may have kept a later segment and nothing of an earlier one, none of it synced: the log is
+      // empty.
+      if (!*promised) return start;
       if (Status status = explain_late_start(*oldest); !status) return status.error();
       return corruption(fmt::format("{}: the log begins with record {}, but records from {} on are needed",
                                     oldest->reader.path(), *oldest->first_lsn, first_needed_));
     }
     return start;
+  }
+
+  // Whether any record bears witness that the first record needed had been synced.
+  Result<bool> first_needed_was_synced() {
+    log_.next_lsn = std::max<Lsn>(first_needed_, 1);
+    for (Found& found : found_) {
+      const auto trace = search(found.reader, kRecordsBegin);
+      if (!trace) return trace.error();
+      if (!trace->witness.empty()) return true;
+    }
+    return false;
   }
 
   // Names the segment whose first record is damaged, if that is why the log seems to begin with `oldest`.
