@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <future>
 #include <random>
 
 #include "engine/log/log.h"
@@ -170,12 +171,23 @@ TEST(LogDamage, AStaleRecordWithTheNextLsnIsNotTakenForOne) {
   constexpr LogOptions kTwoSegments{4096, SyncMode::never};
   SimulatedDisk disk{test_seed()};
   {
+    // A full segment is synced at once, and what follows it too: then the damage below would be damage. So
+    // the sync thread is held from record 1 on.
+    const auto entered = std::make_shared<std::promise<void>>();
+    std::promise<void> release;
     OpenedLog opened = open_replayed(disk, kTwoSegments);
     ASSERT_TRUE(opened.log);
-    for (std::uint64_t i = 1; i <= 40; ++i) {
-      ASSERT_TRUE(append_patiently(**opened.log, 1, numbered(i, 150)));
-    }
+    Log& log = **opened.log;
+    ASSERT_TRUE(append_patiently(log, 1, numbered(1, 150)));
+    log.when_synced(1, [entered, released = release.get_future().share()](const Status&) {
+      entered->set_value();
+      released.wait();
+    });
+    entered->get_future().wait();
+    for (std::uint64_t i = 2; i <= 40; ++i) ASSERT_TRUE(append_patiently(log, 1, numbered(i, 150)));
     disk.power_off();
+    EXPECT_EQ(log.synced_lsn(), 1u);
+    release.set_value();
   }
   disk.process_kill();
   const std::vector<Place> records = places(disk);
