@@ -598,9 +598,15 @@ Result<std::unique_ptr<Log>> open_log(FileSystem& files, const std::string& fold
                                       Lsn first_needed, const ReplayRecord& replay, LogRecovery& recovery) {
   recovery = {};
   if (Status status = files.create_folder(folder); !status) return status.error();
-  auto recovered = recover_log(files, folder, first_needed, replay, recovery);
+  // Read twice: what is replayed may be persisted by the engines at once, so it has to be durable before.
+  const auto look_only = [](Lsn, RecordKind, BytesView) -> Status { return {}; };
+  auto recovered = recover_log(files, folder, first_needed, look_only, recovery);
   if (!recovered) return recovered.error();
   if (Status status = settle(files, *recovered); !status) return status.error();
+  LogRecovery replayed;
+  const auto settled = recover_log(files, folder, first_needed, replay, replayed);
+  if (!settled) return settled.error();
+  assert(settled->next_lsn >= recovered->next_lsn && replayed.records == recovery.records);
   auto spares = clear_unused(files, folder, options.segment_bytes, *recovered);
   if (!spares) return spares.error();
   auto log = std::make_unique<SegmentLog>(files, folder, options, *recovered);
