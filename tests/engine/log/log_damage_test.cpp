@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <future>
 #include <random>
+#include <thread>
 
 #include "engine/log/log.h"
 #include "engine/log/segment_format.h"
@@ -163,6 +164,30 @@ TEST(LogDamage, ARecoveredRecordThatDecaysIsReported) {
   opened = open_replayed(disk, kUnsynced);
   ASSERT_FALSE(opened.log);
   EXPECT_THAT(opened.log.error().message, HasSubstr(fmt::format("{} at offset {}", last.path, last.offset)));
+}
+
+// Nothing was synced, and the disk has kept the second segment but not the first: nobody was told anything.
+TEST(LogDamage, ALaterSegmentWithoutAnEarlierUnsyncedOneIsAnEmptyLog) {
+  constexpr LogOptions kTwoSegments{4096, SyncMode::never};
+  SimulatedDisk disk{test_seed()};
+  {
+    OpenedLog opened = open_replayed(disk, kTwoSegments);
+    ASSERT_TRUE(opened.log);
+    Log& log = **opened.log;
+    while (log.stats().segments < 2) std::this_thread::yield();  // the spare, before the disk is gone
+    disk.power_off();                                            // the sync of the full segment must fail
+    for (std::uint64_t i = 1; log.append(1, numbered(i, 150)); ++i) {
+    }
+  }
+  disk.process_kill();
+  const std::vector<Place> records = places(disk);
+  ASSERT_NE(records.front().path, records.back().path);
+  disk.overwrite(records.front().path, records.front().offset, "lost");
+
+  const OpenedLog opened = open_replayed(disk, kTwoSegments);
+  ASSERT_TRUE(opened.log) << opened.log.error().message;
+  EXPECT_TRUE(opened.records.empty());
+  EXPECT_EQ(append_patiently(**opened.log, 1, "first").value(), 1u);
 }
 
 // The worst case for a recycled file: the stale record behind the newest one has the very lsn that comes
