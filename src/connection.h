@@ -26,7 +26,9 @@
 #include <string>
 #include <string_view>
 
+#include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include "protocol/request_parser.h"
@@ -39,7 +41,9 @@ namespace shale::server {
 
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  using Socket = boost::asio::generic::stream_protocol::socket;
+  // Asio's default executor may be any; knowing which saves an indirection per event.
+  using Socket = boost::asio::basic_stream_socket<boost::asio::generic::stream_protocol,
+                                                  boost::asio::io_context::executor_type>;
 
   Connection(IoThread& thread, Socket socket, std::shared_ptr<Session> session);
   ~Connection();

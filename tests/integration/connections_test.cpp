@@ -25,6 +25,13 @@ std::uint64_t resident_mib(ServerProcess& server) {
   return 0;
 }
 
+// Sanitizers keep what has been freed, and need more for the rest.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kMemoryIsOurs = false;
+#else
+constexpr bool kMemoryIsOurs = true;
+#endif
+
 TEST(Connections, APipelineInRandomChunksIsAnsweredInOrder) {
   constexpr int kRequests = 10'000;
   ServerProcess server;
@@ -166,7 +173,9 @@ TEST(Connections, ManyHalfSentValuesDoNotTakeMoreThanTheirShare) {
     }
   }
   EXPECT_EQ(steady.ask("PING"), "PONG");
-  EXPECT_LT(resident_mib(server), before_mib + 60);
+  if (kMemoryIsOurs) {
+    EXPECT_LT(resident_mib(server), before_mib + 60);
+  }
   clients.clear();
   EXPECT_EQ(steady.ask("SET", "a", part), "OK");
 }
@@ -188,7 +197,9 @@ TEST(Connections, AClientThatDoesNotReadHoldsUpNobodyAndIsBounded) {
     sent += stubborn.send_some(std::string_view{requests}.substr(sent));
     ASSERT_EQ(other.ask("GET", "v"), value);
   }
-  EXPECT_LT(resident_mib(server), before_mib + 30);
+  if (kMemoryIsOurs) {
+    EXPECT_LT(resident_mib(server), before_mib + 30);
+  }
   // All of them come once it reads.
   const std::string reply = fmt::format("$100000\r\n{}\r\n", value);
   const std::size_t count = sent / request.size();
