@@ -32,7 +32,7 @@ std::uint64_t ScanCursors::cursor(unsigned database, const ScanPlace& next, std:
 ScanPlace ScanCursors::place(unsigned database, std::uint64_t cursor) {
   const auto coarse = static_cast<std::uint32_t>(cursor >> kEntryBits);
   const auto number = static_cast<std::uint32_t>(cursor & kEntryMask);
-  const ScanPlace coarse_start{std::uint64_t{coarse} << 32, {}};
+  ScanPlace coarse_start{std::uint64_t{coarse} << 32, {}};
   if (number == 0) return coarse_start;
 
   const std::lock_guard lock(mutex_);

@@ -71,7 +71,7 @@ engine::Status decrby(CommandContext& context, Arguments arguments) {
 }
 
 // Redis's limit for the text of one: the largest in full, and more.
-constexpr std::size_t kLongDoubleBytesMax = 5 * 1024;
+constexpr std::size_t kLongDoubleBytesMax = 5120;
 
 // As strtold reads it, hexadecimal and "inf" included, but nothing before, nothing after, and not "nan".
 std::optional<long double> parse_long_double(std::string_view text) {

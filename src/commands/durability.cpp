@@ -64,14 +64,14 @@ engine::Status waitaof(CommandContext& context, Arguments arguments) {
   if ((replicas == 0 && synced >= (local == 1)) || context.timed_out)
     return reply_acknowledgements(context, synced);
   if (auto health = log.health(); !health) return health;
-  context.suspend =
-      Suspension{.begin =
-                     [&log, written, replicas](std::function<void()> resume) {
-                       // Replicas that do not exist are waited for until the timeout.
-                       if (replicas > 0) return;
-                       log.when_synced(written, [resume = std::move(resume)](engine::Status) { resume(); });
-                     },
-                 .timeout = bounded(timeout)};
+  context.suspend = Suspension{
+      .begin =
+          [&log, written, replicas](std::function<void()> resume) {
+            // Replicas that do not exist are waited for until the timeout.
+            if (replicas > 0) return;
+            log.when_synced(written, [resume = std::move(resume)](const engine::Status&) { resume(); });
+          },
+      .timeout = bounded(timeout)};
   return {};
 }
 
