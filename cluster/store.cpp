@@ -6,6 +6,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <future>
+#include <set>
 
 #include "cluster/log_records.h"
 #include "engine/encoding.h"
@@ -203,31 +204,47 @@ engine::Status Store::replay(engine::Lsn lsn, engine::RecordKind kind, BytesView
                        fmt::format("log record {} is of kind {}, which this build does not know", lsn, kind)};
 }
 
+// A record is applied to a shard whole or not at all: were its memtable sealed half-way, the flush would call
+// the record persisted. Sealing happens in admit_write only, so all shards are asked before the first write.
 engine::Status Store::replay_batch(engine::Lsn lsn, BytesView payload, StoreRecovery& recovery) {
-  bool applied = false;
+  const std::size_t bytes = payload.size();
+  std::vector<LoggedWrite> writes;
+  std::set<Shard*> behind;  // those that have not persisted the record
   while (!payload.empty()) {
     const auto write = take_write(payload);
     if (!write) return write.error();
     Shard& owner = shard(map_->owner(write->position));
-    std::unique_lock lock{owner.mutex};
+    std::lock_guard lock{owner.mutex};
     if (lsn <= owner.engine->persisted_lsn()) continue;
-    for (auto admitted = owner.engine->admit_write(write->value.size()); !admitted;
-         admitted = owner.engine->admit_write(write->value.size())) {
-      if (admitted.error().kind != engine::ErrorKind::busy) return admitted.error();
-      lock.unlock();  // a flush is making room
-      std::this_thread::sleep_for(std::chrono::milliseconds{1});
-      lock.lock();
-    }
-    const engine::HashedKey key{write->position};
-    if (write->operation == WriteOperation::put) {
-      owner.engine->put(key, write->value, lsn);
+    writes.push_back(*write);
+    behind.insert(&owner);
+  }
+  for (Shard* owner : behind) {
+    if (auto admitted = wait_for_admission(*owner, bytes); !admitted) return admitted;
+  }
+  for (const LoggedWrite& write : writes) {
+    Shard& owner = shard(map_->owner(write.position));
+    std::lock_guard lock{owner.mutex};
+    const engine::HashedKey key{write.position};
+    if (write.operation == WriteOperation::put) {
+      owner.engine->put(key, write.value, lsn);
     } else {
       owner.engine->erase(key, lsn);
     }
-    applied = true;
   }
-  recovery.records_applied += applied;
+  recovery.records_applied += !writes.empty();
   return {};
+}
+
+engine::Status Store::wait_for_admission(Shard& owner, std::size_t bytes) {
+  for (;;) {
+    {
+      std::lock_guard lock{owner.mutex};
+      auto admitted = owner.engine->admit_write(bytes);
+      if (admitted || admitted.error().kind != engine::ErrorKind::busy) return admitted;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});  // a flush is making room
+  }
 }
 
 std::shared_ptr<const ShardMap> Store::map() const {

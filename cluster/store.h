@@ -104,6 +104,7 @@ class Store {
   engine::Status open_engines();
   engine::Status replay(engine::Lsn lsn, engine::RecordKind kind, BytesView payload, StoreRecovery& recovery);
   engine::Status replay_batch(engine::Lsn lsn, BytesView payload, StoreRecovery& recovery);
+  engine::Status wait_for_admission(Shard& owner, std::size_t bytes);
   engine::Result<engine::Lsn> flush_databases(unsigned first, unsigned count);
   void apply_flush(BytesView payload);
   engine::Lsn oldest_needed_lsn();

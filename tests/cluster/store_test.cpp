@@ -219,6 +219,26 @@ TEST_F(StoreTest, FlushesAShardThatHoldsOnToTheLog) {
   EXPECT_EQ(get("idle"), "1");
 }
 
+// Were a memtable sealed in the middle of a replayed record, its flush would call the whole record persisted.
+TEST_F(StoreTest, ReplaysLargeRecordsWholeThroughSmallMemtables) {
+  options_.memtable_bytes = 1u << 20;
+  open();
+  std::vector<Bytes> keys;
+  for (int record = 0; record < 20; ++record) {
+    std::vector<std::pair<Bytes, Bytes>> pairs;
+    for (int i = 0; i < 200; ++i) {
+      keys.push_back(fmt::format("{}:{:0>100}", record, i));
+      pairs.emplace_back(keys.back(), "v");
+    }
+    put(pairs);
+  }
+  close();
+  open();
+  for (const Bytes& key : keys) ASSERT_EQ(get(key), "v") << key;
+  while (store_->key_count(0) != 4'000)
+    std::this_thread::yield();  // guesses are looked up; the time limit is the bound
+}
+
 TEST_F(StoreTest, RefusesAFolderThatIsInUse) {
   open();
   recovery_ = {};
