@@ -127,6 +127,12 @@ class Service {
     });
   }
 
+  ~Service() {
+    for (const auto& listener : listeners_) listener->close();
+  }
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+
   engine::Status bind() {
     auto listeners = bind_listeners(config_, threads_);
     if (!listeners) return listeners.error();

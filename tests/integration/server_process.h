@@ -166,12 +166,15 @@ class ServerProcess {
   // Asks it to stop; returns its exit code.
   int stop(int signal_number = SIGTERM) {
     process_->send_signal(signal_number);
-    return process_->wait();
+    const int exit_code = process_->wait();
+    check_sanitizers();
+    return exit_code;
   }
   // kill -9, and wait until it is gone.
   void kill() {
     process_->send_signal(SIGKILL);
     process_->wait();
+    check_sanitizers();
   }
   void restart() {
     stop();
@@ -185,6 +188,14 @@ class ServerProcess {
   ChildProcess& process() { return *process_; }
 
  private:
+  // What a sanitizer finds in the server is a failure of the test, also if the test is content otherwise.
+  void check_sanitizers() {
+    const std::string output = process_->output();
+    for (const char* sign : {"ERROR: AddressSanitizer", "WARNING: ThreadSanitizer", "runtime error:"}) {
+      if (output.find(sign) != std::string::npos) ADD_FAILURE() << output;
+    }
+  }
+
   TemporaryFolder folder_;
   std::vector<std::string> arguments_;
   unsigned port_ = 0;
