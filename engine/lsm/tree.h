@@ -14,6 +14,7 @@
 // Design, and what was measured: docs/lsm.md.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -76,7 +77,11 @@ class Tree final : public Engine {
   Result<std::optional<Entry>> get_from_table(const LiveTable& table, const HashedKey& key,
                                               ReadContext& context);
 
-  std::size_t active_limit_bytes() const { return store_.options().memtable_bytes / 3; }
+  // A third of what the tree may use, but never so little that an empty memtable's first chunk and index fill
+  // it.
+  std::size_t active_limit_bytes() const {
+    return std::max<std::size_t>(store_.options().memtable_bytes / 3, std::size_t{192} << 10);
+  }
   bool active_is_dead() const;
   MemtableRef make_memtable() const;
   void seal_active();
