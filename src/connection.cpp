@@ -19,13 +19,13 @@ namespace {
 
 // A request that has begun to arrive is copied into the thread's buffer, to be received further there, up to
 // this size.
-constexpr std::size_t kBorrowBelowBytes = 8 * 1024;
+constexpr std::size_t kBorrowBelowBytes = 8u << 10;
 constexpr std::size_t kOwnInputBytesMin = 1024;
 // Output memory up to this size is kept by the thread for the next connection.
-constexpr std::size_t kSharedOutputBytesMax = 256 * 1024;
-constexpr std::size_t kOutputBytesMin = 64 * 1024;
+constexpr std::size_t kSharedOutputBytesMax = 256u << 10;
+constexpr std::size_t kOutputBytesMin = 64u << 10;
 // What was sent is cut off the front of longer outputs.
-constexpr std::size_t kSentBytesKeptMax = 64 * 1024;
+constexpr std::size_t kSentBytesKeptMax = 64u << 10;
 // Pauses that engines ask for are collected up to this, because a timer costs more than they do.
 constexpr std::chrono::microseconds kShortestPause{1000};
 constexpr std::chrono::microseconds kRetryPause{1000};
@@ -302,15 +302,19 @@ void Connection::suspend(Progress& progress) {
 void Connection::run_loads(std::uint64_t token) {
   const std::size_t count = batch_->loads.size() - batch_->loads_begun;
   if (count == 0) return resume_after(kRetryPause, token);
-  auto to_run = std::make_shared<std::atomic<std::size_t>>(count);
+  // Shared by the loads: the last one to have run ends the wait.
+  struct Round {
+    std::atomic<std::size_t> to_run;
+    std::function<void()> resume;
+  };
+  const auto round = std::make_shared<Round>(count, resume_from_anywhere(*this, token));
   for (; batch_->loads_begun < batch_->loads.size(); ++batch_->loads_begun) {
-    thread_.server().background().submit(engine::Priority::client_read,
-                                         [load = batch_->loads[batch_->loads_begun], to_run,
-                                          resume = resume_from_anywhere(*this, token)]() mutable {
-                                           load->run();
-                                           load.reset();
-                                           if (to_run->fetch_sub(1, std::memory_order_acq_rel) == 1) resume();
-                                         });
+    auto run = [load = batch_->loads[batch_->loads_begun], round]() mutable {
+      load->run();
+      load.reset();
+      if (round->to_run.fetch_sub(1, std::memory_order_acq_rel) == 1) round->resume();
+    };
+    thread_.server().background().submit(engine::Priority::client_read, std::move(run));
   }
 }
 
@@ -463,7 +467,7 @@ void Connection::return_output() {
   if (output_.capacity() > shared.capacity() && output_.capacity() <= kSharedOutputBytesMax) {
     output_.swap(shared);
   }
-  if (output_.capacity() > sizeof output_) std::string().swap(output_);
+  std::string().swap(output_);
 }
 
 // --- The rest

@@ -59,7 +59,7 @@ void write_server(Fields& fields, Server& server) {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const std::int64_t uptime_seconds = server.uptime().count();
   fields.add("redis_version", kRedisVersion);
-  fields.add("shale_version", kShaleVersion);
+  fields.add("shale_version", shale_version());
   fields.add("redis_git_sha1", "00000000");
   fields.add("redis_git_dirty", 0);
   fields.add("redis_mode", "standalone");

@@ -60,7 +60,7 @@ class IoThread {
   void forget(std::uint64_t id);  // by a connection that has closed
 
   // Shared memory of the connections, at their disposal while they execute.
-  static constexpr std::size_t kSharedInputBytes = 64 * 1024;
+  static constexpr std::size_t kSharedInputBytes = 64u << 10;
   InputBuffer& shared_input() { return shared_input_; }
   std::string& shared_output() { return shared_output_; }
   std::unique_ptr<Batch> take_batch();

@@ -98,7 +98,7 @@ void turn_away(int descriptor, std::string_view why) {
 using Listeners = std::vector<std::shared_ptr<Listener>>;
 
 // Every address that `host` stands for. `optional`: fine if this machine has none of them.
-engine::Status bind_host(std::string host, bool optional, unsigned port,
+engine::Status bind_host(const std::string& host, bool optional, unsigned port,
                          std::vector<std::unique_ptr<IoThread>>& threads, Listeners& listeners) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;

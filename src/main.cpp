@@ -69,7 +69,7 @@ int run(const std::vector<std::string>& arguments) {
     return 0;
   }
   if (command_line.version) {
-    fmt::print("Shale {}\n", kShaleVersion);
+    fmt::print("Shale {}\n", shale_version());
     return 0;
   }
   std::vector<Setting> settings;

@@ -12,7 +12,7 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr std::int64_t kMiB = 1024 * 1024;
+constexpr std::int64_t kMiB = 1 << 20;
 constexpr std::int64_t kNoLimit = std::numeric_limits<std::int64_t>::max();
 
 constexpr std::array kSyncChoices = {"always"sv, "everysec"sv, "no"sv};
@@ -89,9 +89,9 @@ constexpr OptionSpec kOptions[] = {
      .default_value = "",
      .kind = OptionKind::text,
      .changeable = true,
+     .secret = true,
      .takes = "a password, or nothing",
-     .reason = "clients must AUTH with it",
-     .secret = true},
+     .reason = "clients must AUTH with it"},
     {.name = "proto-max-bulk-len",
      .default_value = "512mb",
      .kind = OptionKind::size,
@@ -117,7 +117,7 @@ constexpr OptionSpec kOptions[] = {
      .reason =
          "replies a client may leave unread before its next requests wait; never more than a quarter of the "
          "connections' share of 'memory'",
-     .least = 64 * 1024,
+     .least = 64 << 10,
      .most = kNoLimit},
     {.name = "dir",
      .default_value = "./data",

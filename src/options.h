@@ -59,6 +59,7 @@ struct OptionSpec {
   std::string_view default_value;
   OptionKind kind = OptionKind::text;
   bool changeable = false;  // by CONFIG SET, while the server runs
+  bool secret = false;      // never printed
   std::string_view takes;   // what a value may be, for people
   std::string_view reason;  // what it is for, in one line
   std::int64_t least = 0;
@@ -67,7 +68,6 @@ struct OptionSpec {
   // A choice that is known but refused, and why.
   std::string_view refused_choice = {};
   std::string_view refusal = {};
-  bool secret = false;  // never printed
 };
 
 std::span<const OptionSpec, kOptionCount> all_options();

@@ -29,8 +29,6 @@
 
 namespace shale::server {
 
-const std::string_view kShaleVersion = SHALE_VERSION;
-
 namespace {
 
 using std::chrono::steady_clock;
@@ -216,6 +214,8 @@ int serve(Config& config, cluster::Store& store, engine::Background& background,
 
 }  // namespace
 
+std::string_view shale_version() { return SHALE_VERSION; }
+
 Resources resolve_resources(const Config& config) {
   const MachineLimits machine = read_machine_limits();
   const auto threads = static_cast<unsigned>(config.number(Option::threads));
@@ -242,7 +242,7 @@ int run_server(Config& config, const std::string& config_file, const std::string
                             static_cast<double>(resources.memory_bytes) / kMiB,
                             static_cast<double>(kMemoryBytesMin) / kMiB));
   }
-  spdlog::info("Shale {}, process {}, configuration {}", kShaleVersion, ::getpid(),
+  spdlog::info("Shale {}, process {}, configuration {}", shale_version(), ::getpid(),
                config_file.empty() ? "from defaults, environment and arguments" : config_file);
   if (!warning.empty()) spdlog::warn("{}", warning);
   const std::int64_t client_cap = cap_clients(config, *budget);

@@ -7,7 +7,7 @@
 
 namespace shale::server {
 
-extern const std::string_view kShaleVersion;
+std::string_view shale_version();
 
 // Returns the process's exit code. `warnings` are logged first. Called once.
 int run_server(Config& config, const std::string& config_file, const std::string& warning);

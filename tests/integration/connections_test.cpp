@@ -12,7 +12,6 @@
 namespace shale::integration {
 namespace {
 
-using testing::AllOf;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -295,6 +294,7 @@ TEST(Connections, OverIpv6) {
 TEST(Connections, ComeAndGo) {
   ServerProcess server;
   std::vector<std::jthread> threads;
+  threads.reserve(4);
   for (int thread = 0; thread < 4; ++thread) {
     threads.emplace_back([&server, thread] {
       for (int i = 0; i < 100; ++i) {

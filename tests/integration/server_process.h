@@ -77,6 +77,7 @@ class ChildProcess {
       ::dup2(ends[1], STDERR_FILENO);
       for (const std::string& variable : environment) ::putenv(const_cast<char*>(variable.c_str()));
       std::vector<char*> arguments;
+      arguments.reserve(command.size() + 1);
       for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
       arguments.push_back(nullptr);
       ::execv(arguments[0], arguments.data());

@@ -14,7 +14,6 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
-using testing::Not;
 
 TEST(Start, SaysWhatItDoes) {
   ServerProcess server;
@@ -195,6 +194,7 @@ class UnderLoad : public testing::TestWithParam<const char*> {
  protected:
   void load_and_end(ServerProcess& server, int signal, int expected_exit_code) {
     std::vector<std::unique_ptr<Writer>> writers;
+    writers.reserve(6);
     for (int i = 0; i < 6; ++i) writers.push_back(std::make_unique<Writer>(server, i));
     for (const auto& writer : writers) writer->wait_for(200);
     const auto begun = std::chrono::steady_clock::now();

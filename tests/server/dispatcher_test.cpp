@@ -16,7 +16,6 @@ namespace shale::server {
 namespace {
 
 using testing::ElementsAre;
-using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 using Wait = Progress::Wait;
@@ -130,7 +129,7 @@ CommandSpec fake(std::string_view name, Arity arity, CommandFlags flags, KeyPosi
   return spec;
 }
 
-const std::map<std::string, CommandSpec, std::less<>> kCommands = {
+const std::map<std::string, CommandSpec, std::less<>> fake_commands = {
     {"get", fake("get", exactly(2), CommandFlag::readonly, one_key(1, {}), get)},
     {"set", fake("set", exactly(3), CommandFlag::write, one_key(1, {}), set)},
     {"fails", fake("fails", at_least(1), CommandFlag::readonly, one_key(1, {}), fails)},
@@ -168,10 +167,10 @@ class DispatcherTest : public TemporaryStoreTest {
         batch_.arguments.push_back(words_.back());
         at = end + 1;
       }
-      const auto found = kCommands.find(batch_.arguments[first]);
+      const auto found = fake_commands.find(batch_.arguments[first]);
       batch_.requests.push_back({static_cast<std::uint32_t>(first),
                                  static_cast<std::uint32_t>(batch_.arguments.size() - first),
-                                 {found == kCommands.end() ? nullptr : &found->second, 1}});
+                                 {found == fake_commands.end() ? nullptr : &found->second, 1}});
     }
   }
   Progress execute(std::size_t output_bytes_max = 1 << 20) {

