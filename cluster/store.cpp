@@ -99,7 +99,7 @@ engine::Result<std::unique_ptr<Store>> Store::open(engine::FileSystem& files, en
   }
   if (options.maintenance_interval.count() > 0) {
     store->maintenance_ =
-        std::jthread([raw = store.get()](std::stop_token stop) { raw->maintenance_loop(stop); });
+        std::jthread([raw = store.get()](const std::stop_token& stop) { raw->maintenance_loop(stop); });
   }
   return store;
 }
@@ -342,7 +342,7 @@ engine::Status Store::maintain() {
   return log_->trim(needed_from);
 }
 
-void Store::maintenance_loop(std::stop_token stop) {
+void Store::maintenance_loop(const std::stop_token& stop) {
   std::mutex mutex;
   std::condition_variable_any wake;
   std::unique_lock lock{mutex};

@@ -110,7 +110,7 @@ class Store {
   engine::Lsn oldest_needed_lsn();
   engine::Status write_catalog(engine::Lsn log_needed_from);
   void flush_oldest_shard();
-  void maintenance_loop(std::stop_token stop);
+  void maintenance_loop(const std::stop_token& stop);
 
   engine::FileSystem& files_;
   engine::Background& background_;

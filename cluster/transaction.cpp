@@ -158,7 +158,7 @@ engine::Result<engine::Lsn> Transaction::commit() {
 
 void Transaction::reset() {
   constexpr std::size_t kKeptBytes =
-      64 * 1024;  // one large command must not hold memory for the connection's life
+      std::size_t{64} << 10;  // one large command must not hold memory for the connection's life
   reads_.clear();
   writes_.clear();
   newest_write_.clear();

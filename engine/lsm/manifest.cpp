@@ -81,7 +81,7 @@ Result<std::unique_ptr<Manifest>> Manifest::open(FileSystem& files, const std::s
   if (auto started = manifest->start_file(next); !started) return started.error();
   for (const std::string& name : *names) {
     if (!number_of(name)) continue;
-    if (auto removed = files.remove(folder + "/" + name); !removed) return removed.error();
+    if (auto removed = files.remove(fmt::format("{}/{}", folder, name)); !removed) return removed.error();
   }
   return manifest;
 }

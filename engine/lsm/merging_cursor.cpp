@@ -79,7 +79,7 @@ std::unique_ptr<EntrySource> make_memtable_source(const Memtable& memtable) {
   return std::make_unique<MemtableSource>(memtable);
 }
 
-void append_table_sources(std::shared_ptr<const Version> version, ReadContext& context,
+void append_table_sources(const std::shared_ptr<const Version>& version, ReadContext& context,
                           std::vector<std::unique_ptr<EntrySource>>& sources) {
   for (const TableRef& table : version->level(0))
     sources.push_back(std::make_unique<TableSource>(*table, context));

@@ -25,7 +25,7 @@ class EntrySource {
 
 std::unique_ptr<EntrySource> make_memtable_source(const Memtable& memtable);
 // All runs of the version, newest first, appended to `sources`.
-void append_table_sources(std::shared_ptr<const Version> version, ReadContext& context,
+void append_table_sources(const std::shared_ptr<const Version>& version, ReadContext& context,
                           std::vector<std::unique_ptr<EntrySource>>& sources);
 
 class MergingCursor final : public Cursor {
