@@ -11,10 +11,16 @@ if(SHALE_SANITIZE)
   target_compile_options(shale_settings INTERFACE -fsanitize=${SHALE_SANITIZE} -fno-sanitize-recover=all)
   target_link_options(shale_settings INTERFACE -fsanitize=${SHALE_SANITIZE})
   # GCC 12 reports false positives from inlined standard containers once sanitizers change the inlining.
-  target_compile_options(shale_settings INTERFACE -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-restrict)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(shale_settings INTERFACE -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-restrict)
+  endif()
   if(SHALE_SANITIZE MATCHES "thread")
     target_compile_options(shale_settings INTERFACE -Wno-tsan)
   endif()
+endif()
+
+if(SHALE_FUZZ)
+  target_compile_options(shale_settings INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
 find_program(CCACHE ccache)
