@@ -219,7 +219,9 @@ std::string_view shale_version() { return SHALE_VERSION; }
 Resources resolve_resources(const Config& config) {
   const MachineLimits machine = read_machine_limits();
   const auto threads = static_cast<unsigned>(config.number(Option::threads));
-  return {threads != 0 ? threads : machine.cores,
+  // One core is left to flushes, compactions and whoever else there is: with a thread for every core, clients
+  // wait for background work, and for each other's locks (docs/benchmarks.md).
+  return {threads != 0 ? threads : std::max(machine.cores, 2u) - 1,
           resolve_memory(config.number(Option::memory), machine.memory_bytes)};
 }
 
