@@ -7,10 +7,10 @@ namespace {
 
 // The table's entry of the key, waiting for its block if need be.
 Result<std::optional<EntryType>> find_waiting(const LiveTable& table, const HashedKey& key) {
-  if (!table.table().may_contain(key.hash)) return std::optional<EntryType>{};
+  if (!table.may_contain(key.hash)) return std::optional<EntryType>{};
   ReadContext context;
   for (;;) {
-    const auto entry = table.table().find(key, context);
+    const auto entry = table.find(key, context);
     if (entry) return *entry ? std::optional{(*entry)->tag.type} : std::nullopt;
     if (entry.error().kind != ErrorKind::not_resident) return entry.error();
     for (const auto& load : context.missing) load->run();
@@ -18,17 +18,14 @@ Result<std::optional<EntryType>> find_waiting(const LiveTable& table, const Hash
 }
 
 Result<bool> is_live(const Version& version, const HashedKey& key) {
-  for (const TableRef& table : version.level(0)) {
-    const auto found = find_waiting(*table, key);
-    if (!found) return found.error();
-    if (*found) return **found == EntryType::value;
-  }
-  for (std::uint32_t level = 1; level < Version::kLevelCount; ++level) {
-    const LiveTable* table = version.table_for(level, key.bytes);
-    if (table == nullptr) continue;
-    const auto found = find_waiting(*table, key);
-    if (!found) return found.error();
-    if (*found) return **found == EntryType::value;
+  for (std::uint32_t level = 0; level < Version::kLevelCount; ++level) {
+    for (const Run& run : version.runs(level)) {
+      const LiveTable* table = run.table_for(key.bytes);
+      if (table == nullptr) continue;
+      const auto found = find_waiting(*table, key);
+      if (!found) return found.error();
+      if (*found) return **found == EntryType::value;
+    }
   }
   return false;
 }

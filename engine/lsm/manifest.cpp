@@ -13,13 +13,52 @@ namespace {
 
 // file := magic:8  format:u32  edit*
 // edit := checksum:u64 (XXH3-64 of everything behind it)  length:u32  payload
-// payload := tree:varint  persisted_lsn:varint  removed count:varint  number:varint*
-//            added count:varint  (level:varint  number:varint)*
+// payload := tree:varint  persisted_lsn:varint  removed count:varint  number:varint*  added count:varint
+// slice* slice := number:varint  level:varint  run:varint  begin_key:text  end_key:text  bytes:varint
+// entries:varint
+//          tombstones:varint  balance count:varint  (class:varint  sum:zigzag varint)*
+// text := length:varint  bytes
 constexpr BytesView kMagic = "SHALEMAN";
-constexpr std::uint32_t kFormatVersion = 1;
+constexpr std::uint32_t kFormatVersion = 2;  // 1 had neither runs nor slices
 constexpr std::size_t kHeaderBytes = 12;
 constexpr std::size_t kEditHeaderBytes = 12;
 constexpr BytesView kNamePrefix = "manifest-";
+// A file is replaced when it is longer than this and this many times its snapshot.
+constexpr std::uint64_t kReplaceBytesMin = 1u << 20;
+constexpr std::uint64_t kReplaceGrowth = 4;
+
+void append_slice(Bytes& into, const SliceDescriptor& slice) {
+  append_varint(into, slice.number);
+  append_varint(into, slice.level);
+  append_varint(into, slice.run);
+  append_length_prefixed(into, slice.begin_key);
+  append_length_prefixed(into, slice.end_key);
+  append_varint(into, slice.bytes);
+  append_varint(into, slice.entry_count);
+  append_varint(into, slice.tombstone_count);
+  append_varint(into, slice.balances.size());
+  for (const ClassBalance& balance : slice.balances) {
+    append_varint(into, balance.count_class);
+    append_signed_varint(into, balance.sum);
+  }
+}
+
+SliceDescriptor take_slice(ByteReader& reader) {
+  SliceDescriptor slice;
+  slice.number = reader.varint();
+  slice.level = static_cast<std::uint32_t>(reader.varint());
+  slice.run = reader.varint();
+  slice.begin_key = reader.length_prefixed();
+  slice.end_key = reader.length_prefixed();
+  slice.bytes = reader.varint();
+  slice.entry_count = reader.varint();
+  slice.tombstone_count = reader.varint();
+  for (std::uint64_t count = reader.varint(); count > 0 && !reader.failed(); --count) {
+    const auto count_class = static_cast<std::uint32_t>(reader.varint());
+    slice.balances.push_back({count_class, reader.signed_varint()});
+  }
+  return slice;
+}
 
 Bytes encode_edit(const VersionEdit& edit) {
   Bytes payload;
@@ -28,10 +67,7 @@ Bytes encode_edit(const VersionEdit& edit) {
   append_varint(payload, edit.removed.size());
   for (const std::uint64_t number : edit.removed) append_varint(payload, number);
   append_varint(payload, edit.added.size());
-  for (const auto& added : edit.added) {
-    append_varint(payload, added.level);
-    append_varint(payload, added.table_number);
-  }
+  for (const SliceDescriptor& slice : edit.added) append_slice(payload, slice);
   Bytes covered;
   append_u32(covered, static_cast<std::uint32_t>(payload.size()));
   covered += payload;
@@ -83,6 +119,7 @@ Result<std::unique_ptr<Manifest>> Manifest::open(FileSystem& files, const std::s
     if (!number_of(name)) continue;
     if (auto removed = files.remove(fmt::format("{}/{}", folder, name)); !removed) return removed.error();
   }
+  manifest->opened_trees_ = manifest->trees_;
   return manifest;
 }
 
@@ -116,23 +153,30 @@ Status Manifest::read(const std::string& name) {
   return {};
 }
 
+void Manifest::TreeState::apply(const VersionEdit& edit) {
+  persisted_lsn = std::max(persisted_lsn, edit.persisted_lsn);
+  for (const std::uint64_t number : edit.removed) tables.erase(number);
+  for (const SliceDescriptor& slice : edit.added) tables[slice.number].push_back(slice);
+}
+
 Status Manifest::apply(BytesView payload, const std::string& path, std::uint64_t offset) {
   ByteReader reader{payload};
-  TreeState& tree = trees_[static_cast<std::uint32_t>(reader.varint())];
-  tree.persisted_lsn = std::max<Lsn>(tree.persisted_lsn, reader.varint());
+  VersionEdit edit;
+  edit.tree = static_cast<std::uint32_t>(reader.varint());
+  edit.persisted_lsn = reader.varint();
   for (std::uint64_t count = reader.varint(); count > 0 && !reader.failed(); --count) {
-    tree.levels.erase(reader.varint());
+    edit.removed.push_back(reader.varint());
   }
   for (std::uint64_t count = reader.varint(); count > 0 && !reader.failed(); --count) {
-    const std::uint64_t level = reader.varint();
-    const std::uint64_t number = reader.varint();
-    if (level >= Version::kLevelCount)
+    edit.added.push_back(take_slice(reader));
+    if (edit.added.back().level >= Version::kLevelCount) {
       return corruption(fmt::format("{}: impossible level at offset {}", path, offset));
-    tree.levels[number] = static_cast<std::uint32_t>(level);
+    }
   }
   if (reader.failed() || !reader.at_end()) {
     return corruption(fmt::format("{}: unreadable edit at offset {}", path, offset));
   }
+  trees_[edit.tree].apply(edit);
   return {};
 }
 
@@ -143,7 +187,9 @@ Status Manifest::start_file(std::uint64_t number) {
     VersionEdit edit;
     edit.tree = tree;
     edit.persisted_lsn = state.persisted_lsn;
-    for (const auto& [table_number, level] : state.levels) edit.added.push_back({level, table_number});
+    for (const auto& [table, slices] : state.tables) {
+      edit.added.insert(edit.added.end(), slices.begin(), slices.end());
+    }
     contents += encode_edit(edit);
   }
   // Not replace_file: the open file goes on being written under its final name.
@@ -155,7 +201,8 @@ Status Manifest::start_file(std::uint64_t number) {
   if (auto renamed = files_.rename(path + ".tmp", path); !renamed) return renamed;
   if (auto synced = files_.sync_folder(folder_); !synced) return synced;
   file_ = std::move(*file);
-  end_ = contents.size();
+  number_ = number;
+  snapshot_bytes_ = end_ = contents.size();
   return {};
 }
 
@@ -171,7 +218,26 @@ Status Manifest::append(const VersionEdit& edit) {
     return written;
   }
   end_ += record.size();
+  trees_[edit.tree].apply(edit);
+  if (end_ > std::max(kReplaceBytesMin, kReplaceGrowth * snapshot_bytes_)) replace_long_file();
   return {};
+}
+
+// The edit is durable in the file that is; if no new one can be made, that one goes on growing. But once the
+// new one may have its name, the old one must not be written to: a start would read the new.
+void Manifest::replace_long_file() {
+  const std::uint64_t old_number = number_;
+  const auto started = start_file(number_ + 1);
+  if (started) {
+    static_cast<void>(files_.remove(folder_ + "/" + file_name(old_number)).has_value());
+    return;
+  }
+  const auto has_name = files_.exists(folder_ + "/" + file_name(old_number + 1));
+  if (has_name && !*has_name) {
+    snapshot_bytes_ = end_;  // not again before it has grown as much again
+    return;
+  }
+  broken_ = Error{ErrorKind::stopped, "the manifest cannot be replaced: " + started.error().message};
 }
 
 }  // namespace shale::engine::lsm

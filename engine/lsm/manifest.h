@@ -13,6 +13,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "engine/io/file_system.h"
 #include "engine/lsm/version.h"
@@ -24,7 +25,9 @@ class Manifest {
  public:
   struct TreeState {
     Lsn persisted_lsn = 0;
-    std::map<std::uint64_t, std::uint32_t> levels;  // table number -> level
+    std::map<std::uint64_t, std::vector<SliceDescriptor>> tables;  // by number; at least one slice each
+
+    void apply(const VersionEdit& edit);
   };
   using Trees = std::map<std::uint32_t, TreeState>;
 
@@ -33,10 +36,11 @@ class Manifest {
   // was never relied upon and is dropped.
   static Result<std::unique_ptr<Manifest>> open(FileSystem& files, const std::string& folder);
 
-  // As read by open().
-  const Trees& trees() const { return trees_; }
+  // As read by open(); later edits are not shown here.
+  const Trees& opened_trees() const { return opened_trees_; }
   // Adds an edit, durably. Thread-safe; waits for the disk. After Error{io} every further edit is refused:
   // what the file ends with is unknown until the next start reads it. After no_space it may be tried again.
+  // A file that has grown to several times what a snapshot takes is replaced by one.
   Status append(const VersionEdit& edit);
 
   static std::string file_name(std::uint64_t number);
@@ -47,14 +51,18 @@ class Manifest {
   Status read(const std::string& name);
   Status apply(BytesView payload, const std::string& path, std::uint64_t offset);
   Status start_file(std::uint64_t number);
+  void replace_long_file();
 
   FileSystem& files_;
   const std::string folder_;
-  Trees trees_;
+  Trees opened_trees_;
 
   std::mutex mutex_;  // guards what follows
+  Trees trees_;
+  std::uint64_t number_ = 0;  // of the file
   std::unique_ptr<File> file_;
-  std::uint64_t end_ = 0;  // where the next edit goes
+  std::uint64_t snapshot_bytes_ = 0;  // with which the file began
+  std::uint64_t end_ = 0;             // where the next edit goes
   std::optional<Error> broken_;
 };
 

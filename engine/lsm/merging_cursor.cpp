@@ -1,5 +1,6 @@
 #include "engine/lsm/merging_cursor.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "engine/lsm/table_cursor.h"
@@ -26,48 +27,38 @@ class MemtableSource final : public EntrySource {
   Memtable::Cursor cursor_;
 };
 
-class TableSource final : public EntrySource {
+// The slices of a run, one after the other.
+class RunSource final : public EntrySource {
  public:
-  TableSource(const LiveTable& table, ReadContext& context) : cursor_(table.shared_table(), context) {}
+  RunSource(std::shared_ptr<const Version> version, const Run& run, ReadContext& context)
+      : version_(std::move(version)), run_(run), context_(context) {}
 
-  Status seek(BytesView key) override { return cursor_.seek(key); }
-  Status next() override { return cursor_.next(); }
-  bool valid() const override { return cursor_.valid(); }
-  Entry entry() const override { return cursor_.entry(); }
-
- private:
-  TableCursor cursor_;
-};
-
-// A level of disjoint tables, one after the other.
-class LevelSource final : public EntrySource {
- public:
-  LevelSource(std::shared_ptr<const Version> version, std::uint32_t level, ReadContext& context)
-      : version_(std::move(version)), level_(level), context_(context) {}
-
-  Status seek(BytesView key) override {
-    open(version_->first_reaching(level_, key));
-    return cursor_ ? cursor_->seek(key) : Status{};
-  }
+  Status seek(BytesView key) override { return open(run_.first_reaching(key), key); }
   Status next() override {
     if (auto moved = cursor_->next(); !moved) return moved;
-    if (cursor_->valid()) return {};
-    open(place_ + 1);
-    return cursor_ ? cursor_->seek_first() : Status{};
+    return valid() ? Status{} : open(place_ + 1, {});
   }
-  bool valid() const override { return cursor_ && cursor_->valid(); }
+  bool valid() const override {
+    return cursor_ && cursor_->valid() && cursor_->key() < run_.tables()[place_]->end_key();
+  }
   Entry entry() const override { return cursor_->entry(); }
 
  private:
-  void open(std::size_t place) {
-    place_ = place;
+  // On the first entry >= `key` of this slice or one that follows.
+  Status open(std::size_t place, BytesView key) {
+    for (place_ = place; place_ < run_.tables().size(); ++place_) {
+      const LiveTable& slice = *run_.tables()[place_];
+      if (!slice.table()) return slice.table().error();
+      cursor_.emplace(*slice.table(), context_);
+      if (auto placed = cursor_->seek(std::max(key, slice.begin_key())); !placed) return placed;
+      if (valid()) return {};
+    }
     cursor_.reset();
-    const auto& tables = version_->level(level_);
-    if (place < tables.size()) cursor_.emplace(tables[place]->shared_table(), context_);
+    return {};
   }
 
-  std::shared_ptr<const Version> version_;
-  const std::uint32_t level_;
+  std::shared_ptr<const Version> version_;  // keeps the run
+  const Run& run_;
   ReadContext& context_;
   std::size_t place_ = 0;
   std::optional<TableCursor> cursor_;
@@ -81,11 +72,10 @@ std::unique_ptr<EntrySource> make_memtable_source(const Memtable& memtable) {
 
 void append_table_sources(const std::shared_ptr<const Version>& version, ReadContext& context,
                           std::vector<std::unique_ptr<EntrySource>>& sources) {
-  for (const TableRef& table : version->level(0))
-    sources.push_back(std::make_unique<TableSource>(*table, context));
-  for (std::uint32_t level = 1; level < Version::kLevelCount; ++level) {
-    if (!version->level(level).empty())
-      sources.push_back(std::make_unique<LevelSource>(version, level, context));
+  for (std::uint32_t level = 0; level < Version::kLevelCount; ++level) {
+    for (const Run& run : version->runs(level)) {
+      sources.push_back(std::make_unique<RunSource>(version, run, context));
+    }
   }
 }
 

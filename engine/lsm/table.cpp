@@ -249,6 +249,19 @@ Presence Table::probe(const HashedKey& key) const {
   return entry->tag.type == EntryType::value ? Presence::value : Presence::tombstone;
 }
 
+std::uint64_t Table::approximate_offset(BytesView key) const {
+  if (key > properties_.largest_key) return properties_.data_bytes;
+  const std::optional<std::uint32_t> block = index_.find(key);
+  return block ? index_.offset(*block) : 0;
+}
+
+std::optional<Bytes> Table::key_at(std::uint64_t offset) const {
+  if (offset >= properties_.data_bytes) return std::nullopt;
+  const std::uint32_t block = index_.block_at(offset);
+  if (block == 0) return std::nullopt;
+  return index_.fence(block);
+}
+
 void Table::drop_cached_blocks() const { cache_.erase_table(cache_id_); }
 
 }  // namespace shale::engine::lsm

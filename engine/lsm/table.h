@@ -65,6 +65,12 @@ class Table : public std::enable_shared_from_this<Table> {
   // Never asks for a load. Filter says no, or block is resident: exact; else unknown.
   Presence probe(const HashedKey& key) const;
 
+  // Where in the data a key stands, or would; right to a block.
+  std::uint64_t approximate_offset(BytesView key) const;
+  // A key that parts the table about there: the data before `offset` belongs to smaller keys. Nothing if
+  // `offset` lies in the first block or behind the last.
+  std::optional<Bytes> key_at(std::uint64_t offset) const;
+
   // Takes this table's blocks out of the cache, for when its file is deleted. Takes time in proportion to the
   // cache, in short steps; call it from a background thread.
   void drop_cached_blocks() const;

@@ -173,4 +173,20 @@ std::optional<std::uint32_t> TableIndex::find(BytesView key) const {
   return last;
 }
 
+Bytes TableIndex::fence(std::uint32_t block) const {
+  if (!text_ends_.empty()) {
+    if (const BytesView whole = text(block); !whole.empty()) return Bytes{whole};
+  }
+  const std::uint64_t number = __builtin_bswap64(heads_[block]);
+  const BytesView bytes{reinterpret_cast<const char*>(&number), sizeof number};
+  return Bytes{
+      bytes.substr(0, bytes.find_last_not_of('\0') + 1)};  // zeros at its end may be above a short key
+}
+
+std::uint32_t TableIndex::block_at(std::uint64_t offset) const {
+  const auto behind = std::upper_bound(offsets_.begin(), offsets_.end(), offset);
+  const auto block = static_cast<std::uint32_t>(behind - offsets_.begin());
+  return std::min(block == 0 ? 0 : block - 1, block_count() - 1);
+}
+
 }  // namespace shale::engine::lsm

@@ -45,6 +45,12 @@ class TableIndex {
   // The one block that may hold `key`; nothing if the key is below the first block's.
   std::optional<std::uint32_t> find(BytesView key) const;
 
+  // A key that parts the table at the beginning of a block: above every key of the blocks before it, at or
+  // below every key of it and those behind. Not for block 0.
+  Bytes fence(std::uint32_t block) const;
+  // The block that holds the byte at `offset` of the data.
+  std::uint32_t block_at(std::uint64_t offset) const;
+
  private:
   std::uint32_t last_at_or_below(std::uint64_t head) const;
   std::uint32_t refine(BytesView key, std::uint32_t last) const;

@@ -4,8 +4,10 @@
 #include <bit>
 #include <cassert>
 
+#include "engine/lsm/compaction.h"
 #include "engine/lsm/key_guesses.h"
 #include "engine/lsm/merging_cursor.h"
+#include "engine/lsm/table_writer.h"
 
 namespace shale::engine::lsm {
 namespace {
@@ -17,6 +19,10 @@ constexpr std::size_t kLevel0Slowdown = 8;
 constexpr std::size_t kLevel0Stop = 48;
 constexpr std::chrono::microseconds kDelayStep{50};
 constexpr std::chrono::microseconds kDelayMax{20'000};
+
+void discard(const std::vector<TableRef>& tables) {
+  for (const TableRef& table : tables) table->file()->discard();
+}
 
 std::size_t chunk_bytes(std::size_t memtable_bytes) {
   return std::clamp<std::size_t>(std::bit_floor(memtable_bytes / 8), 64u << 10, 2u << 20);
@@ -31,8 +37,9 @@ Tree::Tree(TreeStore& store, std::uint32_t id, std::mutex& owner, Lsn persisted_
       owner_(owner),
       record_cache_(store.options().record_cache_bytes),
       persisted_lsn_(persisted_lsn),
-      picker_(store.options()) {
+      picker_(store) {
   active_ = make_memtable();
+  shape_.flush_bytes = active_limit_bytes();  // until there has been a flush
   install(std::move(version));
 }
 
@@ -43,10 +50,7 @@ Tree::MemtableRef Tree::make_memtable() const {
 void Tree::install(std::shared_ptr<const Version> version) {
   version_ = std::move(version);
   table_balances_ = {};
-  for (std::uint32_t level = 0; level < Version::kLevelCount; ++level) {
-    for (const TableRef& table : version_->level(level))
-      table_balances_.add(table->table().properties().balances);
-  }
+  version_->for_each([this](const TableRef& table) { table_balances_.add(table->slice().balances); });
 }
 
 // --- Reading
@@ -65,20 +69,15 @@ Result<std::optional<BytesView>> Tree::get(const HashedKey& key, ReadContext& co
 
 Result<std::optional<BytesView>> Tree::get_from_tables(const HashedKey& key, ReadContext& context) {
   std::optional<Entry> found;
-  const auto look_in = [&](const LiveTable& table) -> Status {
-    auto entry = get_from_table(table, key, context);
-    if (!entry) return entry.error();
-    found = *entry;
-    return {};
-  };
-  for (const TableRef& table : version_->level(0)) {
-    if (auto looked = look_in(*table); !looked) return looked.error();
-    if (found) break;
-  }
-  for (std::uint32_t level = 1; level < Version::kLevelCount && !found; ++level) {
-    const LiveTable* table = version_->table_for(level, key.bytes);
-    if (table == nullptr) continue;
-    if (auto looked = look_in(*table); !looked) return looked.error();
+  for (std::uint32_t level = 0; level < Version::kLevelCount && !found; ++level) {
+    for (const Run& run : version_->runs(level)) {
+      const LiveTable* table = run.table_for(key.bytes);
+      if (table == nullptr) continue;
+      auto entry = get_from_table(*table, key, context);
+      if (!entry) return entry.error();
+      found = *entry;
+      if (found) break;
+    }
   }
   if (!found || found->tag.type == EntryType::tombstone) return std::optional<BytesView>{};
   record_cache_.insert(key, found->value);
@@ -88,8 +87,8 @@ Result<std::optional<BytesView>> Tree::get_from_tables(const HashedKey& key, Rea
 Result<std::optional<Entry>> Tree::get_from_table(const LiveTable& table, const HashedKey& key,
                                                   ReadContext& context) {
   ++bloom_checks_;
-  if (!table.table().may_contain(key.hash)) return std::optional<Entry>{};
-  auto entry = table.table().find(key, context);
+  if (!table.may_contain(key.hash)) return std::optional<Entry>{};
+  auto entry = table.find(key, context);
   if (entry && !*entry) ++bloom_false_positives_;
   return entry;
 }
@@ -128,7 +127,7 @@ Status Tree::admit_write(std::size_t bytes) {
     if (sealed_.size() >= kSealedMax) return Error{ErrorKind::busy, {}};
     seal_active();
   }
-  if (version_->level(0).size() >= kLevel0Stop) {
+  if (version_->runs(0).size() >= kLevel0Stop) {
     if (compaction_error_) return *compaction_error_;
     return Error{ErrorKind::busy, {}};
   }
@@ -136,7 +135,7 @@ Status Tree::admit_write(std::size_t bytes) {
 }
 
 std::chrono::microseconds Tree::write_delay() const {
-  const std::size_t tables = version_->level(0).size() + sealed_.size();
+  const std::size_t tables = version_->runs(0).size() + sealed_.size();
   if (tables <= kLevel0Slowdown) return std::chrono::microseconds{0};
   const auto excess = static_cast<std::int64_t>(tables - kLevel0Slowdown);
   return std::min(kDelayStep * excess * excess, kDelayMax);
@@ -148,14 +147,12 @@ Presence Tree::presence_below_active(const HashedKey& key) {
     if (entry) return entry->tag.type == EntryType::value ? Presence::value : Presence::tombstone;
   }
   if (record_cache_.find(key)) return Presence::value;
-  for (const TableRef& table : version_->level(0)) {
-    const Presence presence = table->table().probe(key);
-    if (presence != Presence::absent) return presence;
-  }
-  for (std::uint32_t level = 1; level < Version::kLevelCount; ++level) {
-    const LiveTable* table = version_->table_for(level, key.bytes);
-    const Presence presence = table == nullptr ? Presence::absent : table->table().probe(key);
-    if (presence != Presence::absent) return presence;
+  for (std::uint32_t level = 0; level < Version::kLevelCount; ++level) {
+    for (const Run& run : version_->runs(level)) {
+      const LiveTable* table = run.table_for(key.bytes);
+      const Presence presence = table == nullptr ? Presence::absent : table->probe(key);
+      if (presence != Presence::absent) return presence;
+    }
   }
   return Presence::absent;
 }
@@ -277,25 +274,25 @@ void Tree::run_flush() {
   lock.lock();
   correct(*sealed, new_keys);
   lock.unlock();
-  auto table = write_memtable(*sealed);
+  auto tables = write_memtable(*sealed);
   Status logged;
-  if (table) {
+  if (tables) {
     VersionEdit edit{id_, sealed->last_lsn, {}, {}};
-    if (*table) edit.added.push_back({0, (**table)->number()});
+    for (const TableRef& table : *tables) edit.added.push_back(table->slice());
     logged = commit(edit, sealed->last_lsn);
-    if (!logged && *table) (**table)->discard();
+    if (!logged) discard(*tables);
   }
   lock.lock();
   flush_running_ = false;
-  if (!table || !logged) {
-    flush_error_ = table ? logged.error() : table.error();
+  if (!tables || !logged) {
+    flush_error_ = tables ? logged.error() : tables.error();
     return;
   }
   flush_error_.reset();
   ++flushes_;
-  if (*table) {
-    disk_bytes_written_ += (**table)->bytes();
-    install(version_->with({}, {{0, **table}}));
+  if (!tables->empty()) {
+    install(version_->with({}, *tables));
+    note_flush(version_->runs(0).front().bytes());
   }
   sealed_.pop_front();
   persisted_lsn_ = sealed->last_lsn;
@@ -304,36 +301,24 @@ void Tree::run_flush() {
   lock.unlock();  // the memtable's memory is given back without the lock, when `sealed` goes
 }
 
-Result<std::optional<TableRef>> Tree::write_memtable(const LoggedMemtable& sealed) {
+void Tree::note_flush(std::uint64_t bytes) {
+  disk_bytes_written_ += bytes;
+  constexpr std::uint64_t kWeight = 4;  // of what has been so far, against one of the newest
+  shape_.flush_bytes =
+      shape_.flush_bytes == 0 ? bytes : (shape_.flush_bytes * kWeight + bytes) / (kWeight + 1);
+}
+
+Result<std::vector<TableRef>> Tree::write_memtable(const LoggedMemtable& sealed) {
   const KeyPolicy& policy = *store_.options().policy;
-  std::optional<TreeStore::NewTable> table;
+  TableWriter writer{store_, 0, store_.new_number()};
   auto cursor = sealed.memtable.cursor();
   for (cursor.seek_to_first(); cursor.valid(); cursor.next()) {
     Entry entry = cursor.entry();
     if (!sealed.new_keys.empty() && sealed.new_keys.contains(Bytes{entry.key})) ++entry.tag.balance;
     if (!policy.is_live_class(policy.count_class(entry.key))) continue;
-    if (!table) {
-      auto created = store_.create_table(0);
-      if (!created) return created.error();
-      table = std::move(*created);
-    }
-    if (auto added = table->builder->add(entry); !added) {
-      store_.remove_table_file(table->number);
-      return added.error();
-    }
+    if (auto added = writer.add(entry); !added) return added.error();
   }
-  if (!table) return std::optional<TableRef>{};
-  const std::uint64_t number = table->number;
-  auto finished = store_.finish_table(std::move(*table));
-  if (!finished) {
-    store_.remove_table_file(number);
-    return finished.error();
-  }
-  if (auto synced = store_.sync_tables(); !synced) {
-    (*finished)->discard();
-    return synced.error();
-  }
-  return std::optional<TableRef>{std::move(*finished)};
+  return writer.finish();
 }
 
 // --- Compacting
@@ -361,21 +346,22 @@ std::optional<Compaction> Tree::pick_compaction() {
   if (std::exchange(reclaim_wanted_, false)) {
     if (auto drop = picker_.pick_obsolete(*version_)) return drop;
   }
-  return picker_.pick(*version_);
+  return picker_.pick(*version_, shape_);
 }
 
 void Tree::schedule_compaction() {
   if (compaction_running_) return;
-  const bool due = reclaim_wanted_ || picker_.debt_bytes(*version_) > 0;
+  const LevelPlan plan = plan_levels(*version_, shape_);
+  const bool due = reclaim_wanted_ || *std::max_element(plan.fill.begin(), plan.fill.end()) >= 1;
   if (!due) return;
   compaction_running_ = true;
-  const bool shallow = version_->level(0).size() >= kLevel0Trigger;
-  store_.background().submit(shallow ? Priority::shallow_compaction : Priority::deep_compaction,
+  store_.background().submit(plan.fill[0] >= 1 ? Priority::shallow_compaction : Priority::deep_compaction,
                              [this] { run_compaction(); });
 }
 
 void Tree::run_compaction() {
   std::unique_lock lock{owner_};
+  const auto version = version_;
   const auto compaction = pick_compaction();
   if (!compaction) {
     compaction_running_ = false;
@@ -383,21 +369,15 @@ void Tree::run_compaction() {
   }
   lock.unlock();
 
-  Result<CompactionResult> result{CompactionResult{}};
-  if (compaction->is_move()) {
-    result->tables = compaction->upper;
-  } else if (!compaction->is_drop()) {
-    result = lsm::run_compaction(store_, *compaction);
-  }
-  VersionEdit edit{id_, 0, compaction->inputs(), {}};
+  auto result = lsm::run_compaction(store_, *version, *compaction);
   Status logged;
   if (result) {
-    for (const TableRef& table : result->tables)
-      edit.added.push_back({compaction->level + 1, table->number()});
-    logged = commit(edit, 0);
-    if (!logged && !compaction->is_move()) {
-      for (const TableRef& table : result->tables) table->discard();
+    VersionEdit edit{id_, 0, result->consumed, {}};
+    for (const auto* tables : {&result->leftover, &result->tables}) {
+      for (const TableRef& table : *tables) edit.added.push_back(table->slice());
     }
+    logged = commit(edit, 0);
+    if (!logged && !compaction->is_move()) discard(result->tables);
   }
 
   lock.lock();
@@ -409,16 +389,23 @@ void Tree::run_compaction() {
   compaction_error_.reset();
   ++compactions_;
   disk_bytes_written_ += result->bytes_written;
-  std::vector<std::pair<std::uint32_t, TableRef>> added;
-  for (const TableRef& table : result->tables) added.emplace_back(compaction->level + 1, table);
-  const auto replaced = version_;  // lets go of its tables without the lock
-  install(version_->with(edit.removed, added));
+  auto added = result->leftover;
+  added.insert(added.end(), result->tables.begin(), result->tables.end());
+  install(version_->with(result->consumed, added));
   schedule_compaction();
-  lock.unlock();
-  if (compaction->is_move()) return;
-  for (const auto* inputs : {&compaction->upper, &compaction->lower, &compaction->obsolete}) {
-    for (const TableRef& table : *inputs) table->discard();
+  lock.unlock();  // what goes now goes without the lock
+  discard_consumed(*version, *result);
+}
+
+// Tables of which the compaction has left nothing.
+void Tree::discard_consumed(const Version& before, const CompactionResult& result) {
+  std::set<std::uint64_t> gone{result.consumed.begin(), result.consumed.end()};
+  for (const auto* kept : {&result.leftover, &result.tables}) {
+    for (const TableRef& table : *kept) gone.erase(table->number());
   }
+  before.for_each([&](const TableRef& table) {
+    if (gone.contains(table->number())) table->file()->discard();
+  });
 }
 
 EngineStats Tree::stats() const {
@@ -426,7 +413,8 @@ EngineStats Tree::stats() const {
   stats.memtable_bytes = active_->memtable.memory_bytes();
   for (const MemtableRef& sealed : sealed_) stats.immutable_memtable_bytes += sealed->memtable.memory_bytes();
   for (std::uint32_t level = 0; level < Version::kLevelCount; ++level) {
-    const LevelStats of_level{version_->level(level).size(), version_->level_bytes(level)};
+    LevelStats of_level{0, version_->level_bytes(level)};
+    for (const Run& run : version_->runs(level)) of_level.tables += run.tables().size();
     stats.disk_bytes += of_level.bytes;
     stats.levels.push_back(of_level);
   }
@@ -434,7 +422,7 @@ EngineStats Tree::stats() const {
   stats.disk_bytes_written = disk_bytes_written_;
   stats.flushes = flushes_;
   stats.compactions = compactions_;
-  stats.debt_bytes = picker_.debt_bytes(*version_);
+  stats.debt_bytes = plan_levels(*version_, shape_).debt_bytes;
   stats.bloom_checks = bloom_checks_;
   stats.bloom_false_positives = bloom_false_positives_;
   return stats;

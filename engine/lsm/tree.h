@@ -26,8 +26,10 @@
 #include "engine/engine.h"
 #include "engine/lsm/class_counts.h"
 #include "engine/lsm/compaction.h"
+#include "engine/lsm/compaction_picker.h"
 #include "engine/lsm/memtable.h"
 #include "engine/lsm/record_cache.h"
+#include "engine/lsm/shape.h"
 #include "engine/lsm/tree_store.h"
 #include "engine/lsm/version.h"
 
@@ -98,12 +100,14 @@ class Tree final : public Engine {
 
   void schedule_flush();
   void run_flush();
-  // Writes the memtable to a table of level 0, or to none if all it holds is obsolete. Without the owner's
+  // Writes the memtable to a run of level 0, or to none if all it holds is obsolete. Without the owner's
   // mutex.
-  Result<std::optional<TableRef>> write_memtable(const LoggedMemtable& sealed);
+  Result<std::vector<TableRef>> write_memtable(const LoggedMemtable& sealed);
 
   void schedule_compaction();
   void run_compaction();
+  void note_flush(std::uint64_t bytes);
+  static void discard_consumed(const Version& before, const CompactionResult& result);
   std::optional<Compaction> pick_compaction();
 
   TreeStore& store_;
@@ -123,6 +127,7 @@ class Tree final : public Engine {
   bool compaction_running_ = false;
   bool reclaim_wanted_ = false;
   Lsn reclaim_lsn_ = 0;  // the newest record that made a class obsolete
+  Shape shape_;
   CompactionPicker picker_;
   std::optional<Error> flush_error_;       // of the last flush; no_space is tried again, others are final
   std::optional<Error> compaction_error_;  // of the last compaction

@@ -38,8 +38,8 @@ Result<std::unique_ptr<TreeStore>> TreeStore::open(FileSystem& files, Background
 // Tables that were written but never reached the manifest, or left it before their file was removed.
 Status TreeStore::remove_strays() {
   std::set<std::string> known;
-  for (const auto& [tree, state] : manifest_->trees()) {
-    for (const auto& [number, level] : state.levels) known.insert(table_name(number));
+  for (const auto& [tree, state] : manifest_->opened_trees()) {
+    for (const auto& [number, slices] : state.tables) known.insert(table_name(number));
   }
   const auto names = files_.list(options_.folder);
   if (!names) return names.error();
@@ -53,59 +53,83 @@ Status TreeStore::remove_strays() {
 }
 
 Status TreeStore::open_tables() {
-  for (const auto& [tree, state] : manifest_->trees()) {
-    for (const auto& [number, level] : state.levels) {
-      auto table = open_table(number);
-      if (!table) return table.error();
-      opened_[tree].emplace_back(level, std::move(*table));
-      next_table_number_ = std::max(next_table_number_.load(), number + 1);
+  std::uint64_t highest = 0;
+  for (const auto& [tree, state] : manifest_->opened_trees()) {
+    for (const auto& [number, slices] : state.tables) {
+      auto file = open_table(number);
+      const auto& table = file->table();
+      if (!table && table.error().kind == ErrorKind::unsupported) return table.error();
+      for (const SliceDescriptor& slice : slices) {
+        opened_[tree].push_back(std::make_shared<const LiveTable>(file, slice));
+        highest = std::max({highest, number, slice.run});
+      }
     }
   }
+  next_number_ = highest + 1;
   return {};
 }
 
-Result<TableRef> TreeStore::open_table(std::uint64_t number) {
-  auto table = Table::open(files_, table_path(number), number, block_cache_);
-  if (!table) return table.error();
-  auto remove = [this](std::shared_ptr<const Table> discarded) {
+std::shared_ptr<const TableFile> TreeStore::open_table(std::uint64_t number) {
+  Result<std::shared_ptr<const Table>> table = Table::open(files_, table_path(number), number, block_cache_);
+  auto remove = [this](std::uint64_t discarded_number, std::shared_ptr<const Table> discarded) {
     // The last reader may hold a shard's lock; unlinking may wait for the disk.
-    background_.submit(Priority::deep_compaction, [this, discarded = std::move(discarded)]() mutable {
-      discarded->drop_cached_blocks();
-      remove_table_file(discarded->number());
-      discarded.reset();
-    });
+    background_.submit(Priority::deep_compaction,
+                       [this, discarded_number, discarded = std::move(discarded)]() mutable {
+                         if (discarded) discarded->drop_cached_blocks();
+                         remove_table_file(discarded_number);
+                         discarded.reset();
+                       });
   };
-  return TableRef{std::make_shared<const LiveTable>(std::move(*table), std::move(remove))};
+  return std::make_shared<const TableFile>(number, std::move(table), std::move(remove));
 }
 
 std::unique_ptr<Engine> TreeStore::open_tree(std::uint32_t id, std::mutex& owner) {
-  const auto known = manifest_->trees().find(id);
-  const Lsn persisted_lsn = known == manifest_->trees().end() ? 0 : known->second.persisted_lsn;
+  const auto known = manifest_->opened_trees().find(id);
+  const Lsn persisted_lsn = known == manifest_->opened_trees().end() ? 0 : known->second.persisted_lsn;
   auto version = std::make_shared<const Version>(opened_[id]);
   opened_.erase(id);
   return std::make_unique<Tree>(*this, id, owner, persisted_lsn, std::move(version));
 }
 
+std::uint64_t TreeStore::table_bytes() const {
+  return std::clamp<std::uint64_t>(options_.memtable_bytes / 4, 512u << 10, 16u << 20);
+}
+
+std::uint64_t TreeStore::compaction_job_bytes() const {
+  return std::clamp<std::uint64_t>(4 * table_bytes(), 2u << 20, 32u << 20);
+}
+
+Compression TreeStore::compression_of(std::uint32_t level) const {
+  return level == 0 ? Compression::none : options_.compression;
+}
+
+bool TreeStore::may_move(std::uint32_t from_level, std::uint32_t to_level) const {
+  return compression_of(from_level) == compression_of(to_level);
+}
+
 Result<TreeStore::NewTable> TreeStore::create_table(std::uint32_t level) {
-  const std::uint64_t number = next_table_number_.fetch_add(1);
+  const std::uint64_t number = new_number();
   auto file = files_.create(table_path(number) + std::string{kTemporarySuffix});
   if (!file) return file.error();
   TableBuilderOptions builder_options;
   builder_options.table_number = number;
   builder_options.block_bytes = options_.block_bytes;
   builder_options.filter_bits_per_key = options_.filter_bits_per_key;
-  builder_options.compression = level == 0 ? Compression::none : options_.compression;
+  builder_options.compression = compression_of(level);
   builder_options.policy = options_.policy;
   return NewTable{number, std::make_unique<TableBuilder>(std::move(*file), builder_options)};
 }
 
-Result<TableRef> TreeStore::finish_table(NewTable table) {
+Result<TableRef> TreeStore::finish_table(NewTable table, std::uint32_t level, std::uint64_t run) {
   const auto properties = table.builder->finish();
   if (!properties) return properties.error();
   const std::string path = table_path(table.number);
   if (auto renamed = files_.rename(path + std::string{kTemporarySuffix}, path); !renamed)
     return renamed.error();
-  return open_table(table.number);
+  auto file = open_table(table.number);
+  if (!file->table()) return file->table().error();
+  SliceDescriptor slice = describe((*file->table())->properties(), level, run);
+  return TableRef{std::make_shared<const LiveTable>(std::move(file), std::move(slice))};
 }
 
 void TreeStore::remove_table_file(std::uint64_t number) {

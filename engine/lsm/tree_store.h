@@ -37,8 +37,9 @@ struct TreeStoreOptions {
 // Thread-safe. The Background must be stopped before this is destroyed, and all trees must be gone.
 class TreeStore {
  public:
-  // Opens every table that the manifest names, and removes files that it does not. Waits for the disk.
-  // Errors: io, no_space, corruption, unsupported.
+  // Opens every table that the manifest names, and removes files that it does not. Waits for the disk. A
+  // table that is damaged or missing does not stop the others: reads of its keys say what is wrong with it.
+  // Errors: io, no_space, corruption (of the manifest), unsupported.
   static Result<std::unique_ptr<TreeStore>> open(FileSystem& files, Background& background,
                                                  const TreeStoreOptions& options);
 
@@ -57,9 +58,17 @@ class TreeStore {
     std::unique_ptr<TableBuilder> builder;
   };
   Result<NewTable> create_table(std::uint32_t level);
-  // Finishes the file, gives it its name (durable after sync_tables()), opens it.
-  Result<TableRef> finish_table(NewTable table);
+  // Finishes the file, gives it its name (durable after sync_tables()), opens it: the slice that is all of
+  // it.
+  Result<TableRef> finish_table(NewTable table, std::uint32_t level, std::uint64_t run);
   Status sync_tables() { return files_.sync_folder(options_.folder); }
+  // For tables and runs alike: never given twice, and higher than all before.
+  std::uint64_t new_number() { return next_number_.fetch_add(1); }
+  // At what size tables are cut, and about how much a compaction reads.
+  std::uint64_t table_bytes() const;
+  std::uint64_t compaction_job_bytes() const;
+  // Whether a table written for one level is as one written for the other would be.
+  bool may_move(std::uint32_t from_level, std::uint32_t to_level) const;
   void remove_table_file(std::uint64_t number);  // best effort: what is left over goes at the next start
 
  private:
@@ -67,7 +76,8 @@ class TreeStore {
 
   Status open_tables();
   Status remove_strays();
-  Result<TableRef> open_table(std::uint64_t number);
+  std::shared_ptr<const TableFile> open_table(std::uint64_t number);
+  Compression compression_of(std::uint32_t level) const;
   std::string table_path(std::uint64_t number) const;
 
   FileSystem& files_;
@@ -75,9 +85,9 @@ class TreeStore {
   const TreeStoreOptions options_;
   BlockCache block_cache_;
   std::unique_ptr<Manifest> manifest_;
-  std::atomic<std::uint64_t> next_table_number_ = 1;
+  std::atomic<std::uint64_t> next_number_ = 1;
   // Tables opened at start, per tree, until open_tree() takes them.
-  std::map<std::uint32_t, std::vector<std::pair<std::uint32_t, TableRef>>> opened_;
+  std::map<std::uint32_t, std::vector<TableRef>> opened_;
 };
 
 }  // namespace shale::engine::lsm

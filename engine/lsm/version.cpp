@@ -1,71 +1,122 @@
 #include "engine/lsm/version.h"
 
 #include <algorithm>
+#include <map>
 
 namespace shale::engine::lsm {
 
-Version::Version(const std::vector<std::pair<std::uint32_t, TableRef>>& tables) : Version() {
-  for (const auto& [level, table] : tables) levels_[level].push_back(table);
-  // Table numbers grow, and flushes of one tree follow each other: the higher number is the newer memtable.
-  std::sort(levels_[0].begin(), levels_[0].end(),
-            [](const TableRef& a, const TableRef& b) { return a->number() > b->number(); });
-  for (std::uint32_t level = 1; level < kLevelCount; ++level) {
-    std::sort(levels_[level].begin(), levels_[level].end(),
-              [](const TableRef& a, const TableRef& b) { return a->smallest_key() < b->smallest_key(); });
-    for (const TableRef& table : levels_[level])
-      largest_heads_[level].push_back(key_head(table->largest_key()));
+SliceDescriptor describe(const TableProperties& properties, std::uint32_t level, std::uint64_t run) {
+  SliceDescriptor slice;
+  slice.number = properties.table_number;
+  slice.level = level;
+  slice.run = run;
+  slice.begin_key = properties.smallest_key;
+  slice.end_key = properties.largest_key + '\0';  // the key that follows it
+  slice.bytes = properties.file_bytes;
+  slice.entry_count = properties.entry_count;
+  slice.tombstone_count = properties.tombstone_count;
+  slice.balances = properties.balances;
+  return slice;
+}
+
+std::uint64_t LiveTable::approximate_bytes(BytesView begin, BytesView end) const {
+  if (begin <= begin_key() && end >= end_key()) return bytes();
+  if (!table()) return 0;
+  const Table& whole = **table();
+  const std::uint64_t from = whole.approximate_offset(std::max(begin, begin_key()));
+  const std::uint64_t to = whole.approximate_offset(std::min(end, end_key()));
+  return to > from ? to - from : 0;
+}
+
+Run::Run(std::uint64_t id, std::vector<TableRef> tables) : id_(id), tables_(std::move(tables)) {
+  std::sort(tables_.begin(), tables_.end(),
+            [](const TableRef& a, const TableRef& b) { return a->begin_key() < b->begin_key(); });
+  for (const TableRef& table : tables_) {
+    end_heads_.push_back(key_head(table->end_key()));
+    bytes_ += table->bytes();
+  }
+}
+
+std::size_t Run::first_reaching(BytesView key) const {
+  auto place = static_cast<std::size_t>(
+      std::lower_bound(end_heads_.begin(), end_heads_.end(), key_head(key)) - end_heads_.begin());
+  while (place < tables_.size() && tables_[place]->end_key() <= key) ++place;  // only among equal heads
+  return place;
+}
+
+const LiveTable* Run::table_for(BytesView key) const {
+  const std::size_t place = first_reaching(key);
+  if (place == tables_.size()) return nullptr;
+  const LiveTable* table = tables_[place].get();
+  return table->begin_key() <= key ? table : nullptr;
+}
+
+std::vector<TableRef> Run::overlapping(BytesView begin, BytesView end) const {
+  std::vector<TableRef> found;
+  for (std::size_t i = first_reaching(begin); i < tables_.size(); ++i) {
+    if (tables_[i]->begin_key() >= end) break;
+    found.push_back(tables_[i]);
+  }
+  return found;
+}
+
+bool Run::overlaps(BytesView begin, BytesView end) const {
+  const std::size_t place = first_reaching(begin);
+  return place < tables_.size() && tables_[place]->begin_key() < end;
+}
+
+Version::Version(const std::vector<TableRef>& tables) : Version() {
+  std::map<std::pair<std::uint32_t, std::uint64_t>, std::vector<TableRef>> runs;
+  for (const TableRef& table : tables) runs[{table->slice().level, table->slice().run}].push_back(table);
+  for (auto run = runs.rbegin(); run != runs.rend(); ++run) {  // from the newest
+    levels_[run->first.first].emplace_back(run->first.second, std::move(run->second));
   }
 }
 
 std::uint64_t Version::level_bytes(std::uint32_t level) const {
   std::uint64_t bytes = 0;
-  for (const TableRef& table : levels_[level]) bytes += table->bytes();
+  for (const Run& run : levels_[level]) bytes += run.bytes();
   return bytes;
 }
 
-std::size_t Version::first_reaching(std::uint32_t level, BytesView key) const {
-  const auto& heads = largest_heads_[level];
-  auto place =
-      static_cast<std::size_t>(std::lower_bound(heads.begin(), heads.end(), key_head(key)) - heads.begin());
-  while (place < heads.size() && levels_[level][place]->largest_key() < key)
-    ++place;  // only among equal heads
-  return place;
+std::uint64_t Version::bytes() const {
+  std::uint64_t bytes = 0;
+  for (std::uint32_t level = 0; level < kLevelCount; ++level) bytes += level_bytes(level);
+  return bytes;
 }
 
-const LiveTable* Version::table_for(std::uint32_t level, BytesView key) const {
-  const std::size_t place = first_reaching(level, key);
-  if (place == levels_[level].size()) return nullptr;
-  const LiveTable* table = levels_[level][place].get();
-  return table->smallest_key() <= key ? table : nullptr;
+std::size_t Version::run_count() const {
+  std::size_t count = 0;
+  for (const auto& runs : levels_) count += runs.size();
+  return count;
 }
 
-std::vector<TableRef> Version::overlapping(std::uint32_t level, BytesView smallest, BytesView largest) const {
-  std::vector<TableRef> found;
-  for (std::size_t i = first_reaching(level, smallest); i < levels_[level].size(); ++i) {
-    if (levels_[level][i]->smallest_key() > largest) break;
-    found.push_back(levels_[level][i]);
+void Version::for_each(const std::function<void(const TableRef&)>& visit) const {
+  for (const auto& runs : levels_) {
+    for (const Run& run : runs) {
+      for (const TableRef& table : run.tables()) visit(table);
+    }
   }
-  return found;
 }
 
-bool Version::is_bottom(std::uint32_t level, BytesView smallest, BytesView largest) const {
+bool Version::is_bottom(std::uint32_t level, std::uint64_t run, BytesView begin, BytesView end) const {
+  for (const Run& older : levels_[level]) {
+    if (older.id() < run && older.overlaps(begin, end)) return false;
+  }
   for (std::uint32_t below = level + 1; below < kLevelCount; ++below) {
-    const std::size_t place = first_reaching(below, smallest);
-    if (place < levels_[below].size() && levels_[below][place]->smallest_key() <= largest) return false;
+    for (const Run& older : levels_[below]) {
+      if (older.overlaps(begin, end)) return false;
+    }
   }
   return true;
 }
 
-std::shared_ptr<const Version> Version::with(
-    const std::vector<std::uint64_t>& removed,
-    const std::vector<std::pair<std::uint32_t, TableRef>>& added) const {
-  std::vector<std::pair<std::uint32_t, TableRef>> tables = added;
-  for (std::uint32_t level = 0; level < kLevelCount; ++level) {
-    for (const TableRef& table : levels_[level]) {
-      if (std::find(removed.begin(), removed.end(), table->number()) == removed.end())
-        tables.emplace_back(level, table);
-    }
-  }
+std::shared_ptr<const Version> Version::with(const std::vector<std::uint64_t>& removed,
+                                             const std::vector<TableRef>& added) const {
+  std::vector<TableRef> tables = added;
+  for_each([&](const TableRef& table) {
+    if (std::find(removed.begin(), removed.end(), table->number()) == removed.end()) tables.push_back(table);
+  });
   return std::make_shared<const Version>(tables);
 }
 

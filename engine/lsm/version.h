@@ -1,14 +1,21 @@
 // Which tables a tree consists of: an immutable value. A flush or a compaction makes a new Version out of the
 // current one; whoever reads the old one keeps it, and its tables, alive.
 //
-//   Level 0      tables as memtables were flushed: their key ranges overlap; newest first
-//   Level 1...   tables in key order, disjoint within a level; a deeper level holds older versions of a key
+//   Level    runs, newest first; a deeper level holds older versions of a key
+//   Run      slices in key order, disjoint
+//   Slice    what a run reads of a table file: the keys in [begin, end). A compaction that takes part of a
+//            table narrows the slice and leaves the file alone, so that it never has to take a whole level;
+//            the file goes when no slice of it is left.
+//
+// Level 0 takes what flushes write, each a run of its own. The last level is always kLastLevel; a small tree
+// leaves the levels between empty (shape.h).
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -17,76 +24,146 @@
 
 namespace shale::engine::lsm {
 
-// A table that some Version holds. When the last one lets go of a table that has been discarded, `remove` is
-// called.
-class LiveTable {
+// An open table file, or one that is damaged and cannot be opened: then every read of it fails with what is
+// wrong. When the last holder lets go of a file that has been discarded, `remove` is called.
+class TableFile {
  public:
-  using Remove = std::function<void(std::shared_ptr<const Table>)>;
+  using Remove = std::function<void(std::uint64_t number, std::shared_ptr<const Table>)>;
 
-  LiveTable(std::shared_ptr<const Table> table, Remove remove)
-      : table_(std::move(table)), remove_(std::move(remove)) {}
-  ~LiveTable() {
-    if (discarded_.load(std::memory_order_acquire)) remove_(std::move(table_));
+  TableFile(std::uint64_t number, Result<std::shared_ptr<const Table>> table, Remove remove)
+      : number_(number), table_(std::move(table)), remove_(std::move(remove)) {}
+  ~TableFile() {
+    if (!discarded_.load(std::memory_order_acquire)) return;
+    remove_(number_, table_ ? std::move(*table_) : nullptr);
   }
-  LiveTable(const LiveTable&) = delete;
-  LiveTable& operator=(const LiveTable&) = delete;
+  TableFile(const TableFile&) = delete;
+  TableFile& operator=(const TableFile&) = delete;
 
-  const Table& table() const { return *table_; }
-  const std::shared_ptr<const Table>& shared_table() const { return table_; }
-  std::uint64_t number() const { return table_->number(); }
-  std::uint64_t bytes() const { return table_->properties().file_bytes; }
-  BytesView smallest_key() const { return table_->properties().smallest_key; }
-  BytesView largest_key() const { return table_->properties().largest_key; }
-  // The manifest no longer names it: its file goes when nobody reads it any more.
+  std::uint64_t number() const { return number_; }
+  const Result<std::shared_ptr<const Table>>& table() const { return table_; }
+  // The manifest no longer names it: the file goes when nobody reads it any more.
   void discard() const { discarded_.store(true, std::memory_order_release); }
 
  private:
-  std::shared_ptr<const Table> table_;
+  const std::uint64_t number_;
+  Result<std::shared_ptr<const Table>> table_;
   Remove remove_;
   mutable std::atomic<bool> discarded_ = false;
 };
 
+// What the manifest says of a slice: enough to know what is lost if the file cannot be read.
+struct SliceDescriptor {
+  std::uint64_t number = 0;  // of the table
+  std::uint32_t level = 0;
+  std::uint64_t run = 0;  // within a level the higher number is the newer run
+  Bytes begin_key;        // of all keys k in the slice: begin_key <= k < end_key
+  Bytes end_key;
+  std::uint64_t bytes = 0;  // of the file, as far as they are the slice's; an estimate if it is narrowed
+  std::uint64_t entry_count = 0;      // likewise
+  std::uint64_t tombstone_count = 0;  // likewise
+  // The sums over the slice's entries. Where several slices of one file are left, the sums of all of them
+  // stand with one.
+  std::vector<ClassBalance> balances;
+
+  bool operator==(const SliceDescriptor&) const = default;
+};
+
+// The descriptor of a whole table.
+SliceDescriptor describe(const TableProperties& properties, std::uint32_t level, std::uint64_t run);
+
+// A slice in a Version. Immutable.
+class LiveTable {
+ public:
+  LiveTable(std::shared_ptr<const TableFile> file, SliceDescriptor slice)
+      : file_(std::move(file)), slice_(std::move(slice)) {}
+
+  const std::shared_ptr<const TableFile>& file() const { return file_; }
+  const SliceDescriptor& slice() const { return slice_; }
+  std::uint64_t number() const { return slice_.number; }
+  std::uint64_t bytes() const { return slice_.bytes; }
+  BytesView begin_key() const { return slice_.begin_key; }
+  BytesView end_key() const { return slice_.end_key; }
+  bool overlaps(BytesView begin, BytesView end) const { return begin_key() < end && begin < end_key(); }
+
+  // The table, or why it cannot be read.
+  const Result<std::shared_ptr<const Table>>& table() const { return file_->table(); }
+  // As Table's; `key` must lie in the slice.
+  bool may_contain(std::uint64_t hash) const { return !table() || (*table())->may_contain(hash); }
+  Result<std::optional<Entry>> find(const HashedKey& key, ReadContext& context) const {
+    if (!table()) return table().error();
+    return (*table())->find(key, context);
+  }
+  Presence probe(const HashedKey& key) const { return table() ? (*table())->probe(key) : Presence::unknown; }
+  // About how many bytes of the file hold the slice's keys in [begin, end).
+  std::uint64_t approximate_bytes(BytesView begin, BytesView end) const;
+
+ private:
+  std::shared_ptr<const TableFile> file_;
+  SliceDescriptor slice_;
+};
+
 using TableRef = std::shared_ptr<const LiveTable>;
 
-// What a flush or a compaction changes.
+// What a flush or a compaction changes: first every slice of the tables in `removed` goes, then `added`
+// comes.
 struct VersionEdit {
-  struct Added {
-    std::uint32_t level;
-    std::uint64_t table_number;
-  };
   std::uint32_t tree = 0;
   Lsn persisted_lsn = 0;  // 0: as before
   std::vector<std::uint64_t> removed;
-  std::vector<Added> added;
+  std::vector<SliceDescriptor> added;
+};
+
+// One sorted run: slices in key order, disjoint.
+class Run {
+ public:
+  Run(std::uint64_t id, std::vector<TableRef> tables);
+
+  std::uint64_t id() const { return id_; }
+  const std::vector<TableRef>& tables() const { return tables_; }
+  std::uint64_t bytes() const { return bytes_; }
+  BytesView begin_key() const { return tables_.front()->begin_key(); }
+  BytesView end_key() const { return tables_.back()->end_key(); }
+
+  // The only slice that can hold `key`, or nullptr.
+  const LiveTable* table_for(BytesView key) const;
+  // Index of the first slice whose end is above `key`.
+  std::size_t first_reaching(BytesView key) const;
+  std::vector<TableRef> overlapping(BytesView begin, BytesView end) const;
+  bool overlaps(BytesView begin, BytesView end) const;
+
+ private:
+  std::uint64_t id_;
+  std::vector<TableRef> tables_;          // not empty
+  std::vector<std::uint64_t> end_heads_;  // key_head of each slice's end
+  std::uint64_t bytes_ = 0;
 };
 
 class Version {
  public:
   static constexpr std::uint32_t kLevelCount = 7;
+  static constexpr std::uint32_t kLastLevel = kLevelCount - 1;
 
-  Version() : levels_(kLevelCount), largest_heads_(kLevelCount) {}
-  // `tables` with the level each is in, in any order.
-  explicit Version(const std::vector<std::pair<std::uint32_t, TableRef>>& tables);
+  Version() : levels_(kLevelCount) {}
+  // In any order.
+  explicit Version(const std::vector<TableRef>& tables);
 
-  const std::vector<TableRef>& level(std::uint32_t level) const { return levels_[level]; }
+  const std::vector<Run>& runs(std::uint32_t level) const { return levels_[level]; }  // newest first
   std::uint64_t level_bytes(std::uint32_t level) const;
-  // The only table of a level >= 1 that can hold `key`, or nullptr.
-  const LiveTable* table_for(std::uint32_t level, BytesView key) const;
-  // Index of the first table of a level >= 1 whose largest key is >= `key`.
-  std::size_t first_reaching(std::uint32_t level, BytesView key) const;
-  // Tables of a level >= 1 that overlap [smallest, largest].
-  std::vector<TableRef> overlapping(std::uint32_t level, BytesView smallest, BytesView largest) const;
-  // Whether any table below `level` overlaps [smallest, largest].
-  bool is_bottom(std::uint32_t level, BytesView smallest, BytesView largest) const;
+  std::uint64_t bytes() const;
+  std::size_t run_count() const;
+  // Of every slice, level by level, newest run first.
+  void for_each(const std::function<void(const TableRef&)>& visit) const;
 
-  // This one without `removed` and with `added`.
+  // Whether nothing older than run `run` of `level` has keys in [begin, end): neither an older run of the
+  // level nor any level below.
+  bool is_bottom(std::uint32_t level, std::uint64_t run, BytesView begin, BytesView end) const;
+
+  // This one without any slice of the tables in `removed` and with `added`.
   std::shared_ptr<const Version> with(const std::vector<std::uint64_t>& removed,
-                                      const std::vector<std::pair<std::uint32_t, TableRef>>& added) const;
+                                      const std::vector<TableRef>& added) const;
 
  private:
-  std::vector<std::vector<TableRef>> levels_;
-  std::vector<std::vector<std::uint64_t>>
-      largest_heads_;  // key_head of each table's largest key; levels >= 1
+  std::vector<std::vector<Run>> levels_;
 };
 
 }  // namespace shale::engine::lsm

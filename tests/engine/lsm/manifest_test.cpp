@@ -10,7 +10,13 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::Pair;
+
+// A slice with something in every field.
+SliceDescriptor slice(std::uint64_t number, std::uint32_t level, std::uint64_t run = 1) {
+  return {number, level, run, "from", "to", 5000, 70, 3, {{0, 60}, {2, -1}}};
+}
 
 class ManifestTest : public testing::Test {
  protected:
@@ -26,52 +32,84 @@ class ManifestTest : public testing::Test {
 TEST_F(ManifestTest, FoldsEditsInOrder) {
   {
     const auto manifest = open();
-    ASSERT_TRUE(manifest->append({7, 100, {}, {{0, 1}}}));
-    ASSERT_TRUE(manifest->append({7, 200, {}, {{0, 2}}}));
-    ASSERT_TRUE(manifest->append({7, 0, {1, 2}, {{1, 3}, {1, 4}}}));
-    ASSERT_TRUE(manifest->append({8, 50, {}, {{0, 5}}}));
+    ASSERT_TRUE(manifest->append({7, 100, {}, {slice(1, 0)}}));
+    ASSERT_TRUE(manifest->append({7, 200, {}, {slice(2, 0)}}));
+    ASSERT_TRUE(manifest->append({7, 0, {1, 2}, {slice(3, 1, 9), slice(4, 1, 9)}}));
+    ASSERT_TRUE(manifest->append({8, 50, {}, {slice(5, 0)}}));
   }
   for (int again = 0; again < 2; ++again) {  // the second time from a snapshot
     const auto manifest = open();
-    ASSERT_EQ(manifest->trees().size(), 2u);
-    EXPECT_EQ(manifest->trees().at(7).persisted_lsn, 200u);
-    EXPECT_THAT(manifest->trees().at(7).levels, ElementsAre(Pair(3, 1), Pair(4, 1)));
-    EXPECT_THAT(manifest->trees().at(8).levels, ElementsAre(Pair(5, 0)));
+    ASSERT_EQ(manifest->opened_trees().size(), 2u);
+    EXPECT_EQ(manifest->opened_trees().at(7).persisted_lsn, 200u);
+    EXPECT_THAT(manifest->opened_trees().at(7).tables,
+                ElementsAre(Pair(3, ElementsAre(slice(3, 1, 9))), Pair(4, ElementsAre(slice(4, 1, 9)))));
+    EXPECT_THAT(manifest->opened_trees().at(8).tables, ElementsAre(Pair(5, ElementsAre(slice(5, 0)))));
   }
 }
 
 TEST_F(ManifestTest, ATableThatMovesKeepsItsNewLevel) {
   const auto manifest = open();
-  ASSERT_TRUE(manifest->append({1, 10, {}, {{1, 9}}}));
-  ASSERT_TRUE(manifest->append({1, 0, {9}, {{2, 9}}}));
-  EXPECT_THAT(open()->trees().at(1).levels, ElementsAre(Pair(9, 2)));
+  ASSERT_TRUE(manifest->append({1, 10, {}, {slice(9, 1)}}));
+  ASSERT_TRUE(manifest->append({1, 0, {9}, {slice(9, 2)}}));
+  EXPECT_THAT(open()->opened_trees().at(1).tables, ElementsAre(Pair(9, ElementsAre(slice(9, 2)))));
+}
+
+TEST_F(ManifestTest, ATableMayHaveSeveralSlices) {
+  const auto manifest = open();
+  ASSERT_TRUE(manifest->append({1, 10, {}, {slice(9, 0)}}));
+  SliceDescriptor low = slice(9, 0);
+  low.end_key = "g";
+  SliceDescriptor high = slice(9, 0);
+  high.begin_key = "p";
+  ASSERT_TRUE(manifest->append({1, 0, {9}, {low, high}}));
+  EXPECT_THAT(open()->opened_trees().at(1).tables, ElementsAre(Pair(9, ElementsAre(low, high))));
+  ASSERT_TRUE(open()->append({1, 0, {9}, {}}));
+  EXPECT_THAT(open()->opened_trees().at(1).tables, IsEmpty());
+}
+
+TEST_F(ManifestTest, ReplacesAFileThatHasGrownLong) {
+  const auto manifest = open();
+  SliceDescriptor large = slice(3, 1);
+  large.begin_key = Bytes(100'000, 'k');
+  large.end_key = Bytes(100'000, 'l');
+  for (int edit = 0; edit < 8; ++edit) ASSERT_TRUE(manifest->append({1, 10, {3}, {large}}));
+  EXPECT_THAT(*disk_.list("/lsm"), ElementsAre(Manifest::file_name(2)));
+  ASSERT_TRUE(manifest->append({1, 20, {}, {slice(4, 0)}}));
+  EXPECT_THAT(open()->opened_trees().at(1).tables,
+              ElementsAre(Pair(3, ElementsAre(large)), Pair(4, ElementsAre(slice(4, 0)))));
 }
 
 TEST_F(ManifestTest, HasTheBytesThatTheFormatPageGives) {
-  ASSERT_TRUE(open()->append({1, 300, {9}, {{2, 10}}}));
+  ASSERT_TRUE(open()->append({1, 300, {9}, {{10, 2, 11, "a", "b", 300, 7, 1, {{1, 6}, {2, -1}}}}}));
   const Bytes file = disk_.contents("/lsm/" + Manifest::file_name(1));
-  const Bytes payload{"\x01\xac\x02\x01\x09\x01\x02\x0a", 8};
+  const Bytes payload{
+      "\x01\xac\x02\x01\x09\x01"  // tree, lsn, removed, one added:
+      "\x0a\x02\x0b\x01"
+      "a\x01"
+      "b\xac\x02\x07\x01"      // up to tombstones
+      "\x02\x01\x0c\x02\x01",  // balances
+      22};
   ASSERT_EQ(file.size(), 12u + 12 + payload.size());
-  EXPECT_EQ(file.substr(0, 12), (Bytes{"SHALEMAN\x01\0\0\0", 12}));
-  EXPECT_EQ(file.substr(20, 4), (Bytes{"\x08\0\0\0", 4}));
+  EXPECT_EQ(file.substr(0, 12), (Bytes{"SHALEMAN\x02\0\0\0", 12}));
+  EXPECT_EQ(file.substr(20, 4), (Bytes{"\x16\0\0\0", 4}));
   EXPECT_EQ(file.substr(24), payload);
   const std::uint64_t checksum = hash_bytes(BytesView{file}.substr(20));
   EXPECT_EQ(file.substr(12, 8), (Bytes{reinterpret_cast<const char*>(&checksum), 8}));
 }
 
 TEST_F(ManifestTest, DropsAnEditThatWasCutShort) {
-  ASSERT_TRUE(open()->append({1, 10, {}, {{0, 1}}}));
+  ASSERT_TRUE(open()->append({1, 10, {}, {slice(1, 0)}}));
   const std::string path = "/lsm/" + Manifest::file_name(1);
   const Bytes whole = disk_.contents(path);
   disk_.overwrite(path, whole.size(), "half an edit");
-  EXPECT_THAT(open()->trees().at(1).levels, ElementsAre(Pair(1, 0)));
+  EXPECT_THAT(open()->opened_trees().at(1).tables, ElementsAre(Pair(1, ElementsAre(slice(1, 0)))));
 }
 
 TEST_F(ManifestTest, RefusesDamageBeforeAWholeEditAndNamesThePlace) {
   {
     const auto manifest = open();
-    ASSERT_TRUE(manifest->append({1, 10, {}, {{0, 1}}}));
-    ASSERT_TRUE(manifest->append({1, 20, {}, {{0, 2}}}));
+    ASSERT_TRUE(manifest->append({1, 10, {}, {slice(1, 0)}}));
+    ASSERT_TRUE(manifest->append({1, 20, {}, {slice(2, 0)}}));
   }
   const std::string path = "/lsm/" + Manifest::file_name(1);
   disk_.flip_bit(path, (12 + 13) * 8);
@@ -85,8 +123,8 @@ TEST_F(ManifestTest, RefusesDamageBeforeAWholeEditAndNamesThePlace) {
 TEST_F(ManifestTest, RefusesEveryEditAfterOneThatMayHaveReachedTheDisk) {
   const auto manifest = open();
   disk_.fail(DiskCall::sync, 1, ErrorKind::io);
-  EXPECT_FALSE(manifest->append({1, 10, {}, {{0, 1}}}));
-  const auto refused = manifest->append({1, 20, {}, {{0, 2}}});
+  EXPECT_FALSE(manifest->append({1, 10, {}, {slice(1, 0)}}));
+  const auto refused = manifest->append({1, 20, {}, {slice(2, 0)}});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind, ErrorKind::stopped);
 }
@@ -94,9 +132,9 @@ TEST_F(ManifestTest, RefusesEveryEditAfterOneThatMayHaveReachedTheDisk) {
 TEST_F(ManifestTest, TakesAnEditAgainAfterAFullDisk) {
   const auto manifest = open();
   disk_.fail(DiskCall::write, 1, ErrorKind::no_space);
-  EXPECT_FALSE(manifest->append({1, 10, {}, {{0, 1}}}));
-  EXPECT_TRUE(manifest->append({1, 10, {}, {{0, 1}}}));
-  EXPECT_THAT(open()->trees().at(1).levels, ElementsAre(Pair(1, 0)));
+  EXPECT_FALSE(manifest->append({1, 10, {}, {slice(1, 0)}}));
+  EXPECT_TRUE(manifest->append({1, 10, {}, {slice(1, 0)}}));
+  EXPECT_THAT(open()->opened_trees().at(1).tables, ElementsAre(Pair(1, ElementsAre(slice(1, 0)))));
 }
 
 }  // namespace

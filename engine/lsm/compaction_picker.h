@@ -1,0 +1,67 @@
+// What to compact next. Jobs are small, whatever the size of the tree: a range of keys, chosen so that the
+// inputs come to about TreeStore::compaction_job_bytes(). Ranges of a level follow each other through the
+// keys, and at the end begin anew (LevelDB's doc/impl.md): so the next one begins where the level has
+// gathered most since it was last taken, and finds twice the average to merge into the same bytes below.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "engine/lsm/shape.h"
+#include "engine/lsm/tree_store.h"
+#include "engine/lsm/version.h"
+
+namespace shale::engine::lsm {
+
+enum class CompactionReason : std::uint8_t { overflow, merge_runs, obsolete_class };
+
+struct Compaction {
+  CompactionReason reason = CompactionReason::overflow;
+  std::uint32_t source_level = 0;
+  std::uint32_t target_level = 0;
+  std::uint64_t target_run = 0;  // of the target level; may be new
+  Bytes begin_key;               // of the keys k that are taken: begin_key <= k < end_key
+  Bytes end_key;
+  // What overlaps the range, per run, newest run first. Slices may reach beyond the range.
+  std::vector<std::vector<TableRef>> inputs;
+  bool bottom = false;             // nothing older has keys in the range
+  std::vector<TableRef> obsolete;  // slices that hold nothing but obsolete records: dropped unread
+
+  bool is_drop() const { return !obsolete.empty(); }
+  // One slice with nothing to merge with, and nothing in it that would be dropped: it only changes its place.
+  bool is_move() const;
+  std::uint64_t input_bytes() const;
+};
+
+// Used under the tree's lock.
+class CompactionPicker {
+ public:
+  explicit CompactionPicker(TreeStore& store) : store_(store) {}
+
+  std::optional<Compaction> pick(const Version& version, const Shape& shape);
+  // Tables all of whose records belong to classes that are no longer live.
+  std::optional<Compaction> pick_obsolete(const Version& version) const;
+
+ private:
+  std::optional<Compaction> push_down(const Version& version, const Shape& shape, const LevelPlan& plan,
+                                      std::uint32_t level);
+  Compaction merge_runs(const Version& version, std::uint32_t level);
+  // Sets the beginning of the range; returns whether it begins a new sweep through the keys.
+  static bool begin_range(const std::vector<const Run*>& runs, const Run* target, Bytes& next_key,
+                          Compaction& compaction);
+  std::uint64_t choose_target_run(const Version& version, const Shape& shape, const LevelPlan& plan,
+                                  std::uint32_t level, bool is_new_sweep);
+  void take_range(const Version& version, const std::vector<const Run*>& sources, const Run* target,
+                  Bytes& next_key, Compaction& compaction) const;
+  void choose_end(const std::vector<const Run*>& sources, const Run* target, Compaction& compaction) const;
+
+  TreeStore& store_;
+  // By source level: where the next job begins, of those that push down and of those that merge runs.
+  std::array<Bytes, Version::kLevelCount> next_key_;
+  std::array<Bytes, Version::kLevelCount> next_merge_key_;
+};
+
+}  // namespace shale::engine::lsm

@@ -1,0 +1,58 @@
+#include "engine/lsm/shape.h"
+
+#include <algorithm>
+
+namespace shale::engine::lsm {
+namespace {
+
+constexpr std::uint64_t kFlushBytesMin = 64u << 10;
+// A level comes into use when its plan is this much larger than level 0's, and is given up when it is this
+// much smaller: a tree whose size sways about the border does not fill and empty a level each time.
+constexpr double kUseAbove = 1.25;
+constexpr double kGiveUpBelow = 0.6;
+// Runs of level 0 are counted, too: narrowed to slices, they may be many without being large.
+constexpr double kRunsPerFlush = 2.5;
+// Fill of a level that has runs it should not have: due, but after levels that overflow.
+constexpr double kMergeRunsFill = 1.01;
+
+}  // namespace
+
+LevelPlan plan_levels(const Version& version, const Shape& shape) {
+  constexpr std::uint32_t last = Version::kLastLevel;
+  LevelPlan plan;
+  const std::uint64_t flush_bytes = std::max(shape.flush_bytes, kFlushBytesMin);
+  plan.limit_bytes[0] = shape.runs_max[0] * flush_bytes;
+  std::uint64_t limit = version.level_bytes(last);
+  plan.limit_bytes[last] = UINT64_MAX;
+  for (std::uint32_t level = last - 1; level > 0; --level) {
+    limit /= kFanout;
+    const bool in_use = !version.runs(level).empty();
+    const double least = static_cast<double>(plan.limit_bytes[0]) * (in_use ? kGiveUpBelow : kUseAbove);
+    if (static_cast<double>(limit) < least) break;
+    plan.limit_bytes[level] = limit;
+    plan.base_level = level;
+  }
+
+  for (std::uint32_t level = 0; level <= last; ++level) {
+    const std::uint64_t bytes = version.level_bytes(level);
+    const std::size_t runs = version.runs(level).size();
+    if (runs == 0) continue;
+    double& fill = plan.fill[level];
+    if (level == 0 || level >= plan.base_level) {
+      if (bytes > plan.limit_bytes[level]) plan.debt_bytes += bytes - plan.limit_bytes[level];
+      if (level < last) fill = static_cast<double>(bytes) / static_cast<double>(plan.limit_bytes[level]);
+    } else {
+      fill = 2;  // a level that the plan no longer has
+      plan.debt_bytes += bytes;
+    }
+    if (level == 0) {
+      fill = std::max(fill, static_cast<double>(runs) / (kRunsPerFlush * shape.runs_max[0]));
+    } else if (runs > shape.runs_max[level]) {
+      fill = std::max(fill, kMergeRunsFill);
+      plan.debt_bytes += version.runs(level).front().bytes();
+    }
+  }
+  return plan;
+}
+
+}  // namespace shale::engine::lsm
