@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/encoding.h"
+#include "engine/lsm/value_reference.h"
 
 namespace shale::engine::lsm {
 namespace {
@@ -86,7 +87,9 @@ std::optional<EntryText> read_entry(const char* from, const char* end) {
   entry.tag = static_cast<std::uint8_t>(*from++);
   const auto rest = static_cast<std::uint64_t>(end - from);
   if (unshared > rest || value_bytes > rest - unshared || !EntryTag::is_valid(entry.tag)) return std::nullopt;
-  if (EntryTag::decode(entry.tag).type == EntryType::tombstone && value_bytes != 0) return std::nullopt;
+  const EntryTag tag = EntryTag::decode(entry.tag);
+  if (tag.type == EntryType::tombstone && value_bytes != 0) return std::nullopt;
+  if (tag.separated && !ValueReference::decode({from + unshared, value_bytes})) return std::nullopt;
   entry.suffix = {from, unshared};
   entry.value = {from + unshared, value_bytes};
   entry.end = from + unshared + value_bytes;

@@ -119,7 +119,8 @@ class BlockCursor {
   Bytes key_;  // of an entry that shares bytes with its restart point
 };
 
-// A block in memory that is its own: reference counts, this object and the bytes are one allocation.
+// A block in memory that is its own: reference counts, this object and the bytes are one allocation. Also
+// used for the records of value files, which are not adopted and have no view.
 class Block {
  public:
   // With room for `size` bytes, to be filled and adopted before others see it.
@@ -129,6 +130,7 @@ class Block {
   Block& operator=(const Block&) = delete;
 
   std::span<char> bytes();
+  BytesView stored() const { return {reinterpret_cast<const char*>(this + 1), size_}; }  // the same
   // Checks what bytes() holds now; false if that is no block.
   bool adopt();
   const BlockView& view() const { return view_; }

@@ -19,21 +19,31 @@ enum class EntryType : std::uint8_t { value = 0, tombstone = 1 };  // stored: ap
 struct EntryTag {
   EntryType type = EntryType::value;
   std::int8_t balance = 0;  // -1, 0 or +1
+  bool separated = false;  // the value lies in a value file; the entry has a ValueReference instead. Never in
+                           // a memtable, never of a tombstone
 
-  // One byte on disk: bit 0 the type, bits 1-2 the balance + 1.
+  // One byte on disk: bit 0 the type, bits 1-2 the balance + 1, bit 3 whether the value is separated.
   constexpr std::uint8_t encode() const {
-    return static_cast<std::uint8_t>(static_cast<unsigned>(type) | static_cast<unsigned>(balance + 1) << 1);
+    return static_cast<std::uint8_t>(static_cast<unsigned>(type) | static_cast<unsigned>(balance + 1) << 1 |
+                                     (separated ? kSeparatedBit : 0U));
   }
   static constexpr EntryTag decode(std::uint8_t byte) {
-    return {static_cast<EntryType>(byte & 1), static_cast<std::int8_t>(static_cast<int>(byte >> 1 & 3) - 1)};
+    return {static_cast<EntryType>(byte & 1), static_cast<std::int8_t>(static_cast<int>(byte >> 1 & 3) - 1),
+            (byte & kSeparatedBit) != 0};
   }
-  static constexpr bool is_valid(std::uint8_t byte) { return byte < 6; }
+  static constexpr bool is_valid(std::uint8_t byte) {
+    const bool is_separated_tombstone = (byte & kSeparatedBit) != 0 && (byte & 1) != 0;
+    return (byte & 7) < 6 && byte < 2 * kSeparatedBit && !is_separated_tombstone;
+  }
   constexpr bool operator==(const EntryTag&) const = default;
+
+ private:
+  static constexpr unsigned kSeparatedBit = 8;
 };
 
 struct Entry {
   BytesView key;
-  BytesView value;  // empty for a tombstone
+  BytesView value;  // empty for a tombstone; an encoded ValueReference if the tag says separated
   EntryTag tag;
 };
 

@@ -101,7 +101,7 @@ Status Table::read_tail(std::uint64_t table_number) {
 
   const Result<BytesView> stored_properties = part(footer.properties_offset, footer_offset);
   if (!stored_properties) return stored_properties.error();
-  std::optional<TableProperties> properties = decode_properties(*stored_properties);
+  std::optional<TableProperties> properties = decode_properties(*stored_properties, footer.format_version);
   if (!properties || properties->block_count != index_.block_count()) {
     return damaged(footer.properties_offset, "damaged properties");
   }
@@ -116,7 +116,8 @@ Status Table::read_tail(std::uint64_t table_number) {
 std::uint64_t Table::resident_bytes() const {
   return sizeof *this + path_.capacity() + properties_.smallest_key.capacity() +
          properties_.largest_key.capacity() + properties_.balances.capacity() * sizeof(ClassBalance) +
-         index_.memory_bytes() + filter_.memory_bytes();
+         properties_.value_files.capacity() * sizeof(ValueFileUse) + index_.memory_bytes() +
+         filter_.memory_bytes();
 }
 
 Status Table::check_trailer(std::uint64_t offset, std::uint64_t payload_bytes,

@@ -2,19 +2,22 @@
 
 #include <algorithm>
 #include <cassert>
+#include <map>
 #include <utility>
 
 #include "engine/lsm/block.h"
 #include "engine/lsm/filter.h"
 #include "engine/lsm/table_format.h"
 #include "engine/lsm/table_index.h"
+#include "engine/lsm/value_file_format.h"
+#include "engine/lsm/value_reference.h"
 
 namespace shale::engine::lsm {
 namespace {
 
-constexpr std::size_t kWriteBytes = 256 * 1024;
+constexpr std::size_t kWriteBytes = 256U << 10;
 // A block at least this large is written from where it lies instead of through the write buffer.
-constexpr std::size_t kDirectWriteBytes = 256 * 1024;
+constexpr std::size_t kDirectWriteBytes = 256U << 10;
 
 std::uint64_t hash_both(BytesView first, BytesView second) {
   XXH3_state_t state;
@@ -31,7 +34,6 @@ class TableBuilder::Implementation {
   Implementation(std::unique_ptr<File> file, const TableBuilderOptions& options)
       : file_(std::move(file)), options_(options) {
     properties_.table_number = options.table_number;
-    properties_.format_version = kTableFormatVersion;
     written_.reserve(kWriteBytes + options.block_bytes);
   }
 
@@ -63,8 +65,13 @@ class TableBuilder::Implementation {
     const Bytes index = index_.finish();
     properties_.block_count = index_.block_count();
     std::ranges::sort(properties_.balances, {}, &ClassBalance::count_class);
+    for (const auto& [file, use] : value_files_) properties_.value_files.push_back(use);
+    // Where it makes no difference, the format that earlier builds read too.
+    properties_.format_version =
+        properties_.value_files.empty() ? kTableFormatWithoutValueFiles : kTableFormatVersion;
 
     TableFooter footer;
+    footer.format_version = properties_.format_version;
     footer.table_number = options_.table_number;
     footer.filter_offset = offset();
     Bytes filter;
@@ -94,6 +101,16 @@ class TableBuilder::Implementation {
     properties_.raw_value_bytes += entry.value.size();
     if (options_.filter_bits_per_key > 0) hashes_.push_back(hash_bytes(entry.key));
     balance_of(entry.key) += entry.tag.balance;  // also 0: the class is then known to occur
+    if (entry.tag.separated) count_reference(entry);
+  }
+
+  void count_reference(const Entry& entry) {
+    const std::optional<ValueReference> reference = ValueReference::decode(entry.value);
+    assert(reference);
+    ValueFileUse& use = value_files_[reference->file];
+    use.file = reference->file;
+    ++use.record_count;
+    use.record_bytes += value_record_bytes(entry.key.size(), reference->value_bytes);
   }
 
   std::int64_t& balance_of(BytesView key) {
@@ -178,7 +195,8 @@ class TableBuilder::Implementation {
   TableProperties properties_;
   std::vector<std::uint64_t> hashes_;  // of all keys, for the filter
   std::size_t balance_index_ = 0;
-  Bytes last_key_;  // of the last finished block
+  std::map<std::uint64_t, ValueFileUse> value_files_;  // by number
+  Bytes last_key_;                                     // of the last finished block
   Bytes raw_;
   Bytes compressed_;
   Bytes written_;  // not yet in the file

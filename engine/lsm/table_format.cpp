@@ -1,6 +1,7 @@
 #include "engine/lsm/table_format.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cstring>
 
 #include "engine/encoding.h"
@@ -22,6 +23,20 @@ static_assert(TableFooter::kEncodedBytes == kMagicAt + sizeof kTableMagic);
 template <class Number>
 void store(char* to, Number number) {
   std::memcpy(to, &number, sizeof number);
+}
+
+bool decode_value_files(ByteReader& reader, std::vector<ValueFileUse>& uses) {
+  const std::uint64_t count = reader.varint();
+  if (count > reader.rest().size()) return false;
+  for (std::uint64_t i = 0; i != count; ++i) {
+    ValueFileUse use;
+    use.file = reader.varint();
+    use.record_count = reader.varint();
+    use.record_bytes = reader.varint();
+    if (!uses.empty() && uses.back().file >= use.file) return false;
+    uses.push_back(use);
+  }
+  return true;
 }
 
 }  // namespace
@@ -92,10 +107,20 @@ Bytes encode_properties(const TableProperties& properties) {
     append_varint(encoded, balance.count_class);
     append_signed_varint(encoded, balance.sum);
   }
+  if (properties.format_version == kTableFormatWithoutValueFiles) {
+    assert(properties.value_files.empty());
+    return encoded;
+  }
+  append_varint(encoded, properties.value_files.size());
+  for (const ValueFileUse& use : properties.value_files) {
+    append_varint(encoded, use.file);
+    append_varint(encoded, use.record_count);
+    append_varint(encoded, use.record_bytes);
+  }
   return encoded;
 }
 
-std::optional<TableProperties> decode_properties(BytesView stored) {
+std::optional<TableProperties> decode_properties(BytesView stored, std::uint32_t format_version) {
   ByteReader reader{stored};
   TableProperties properties;
   properties.entry_count = reader.varint();
@@ -114,6 +139,10 @@ std::optional<TableProperties> decode_properties(BytesView stored) {
     if (!properties.balances.empty() && properties.balances.back().count_class >= count_class)
       return std::nullopt;
     properties.balances.push_back({static_cast<std::uint32_t>(count_class), sum});
+  }
+  if (format_version != kTableFormatWithoutValueFiles &&
+      !decode_value_files(reader, properties.value_files)) {
+    return std::nullopt;
   }
   if (reader.failed() || !reader.at_end()) return std::nullopt;
   if (properties.tombstone_count > properties.entry_count ||

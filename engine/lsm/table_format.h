@@ -17,8 +17,9 @@
 
 namespace shale::engine::lsm {
 
-inline constexpr std::uint32_t kTableFormatVersion = 1;
-inline constexpr std::uint64_t kTableMagic = 0x0a4c42544c414853;  // the file ends with "SHALTBL\n"
+inline constexpr std::uint32_t kTableFormatVersion = 2;            // the latest that is known
+inline constexpr std::uint32_t kTableFormatWithoutValueFiles = 1;  // what a table without references is in
+inline constexpr std::uint64_t kTableMagic = 0x0a4c42544c414853;   // the file ends with "SHALTBL\n"
 
 struct BlockTrailer {
   static constexpr std::size_t kEncodedBytes = 1 + 4 + 8;
@@ -53,8 +54,9 @@ enum class FooterState : std::uint8_t { sound, not_a_table, damaged, newer_versi
 FooterState decode_footer(std::span<const char, TableFooter::kEncodedBytes> from, bool verify_checksum,
                           TableFooter& footer);
 
+// In the format that properties.format_version names, which must be one that can hold them.
 Bytes encode_properties(const TableProperties& properties);
 // Leaves table number, format version and file_bytes, which the footer knows, at 0.
-std::optional<TableProperties> decode_properties(BytesView stored);
+std::optional<TableProperties> decode_properties(BytesView stored, std::uint32_t format_version);
 
 }  // namespace shale::engine::lsm

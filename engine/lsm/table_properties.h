@@ -16,13 +16,22 @@ struct ClassBalance {
   bool operator==(const ClassBalance&) const = default;
 };
 
+// What of a value file (value_file.h) a table's entries refer to.
+struct ValueFileUse {
+  std::uint64_t file = 0;          // its number
+  std::uint64_t record_count = 0;  // how many of its records
+  std::uint64_t record_bytes = 0;  // and how long these are together
+
+  bool operator==(const ValueFileUse&) const = default;
+};
+
 struct TableProperties {
   std::uint64_t table_number = 0;
   std::uint32_t format_version = 0;
   std::uint64_t entry_count = 0;  // tombstones included
   std::uint64_t tombstone_count = 0;
-  std::uint64_t raw_key_bytes = 0;  // before prefix compression
-  std::uint64_t raw_value_bytes = 0;
+  std::uint64_t raw_key_bytes = 0;    // before prefix compression
+  std::uint64_t raw_value_bytes = 0;  // with references in place of the values that are in value files
   std::uint64_t block_count = 0;
   std::uint64_t data_bytes = 0;  // of all data blocks as stored, trailers included; derived, not encoded
   std::uint64_t file_bytes = 0;  // of the whole file; derived, not encoded
@@ -31,6 +40,8 @@ struct TableProperties {
   // By class, ascending. Every class that occurs is listed, also with sum 0: the tree drops a table unread
   // when none of these is live.
   std::vector<ClassBalance> balances;
+  // By file, ascending: every file that an entry refers to.
+  std::vector<ValueFileUse> value_files;
 
   bool operator==(const TableProperties&) const = default;
 };

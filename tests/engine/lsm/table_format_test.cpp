@@ -10,18 +10,6 @@
 namespace shale::engine::lsm {
 namespace {
 
-Bytes from_hex(std::string_view hex) {
-  Bytes bytes;
-  unsigned digits = 0;
-  unsigned value = 0;
-  for (const char digit : hex) {
-    if (digit == ' ') continue;
-    value = value * 16 + static_cast<unsigned>(digit <= '9' ? digit - '0' : digit - 'a' + 10);
-    if (++digits % 2 == 0) bytes.push_back(static_cast<char>(value & 0xff));
-  }
-  return bytes;
-}
-
 // clang-format off
 constexpr std::string_view kGolden =
     // 0: data block 0: counts, head, offset; "user:1" = "one", "user:1:x" = "" (balance 0); trailer
@@ -80,6 +68,25 @@ TEST(TableFormat, TheseBytesAreStillRead) {
     ASSERT_TRUE(scanner.next());
   }
   EXPECT_FALSE(scanner.valid());
+}
+
+// A table whose entries refer to value files is in format 2: one more tag, one more list.
+TEST(TableFormat, BytesOfReferences) {
+  TableProperties properties;
+  properties.format_version = 2;
+  properties.entry_count = 3;
+  properties.smallest_key = "a";
+  properties.largest_key = "b";
+  properties.balances = {{0, 2}};
+  properties.value_files = {{9, 1, 5010}, {300, 2, 8200}};
+  const Bytes golden = from_hex("03 00 00 00 00 01 61 01 62 01 00 04  02  09 01 9227  ac02 02 8840");
+  EXPECT_EQ(encode_properties(properties), golden);
+  properties.format_version = 0;  // which the footer knows
+  EXPECT_EQ(decode_properties(golden, 2), properties);
+  EXPECT_EQ(decode_properties(golden, 1), std::nullopt);
+  for (const std::int8_t balance : {-1, 0, 1}) {
+    EXPECT_EQ((EntryTag{EntryType::value, balance, true}.encode()), 8 + 2 * (balance + 1));
+  }
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "engine/lsm/table_cursor.h"
 #include "engine/lsm/table_format.h"
 #include "engine/lsm/table_scanner.h"
+#include "engine/lsm/value_reference.h"
 #include "tests/engine/lsm/table_test_support.h"
 
 namespace shale::engine::lsm {
@@ -17,11 +18,13 @@ inline void require(bool condition) {
   if (!condition) std::abort();
 }
 
-// A table whose parts a fuzzer can reach: several blocks, groups, tombstones, a filter.
+// A table whose parts a fuzzer can reach: several blocks, groups, tombstones, a reference, a filter.
 inline Bytes fuzz_table(Compression compression) {
   std::vector<OwnedEntry> entries{value_entry("", "v"), value_entry("a", Bytes(300, 'a'))};
   for (int i = 10; i != 40; ++i) entries.push_back(value_entry("user:" + std::to_string(i), Bytes(20, 'v')));
   entries.push_back(tombstone_entry("x"));
+  entries.push_back({"y", {}, {EntryType::value, 1, true}});
+  ValueReference::to("a value in a value file", 9, 32).append_to(entries.back().value);
   MemoryFiles files;
   write_table(files, entries, {.block_bytes = 256, .compression = compression, .filter_bits_per_key = 4})
       .value();
@@ -36,6 +39,7 @@ inline void read_in_every_way(const std::shared_ptr<Table>& table) {
     TableScanner scanner{table, 4096};
     Status status = scanner.seek_first();
     for (; status && scanner.valid(); status = scanner.next()) {
+      static_cast<void>(value_head(scanner.entry()));  // a reference that was read is one
       last.assign(scanner.entry().key);
       require(++count < kEntriesMax);
     }

@@ -193,8 +193,22 @@ inline std::vector<OwnedEntry> random_entries(std::mt19937_64& random, std::size
     entries.emplace(entry.key, std::move(entry));
   }
   std::vector<OwnedEntry> sorted;
+  sorted.reserve(entries.size());
   for (auto& [key, entry] : entries) sorted.push_back(std::move(entry));
   return sorted;
+}
+
+// Bytes written as hexadecimal digits, with spaces for the reader.
+inline Bytes from_hex(std::string_view hex) {
+  Bytes bytes;
+  unsigned digits = 0;
+  unsigned value = 0;
+  for (const char digit : hex) {
+    if (digit == ' ') continue;
+    value = value * 16 + static_cast<unsigned>(digit <= '9' ? digit - '0' : digit - 'a' + 10);
+    if (++digits % 2 == 0) bytes.push_back(static_cast<char>(value & 0xff));
+  }
+  return bytes;
 }
 
 }  // namespace shale::engine::lsm
