@@ -1,0 +1,291 @@
+// One LSM tree and the log, driven as the server drives them: a write is admitted, appended to the log and
+// put under one lock; a read that is not resident runs its Loads and is made again; a thread trims the log.
+// (cluster/transaction.cpp, cluster/store.cpp)
+#include <fmt/format.h>
+
+#include <chrono>
+#include <filesystem>
+#include <future>
+#include <mutex>
+#include <stop_token>
+#include <thread>
+
+#include "bench/engine_bench/store_adapter.h"
+#include "engine/encoding.h"
+#include "engine/engine.h"
+#include "engine/io/background.h"
+#include "engine/io/file_system.h"
+#include "engine/log/log.h"
+#include "engine/log/segment_format.h"
+#include "engine/lsm/tree_store.h"
+
+namespace shale::bench {
+namespace {
+
+using namespace std::chrono_literals;
+using engine::ErrorKind;
+
+constexpr engine::RecordKind kPutRecord = 1;
+constexpr auto kBusyPause = 1ms;  // as the server pauses a connection
+constexpr auto kShortestPause =
+    1000us;  // delays owed are paid when they have come to this (src/connection.cpp)
+constexpr auto kMaintenanceInterval = 100ms;
+constexpr unsigned kReadThreads = 1;  // idle: the reader runs its Loads itself
+
+template <class Value>
+Value checked(engine::Result<Value> result) {
+  if (!result) throw BenchError("shale: " + result.error().message);
+  return std::move(*result);
+}
+void check(const engine::Status& status) {
+  if (!status) throw BenchError("shale: " + status.error().message);
+}
+
+// Nothing expires and nothing is dropped.
+class KeepAll final : public engine::KeyPolicy {
+ public:
+  std::uint32_t count_class(std::string_view) const override { return 0; }
+  bool is_live_class(std::uint32_t) const override { return true; }
+  bool is_obsolete(std::string_view, std::string_view) const override { return false; }
+};
+
+class WaitForLog final : public engine::LogBarrier {
+ public:
+  void use(engine::Log& log) { log_ = &log; }
+  engine::Status wait_until_durable(engine::Lsn lsn) override {
+    if (lsn == 0) return {};
+    auto promise = std::make_shared<std::promise<engine::Status>>();
+    auto durable = promise->get_future();
+    log_->when_synced(lsn, [promise](engine::Status status) { promise->set_value(std::move(status)); });
+    return durable.get();
+  }
+
+ private:
+  engine::Log* log_ = nullptr;
+};
+
+engine::lsm::Compression parse_compression(const std::string& name) {
+  if (name == "none") return engine::lsm::Compression::none;
+  if (name == "lz4") return engine::lsm::Compression::lz4;
+  if (name == "zstd") return engine::lsm::Compression::zstd;
+  throw BenchError("compression is none, lz4 or zstd, not '" + name + "'");
+}
+
+engine::SyncMode parse_sync_mode(const std::string& name) {
+  if (name == "always") return engine::SyncMode::always;
+  if (name == "every_second") return engine::SyncMode::every_second;
+  if (name == "never") return engine::SyncMode::never;
+  throw BenchError("sync_mode is always, every_second or never, not '" + name + "'");
+}
+
+class ShaleAdapter final : public StoreAdapter {
+ public:
+  explicit ShaleAdapter(const StoreSettings& settings) {
+    choose_options(settings);
+    background_ = engine::make_thread_background(kReadThreads, background_threads_);
+    trees_ = checked(engine::lsm::TreeStore::open(*files_, *background_, options_));
+    tree_ = trees_->open_tree(1, mutex_);
+    engine::LogRecovery recovery;
+    const auto replay = [](engine::Lsn, engine::RecordKind, std::string_view) { return engine::Status{}; };
+    log_ = checked(engine::open_log(*files_, settings.folder + "/log", log_options_, 1, replay, recovery));
+    barrier_.use(*log_);
+    maintenance_ = std::jthread([this](const std::stop_token& stop) { maintenance_loop(stop); });
+  }
+  ~ShaleAdapter() override {
+    maintenance_.request_stop();
+    maintenance_.join();
+    background_->stop();
+    tree_.reset();
+    trees_.reset();
+  }
+
+  void put(std::string_view key, std::string_view value) override {
+    payload_.clear();
+    engine::append_varint(payload_, key.size());
+    payload_ += key;
+    engine::append_varint(payload_, value.size());
+    payload_ += value;
+    const engine::HashedKey hashed{key};
+    while (!try_put(hashed, value)) std::this_thread::sleep_for(kBusyPause);
+    if (owed_delay_ >= kShortestPause) std::this_thread::sleep_for(std::exchange(owed_delay_, 0us));
+  }
+
+  bool get(std::string_view key, std::string& value) override {
+    engine::ReadContext& context = this_threads_context();
+    const engine::HashedKey hashed{key};
+    for (;;) {
+      {
+        std::lock_guard lock{mutex_};
+        context.pins.clear();
+        const auto found = tree_->get(hashed, context);
+        if (found) {
+          const bool present = found->has_value();
+          if (present) value.assign(**found);
+          context.clear();
+          return present;
+        }
+        if (found.error().kind != ErrorKind::not_resident) check(found.error());
+      }
+      for (const auto& load : context.missing) load->run();
+    }
+  }
+
+  void scan(std::string_view first, std::size_t count, ScanCheck& check_entry) override {
+    engine::ReadContext& context = this_threads_context();
+    std::string from{first};
+    while (!scan_resident(from, count, check_entry, context)) {
+      for (const auto& load : context.missing) load->run();
+      context.pins.clear();
+    }
+    context.clear();
+  }
+
+  bool busy() override {
+    std::lock_guard lock{mutex_};
+    const auto stats = tree_->stats();
+    return stats.immutable_memtable_bytes > 0 || stats.debt_bytes > 0;
+  }
+
+  StoreCounters counters() override {
+    std::lock_guard lock{mutex_};
+    return {log_bytes_, tree_->stats().disk_bytes_written};
+  }
+
+  bool is_log_file(const std::string& path_in_folder) const override {
+    return path_in_folder.starts_with("log/");
+  }
+
+  std::string settings() const override {
+    return fmt::format(
+        "memtable_bytes={} (active and sealed) block_cache_bytes={} record_cache_bytes={} block_bytes={} "
+        "filter_bits_per_key={} compression={} log: sync_mode={} segment_bytes={}; work threads={}; 1 tree",
+        options_.memtable_bytes, options_.block_cache_bytes, options_.record_cache_bytes,
+        options_.block_bytes, options_.filter_bits_per_key, static_cast<int>(options_.compression),
+        static_cast<int>(log_options_.sync_mode), log_options_.segment_bytes, background_threads_);
+  }
+
+ private:
+  void choose_options(const StoreSettings& settings) {
+    options_.folder = settings.folder + "/lsm";
+    options_.memtable_bytes = settings.memtable_bytes;
+    options_.block_cache_bytes = settings.cache_bytes / 2;  // as the server divides it
+    options_.record_cache_bytes = settings.cache_bytes / 2;
+    options_.block_bytes = settings.block_bytes;
+    options_.filter_bits_per_key = settings.filter_bits_per_key;
+    options_.compression =
+        settings.compressed ? engine::lsm::Compression::lz4 : engine::lsm::Compression::none;
+    options_.policy = &policy_;
+    options_.barrier = &barrier_;
+    log_options_ = {std::uint64_t{16} << 20, engine::SyncMode::every_second};
+    background_threads_ = settings.background_threads;
+    apply_overrides(settings, setters());
+  }
+
+  // What --set shale.NAME=VALUE may change.
+  OptionSetters setters() {
+    const auto bytes = [](auto& option) {
+      return [&option](const std::string& text) {
+        option = static_cast<std::remove_reference_t<decltype(option)>>(parse_bytes(text));
+      };
+    };
+    return {
+        {"memtable_bytes", bytes(options_.memtable_bytes)},
+        {"block_cache_bytes", bytes(options_.block_cache_bytes)},
+        {"record_cache_bytes", bytes(options_.record_cache_bytes)},
+        {"block_bytes", bytes(options_.block_bytes)},
+        {"filter_bits_per_key",
+         [this](const std::string& text) { options_.filter_bits_per_key = std::stod(text); }},
+        {"compression", [this](const std::string& text) { options_.compression = parse_compression(text); }},
+        {"log_segment_bytes", bytes(log_options_.segment_bytes)},
+        {"sync_mode", [this](const std::string& text) { log_options_.sync_mode = parse_sync_mode(text); }},
+        {"background_threads", bytes(background_threads_)},
+    };
+  }
+
+  static engine::ReadContext& this_threads_context() {
+    thread_local engine::ReadContext context;
+    return context;
+  }
+
+  // False if the engine or the log must catch up first.
+  bool try_put(const engine::HashedKey& key, std::string_view value) {
+    std::lock_guard lock{mutex_};
+    if (const auto admitted = tree_->admit_write(payload_.size()); !admitted) {
+      if (admitted.error().kind == ErrorKind::busy) return false;
+      check(admitted);
+    }
+    const auto lsn = log_->append(kPutRecord, payload_);
+    if (!lsn) {
+      if (lsn.error().kind == ErrorKind::busy) return false;
+      check(lsn.error());
+    }
+    log_bytes_ += engine::record_span(payload_.size());
+    owed_delay_ += tree_->write_delay();
+    tree_->put(key, value, *lsn);
+    return true;
+  }
+
+  // Shows entries from `from` on, and moves `from` and `count` to what is left. False if a block has to be
+  // loaded first.
+  bool scan_resident(std::string& from, std::size_t& count, ScanCheck& check_entry,
+                     engine::ReadContext& context) {
+    std::lock_guard lock{mutex_};
+    const auto cursor = tree_->cursor(context);
+    engine::Status moved = cursor->seek(from);
+    while (moved && cursor->valid()) {
+      check_entry.see(cursor->key(), cursor->value());
+      if (--count == 0) return true;
+      moved = cursor->next();
+      if (!moved) check_entry.put_next_key(from);
+    }
+    if (moved) return true;
+    if (moved.error().kind != ErrorKind::not_resident) check(moved.error());
+    return false;
+  }
+
+  void maintenance_loop(const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any wake;
+    std::unique_lock lock{mutex};
+    while (!stop.stop_requested()) {
+      trim_log();
+      wake.wait_for(lock, stop, kMaintenanceInterval, [] { return false; });
+    }
+  }
+
+  void trim_log() {
+    engine::Lsn needed_from = log_->appended_lsn() + 1;
+    {
+      std::lock_guard lock{mutex_};
+      if (const auto oldest = tree_->oldest_unpersisted_lsn()) needed_from = std::min(needed_from, *oldest);
+    }
+    if (!log_->can_trim(needed_from)) return;
+    if (!barrier_.wait_until_durable(needed_from - 1)) return;  // writers meet the error too, and report it
+    static_cast<void>(log_->trim(needed_from).has_value());
+  }
+
+  KeepAll policy_;
+  WaitForLog barrier_;
+  engine::lsm::TreeStoreOptions options_;
+  engine::LogOptions log_options_;
+  std::uint32_t background_threads_ = 0;
+
+  std::unique_ptr<engine::FileSystem> files_ = engine::make_posix_file_system();
+  std::unique_ptr<engine::Log> log_;
+  std::unique_ptr<engine::Background> background_;
+  std::unique_ptr<engine::lsm::TreeStore> trees_;
+  std::mutex mutex_;  // guards tree_ and log_bytes_
+  std::unique_ptr<engine::Engine> tree_;
+  std::uint64_t log_bytes_ = 0;  // with headers, which LogStats leaves out
+  engine::Bytes payload_;        // of the writing thread, as
+  std::chrono::microseconds owed_delay_{0};
+  std::jthread maintenance_;
+};
+
+}  // namespace
+
+std::unique_ptr<StoreAdapter> open_shale(const StoreSettings& settings) {
+  return std::make_unique<ShaleAdapter>(settings);
+}
+
+}  // namespace shale::bench
