@@ -180,11 +180,13 @@ engine::Status Store::open_engines() {
   barrier_ = std::make_unique<StoreLogBarrier>(log_);
   engine::lsm::TreeStoreOptions tree_options;
   tree_options.folder = options_.folder + "/lsm";
-  tree_options.memtable_bytes = options_.memtable_bytes / shards_.size();
+  tree_options.memtable_bytes = options_.memtable_bytes;
   tree_options.block_cache_bytes = options_.cache_bytes / 2;
   tree_options.record_cache_bytes = options_.cache_bytes / 2 / shards_.size();
   tree_options.policy = policy_.get();
   tree_options.barrier = barrier_.get();
+  tree_options.clock = &clock_;
+  tree_options.idle_work_bytes_per_second = options_.idle_work_bytes_per_second;
   auto trees = engine::lsm::TreeStore::open(files_, background_, tree_options);
   if (!trees) return trees.error();
   trees_ = std::move(*trees);
@@ -331,6 +333,10 @@ void Store::flush_oldest_shard() {
 
 engine::Status Store::maintain() {
   std::lock_guard round{maintenance_mutex_};
+  for (const auto& shard : shards_) {
+    std::lock_guard lock{shard->mutex};
+    shard->engine->tick();
+  }
   if (log_->stats().bytes_kept > options_.log_bytes_max) flush_oldest_shard();
   // Identities and map changed before this point are in the catalog that follows, whatever is changed
   // meanwhile.

@@ -42,6 +42,8 @@ struct StoreOptions {
   std::uint64_t log_segment_bytes = 16u
                                     << 20;  // of the log's files, of which two or three are mapped at a time
   std::uint64_t log_bytes_max = 1024u << 20;            // beyond it, what holds the oldest records is flushed
+  // Of compaction while nobody writes; 0: compaction is not metered (engine/lsm/work_meter.h).
+  std::uint64_t idle_work_bytes_per_second = 0;
   std::chrono::milliseconds maintenance_interval{100};  // 0: never by itself
   // Whether a stored value has expired at `unix_ms`; such records are absent to readers and dropped by
   // compaction.

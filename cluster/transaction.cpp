@@ -133,7 +133,7 @@ engine::Status Transaction::admit() {
     if (&shard == asked) continue;
     asked = &shard;
     if (auto admitted = shard.engine->admit_write(payload_.size()); !admitted) return admitted.error();
-    write_delay_ = std::max(write_delay_, shard.engine->write_delay());
+    write_delay_ = std::max(write_delay_, shard.engine->write_delay(payload_.size()));
   }
   return {};
 }

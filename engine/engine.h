@@ -74,6 +74,9 @@ struct EngineStats {
   std::uint64_t flushes = 0;
   std::uint64_t compactions = 0;
   std::uint64_t debt_bytes = 0;  // now, what compaction still has to rewrite before the tree is in shape
+  std::uint64_t delayed_writes = 0;  // that were asked to pause
+  std::uint64_t refused_writes = 0;  // that found the engine busy; tried again, they are counted again
+  std::chrono::microseconds longest_write_wait{0};  // for the background to catch up, either way
   std::uint64_t bloom_checks = 0;
   std::uint64_t bloom_false_positives = 0;
   std::vector<LevelStats> levels;
@@ -97,9 +100,9 @@ class Engine {
   // catch up, or the Error that stopped the engine. Ask before the record goes to the log; after it, put and
   // erase do not fail.
   virtual Status admit_write(std::size_t bytes) = 0;
-  // How long a writer should pause before its next write, so that background work keeps up without ever
-  // stopping anyone.
-  virtual std::chrono::microseconds write_delay() const = 0;
+  // How long whoever is about to write `bytes` should pause after it, so that background work keeps up without
+  // ever stopping anyone; at most a quarter of a second. Ask once per write: it is counted as made.
+  virtual std::chrono::microseconds write_delay(std::size_t bytes) = 0;
 
   // `lsn` is the log record this write is part of and never decreases from call to call.
   virtual void put(const HashedKey& key, BytesView value, Lsn lsn) = 0;
@@ -116,6 +119,8 @@ class Engine {
   virtual std::optional<Lsn> oldest_unpersisted_lsn() const = 0;
   // Starts persisting all that has been applied so far, in the background.
   virtual void flush() = 0;
+  // To be called about ten times a second: adapts the engine's shape, and starts what is due by time.
+  virtual void tick() = 0;
 
   // Live keys in `count_class` (see KeyPolicy), expired ones included until they are dropped.
   virtual std::int64_t key_count(std::uint32_t count_class) const = 0;

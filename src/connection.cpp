@@ -257,7 +257,6 @@ void Connection::execute() {
   const std::size_t limit = output_bytes_max();
   Progress progress = thread_.dispatcher().execute(*batch_, *session_, output_, sent_ + limit);
   unsettled_replies_ += progress.replies;
-  owed_delay_ += progress.write_delay;
   switch (progress.wait) {
     case Progress::Wait::nothing: end_batch(); break;
     case Progress::Wait::output: break;
@@ -271,8 +270,8 @@ void Connection::execute() {
     send();
     backed_up_ = open() && unsent_bytes() > limit;
   }
-  if (owed_delay_ >= kShortestPause && open()) {
-    Progress pause{.wait = Progress::Wait::retry, .pause = std::exchange(owed_delay_, {}), .suspension = {}};
+  if (progress.write_delay >= kShortestPause && open()) {
+    Progress pause{.wait = Progress::Wait::retry, .pause = progress.write_delay, .suspension = {}};
     suspend(pause);
   }
 }

@@ -125,7 +125,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool closing_ = false;            // when all replies have been sent
   std::uint64_t wait_token_ = 0;
   std::optional<boost::asio::steady_timer> timer_;
-  std::chrono::microseconds owed_delay_{0};
 
   std::string output_;
   std::size_t sent_ = 0;                  // of output_

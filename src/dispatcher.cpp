@@ -102,7 +102,7 @@ void Dispatcher::execute_run(Batch& batch, Session& session, std::string& output
     // A delay, a disconnection, or too much to send: the rest of the run is for later.
     if (progress.wait != Progress::Wait::nothing || output.size() > output_bytes_max) break;
   }
-  progress.write_delay += transaction_.take_write_delay();
+  progress.write_delay = std::max(progress.write_delay, transaction_.take_write_delay());
   transaction_.reset();
   locks_.clear();
 }

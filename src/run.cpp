@@ -79,6 +79,9 @@ std::int64_t cap_clients(Config& config, const MemoryBudget& budget) {
   return cap;
 }
 
+// Slow enough to leave the disk to those who wait for it, fast enough to be done within minutes.
+constexpr std::uint64_t kIdleWorkBytesPerSecond = 32ull << 20;
+
 cluster::StoreOptions store_options(const Config& config, const MemoryBudget& budget) {
   cluster::StoreOptions options;
   options.folder = config.text(Option::dir);
@@ -89,6 +92,7 @@ cluster::StoreOptions store_options(const Config& config, const MemoryBudget& bu
   options.cache_bytes = budget.caches;
   options.log_segment_bytes = budget.log_segment;
   options.log_bytes_max = static_cast<std::uint64_t>(config.number(Option::log_max_size));
+  options.idle_work_bytes_per_second = kIdleWorkBytesPerSecond;
   options.value_expired = value_expired;
   return options;
 }

@@ -21,11 +21,13 @@ class Background {
   virtual void submit(Priority priority, std::function<void()> work) = 0;
   // Refuses new work, drops what has not begun, waits for what is running. May be called twice.
   virtual void stop() = 0;
+  // Whether stop() has begun: long work asks now and then, and gives up.
+  virtual bool stopping() const = 0;
 };
 
 // `read_threads` serve only client_read; `work_threads` serve the rest in order of priority, first come first
 // served within one. At least one of the work threads is never given a deep compaction, if there are two or
-// more.
+// more. Work threads yield the processor to others (nice 5): who waits for a reply goes first.
 std::unique_ptr<Background> make_thread_background(unsigned read_threads, unsigned work_threads);
 
 class Clock {

@@ -1,5 +1,8 @@
 // Background work on real threads, and the machine's own clock.
+#include <sys/resource.h>
+
 #include <array>
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -14,6 +17,7 @@ namespace {
 
 using Work = std::function<void()>;
 
+constexpr int kWorkNice = 5;
 constexpr std::size_t kPriorityCount = 4;
 static_assert(static_cast<std::size_t>(Priority::deep_compaction) + 1 == kPriorityCount);
 
@@ -47,6 +51,8 @@ class ThreadBackground final : public Background {
     }
   }
 
+  bool stopping() const override { return stopping_.load(std::memory_order_relaxed); }
+
   void stop() override {
     const std::lock_guard one_at_a_time{stop_mutex_};
     {
@@ -64,7 +70,11 @@ class ThreadBackground final : public Background {
 
  private:
   void start(Priority first, Priority last) {
-    threads_.emplace_back([this, first, last] { serve(first, last); });
+    threads_.emplace_back([this, first, last] {
+      // On Linux a priority is a thread's own. Failure changes nothing but who waits.
+      if (first != Priority::client_read) static_cast<void>(::setpriority(PRIO_PROCESS, 0, kWorkNice));
+      serve(first, last);
+    });
   }
 
   // Runs work of the priorities first..last until stop().
@@ -102,7 +112,7 @@ class ThreadBackground final : public Background {
   std::condition_variable read_added_;
   std::condition_variable work_added_;
   std::array<std::deque<Work>, kPriorityCount> waiting_;
-  bool stopping_ = false;
+  std::atomic<bool> stopping_ = false;  // written under the mutex
 };
 
 class SystemClock final : public Clock {

@@ -10,6 +10,9 @@
 namespace shale::engine::lsm {
 namespace {
 
+// Between two questions whether to go on now. Written is about as much as read.
+constexpr std::uint64_t kBeatBytes = 512u << 10;
+
 // What is left of an entry in its new place, or nothing.
 std::optional<Entry> settle(Entry entry, bool bottom, const KeyPolicy& policy) {
   if (!policy.is_live_class(policy.count_class(entry.key))) return {};
@@ -119,7 +122,7 @@ CompactionResult move_slice(const Version& version, const Compaction& compaction
 }  // namespace
 
 Result<CompactionResult> run_compaction(TreeStore& store, const Version& version,
-                                        const Compaction& compaction) {
+                                        const Compaction& compaction, const WorkPace& pace) {
   CompactionResult result;
   if (compaction.is_drop()) {
     for (const TableRef& slice : compaction.obsolete) result.consumed.push_back(slice->number());
@@ -133,7 +136,13 @@ Result<CompactionResult> run_compaction(TreeStore& store, const Version& version
                     inputs.consumption()};
   TableWriter writer{store, compaction.target_level, compaction.target_run};
   if (auto started = entries.start(); !started) return started.error();
+  std::uint64_t paid_bytes = 0;
   while (entries.valid()) {
+    if (entries.bytes_read() > paid_bytes + kBeatBytes) {
+      if (store.background().stopping()) return Error{ErrorKind::stopped, "the server stops"};
+      store.work_meter().pay(2 * (entries.bytes_read() - paid_bytes), pace.behind, pace.quota);
+      paid_bytes = entries.bytes_read();
+    }
     if (const auto settled = settle(entries.entry(), compaction.bottom, policy)) {
       if (auto added = writer.add(*settled); !added) return added.error();
     }

@@ -18,9 +18,16 @@ struct CompactionResult {
   std::uint64_t bytes_written = 0;
 };
 
+// How a job is metered: WorkMeter::pay.
+struct WorkPace {
+  double behind = 1;
+  double quota = 1;
+};
+
 // Waits for the disk; runs without any lock. `version` is the one that the compaction was picked from. On an
-// Error the files made so far are removed. Nothing is in the version yet.
+// Error (io, no_space, corruption; stopped if the background is being stopped) the files made so far are
+// removed. Nothing is in the version yet.
 Result<CompactionResult> run_compaction(TreeStore& store, const Version& version,
-                                        const Compaction& compaction);
+                                        const Compaction& compaction, const WorkPace& pace);
 
 }  // namespace shale::engine::lsm

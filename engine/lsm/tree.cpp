@@ -12,20 +12,22 @@
 namespace shale::engine::lsm {
 namespace {
 
-constexpr std::size_t kSealedMax = 2;  // beyond it, writers wait for a flush
-// Level 0 grows beyond its trigger when compaction falls behind. Writers are slowed, first by microseconds,
-// so that it catches up; the stop behind it is there for what arithmetic did not foresee.
-constexpr std::size_t kLevel0Slowdown = 8;
-constexpr std::size_t kLevel0Stop = 48;
-constexpr std::chrono::microseconds kDelayStep{50};
-constexpr std::chrono::microseconds kDelayMax{20'000};
+// Compaction is behind when level 0 or another has this much more than its plan, and as far behind as it
+// should ever be with as much again.
+constexpr double kFillFree = 1.5;
+constexpr double kFillFull = 3;
+// Level 0 in read mode is planned to be small; writers are not slowed before it is as large as in this plan.
+constexpr std::uint32_t kPressureRunsMin = 4;
+// The last stop, for what arithmetic did not foresee: a compaction that fails.
+constexpr std::size_t kLevel0RunsMax = 200;
 
 void discard(const std::vector<TableRef>& tables) {
   for (const TableRef& table : tables) table->file()->discard();
 }
 
-std::size_t chunk_bytes(std::size_t memtable_bytes) {
-  return std::clamp<std::size_t>(std::bit_floor(memtable_bytes / 8), 64u << 10, 2u << 20);
+// A power of two; small enough that a hundred memtables that have just begun leave room for data.
+std::size_t chunk_bytes(std::uint64_t budget_bytes) {
+  return std::clamp<std::size_t>(std::bit_floor(budget_bytes / 128), 64u << 10, 2u << 20);
 }
 
 }  // namespace
@@ -39,18 +41,22 @@ Tree::Tree(TreeStore& store, std::uint32_t id, std::mutex& owner, Lsn persisted_
       persisted_lsn_(persisted_lsn),
       picker_(store) {
   active_ = make_memtable();
-  shape_.flush_bytes = active_limit_bytes();  // until there has been a flush
+  shape_.flush_bytes = store_.memtables().total_bytes() / 8;  // until there has been a flush
   install(std::move(version));
+  store_.add_tree(*this);
 }
 
+Tree::~Tree() { store_.remove_tree(*this); }
+
 Tree::MemtableRef Tree::make_memtable() const {
-  return std::make_shared<LoggedMemtable>(chunk_bytes(active_limit_bytes()));
+  return std::make_shared<LoggedMemtable>(store_.memtables(), chunk_bytes(store_.memtables().total_bytes()));
 }
 
 void Tree::install(std::shared_ptr<const Version> version) {
   version_ = std::move(version);
   table_balances_ = {};
   version_->for_each([this](const TableRef& table) { table_balances_.add(table->slice().balances); });
+  plan_ = plan_levels(*version_, shape_);
 }
 
 // --- Reading
@@ -122,23 +128,63 @@ Status Tree::admit_write(std::size_t bytes) {
     if (error.kind == ErrorKind::no_space) schedule_flush();
     return error;
   }
-  if (active_->memtable.memory_bytes() + bytes > active_limit_bytes() &&
-      active_->memtable.entry_count() > 0) {
-    if (sealed_.size() >= kSealedMax) return Error{ErrorKind::busy, {}};
-    seal_active();
+  MemtableBudget& memtables = store_.memtables();
+  if (memtables.wants_flush()) {
+    // As a rule it is the tree that is written to most that is asked to flush, and mostly that is this one.
+    if (active_->share.bytes() > memtables.total_bytes() / 4 && active_->memtable.entry_count() > 0) {
+      seal_active();
+    } else {
+      store_.relieve_memtables();
+    }
   }
-  if (version_->runs(0).size() >= kLevel0Stop) {
-    if (compaction_error_) return *compaction_error_;
+  const auto now = store_.now();
+  if (!memtables.has_room(bytes) && memtables.is_flushing()) {
+    note_busy(now);
     return Error{ErrorKind::busy, {}};
+  }
+  if (version_->runs(0).size() >= kLevel0RunsMax) {
+    if (compaction_error_) return *compaction_error_;
+    note_busy(now);
+    return Error{ErrorKind::busy, {}};
+  }
+  if (busy_since_) {
+    note_wait(now - *busy_since_);
+    busy_since_.reset();
   }
   return {};
 }
 
-std::chrono::microseconds Tree::write_delay() const {
-  const std::size_t tables = version_->runs(0).size() + sealed_.size();
-  if (tables <= kLevel0Slowdown) return std::chrono::microseconds{0};
-  const auto excess = static_cast<std::int64_t>(tables - kLevel0Slowdown);
-  return std::min(kDelayStep * excess * excess, kDelayMax);
+void Tree::note_busy(std::chrono::steady_clock::time_point now) {
+  ++refused_writes_;
+  if (!busy_since_) busy_since_ = now;
+}
+
+void Tree::note_wait(std::chrono::steady_clock::duration waited) {
+  longest_write_wait_ = std::max(longest_write_wait_, waited);
+}
+
+double Tree::compaction_pressure() const {
+  double fullest = 0;
+  for (std::uint32_t level = 0; level < Version::kLastLevel; ++level) {
+    if (level != 0 && level < plan_.base_level) continue;  // being given up: that may take its time
+    double fill = plan_.fill[level];
+    if (level == 0 && shape_.runs_max[0] < kPressureRunsMin) {
+      fill *= static_cast<double>(shape_.runs_max[0]) / kPressureRunsMin;
+    }
+    fullest = std::max(fullest, fill);
+  }
+  return std::max(0.0, (fullest - kFillFree) / (kFillFull - kFillFree));
+}
+
+std::chrono::microseconds Tree::write_delay(std::size_t bytes) {
+  store_.work_meter().note_committed(bytes);
+  const auto delay = std::max(store_.flush_pause(bytes),
+                              throttle_.pause_for(bytes, compaction_pressure(), store_.now()));
+  if (delay.count() > 0) {
+    ++delayed_writes_;
+    note_wait(delay);
+  }
+  return delay;
 }
 
 Presence Tree::presence_below_active(const HashedKey& key) {
@@ -176,6 +222,7 @@ void Tree::write(const HashedKey& key, BytesView value, EntryType type, Lsn lsn)
   active_->balances.add(store_.options().policy->count_class(key.bytes), balance_change);
   if (active_->first_lsn == 0) active_->first_lsn = lsn;
   active_->last_lsn = lsn;
+  note_active_memory();
   user_bytes_written_ += key.bytes.size() + value.size();
 }
 
@@ -194,14 +241,33 @@ std::optional<Lsn> Tree::oldest_unpersisted_lsn() const {
 }
 
 void Tree::flush() {
-  if (active_->first_lsn != 0 && sealed_.size() < kSealedMax) seal_active();
+  if (active_->first_lsn != 0) seal_active();
   schedule_flush();
 }
 
+void Tree::relieve() {
+  const std::lock_guard lock{owner_};
+  if (store_.memtables().wants_flush()) flush();
+}
+
 void Tree::seal_active() {
+  active_->share.seal();
   sealed_.push_back(std::move(active_));
   active_ = make_memtable();
+  note_active_memory();
   schedule_flush();
+}
+
+void Tree::note_active_memory() {
+  const std::uint64_t bytes = active_->memtable.memory_bytes();
+  if (bytes == active_bytes_.load(std::memory_order_relaxed)) return;
+  active_->share.resize(bytes);
+  active_bytes_.store(bytes, std::memory_order_relaxed);
+}
+
+void Tree::tick() {
+  throttle_.note_drained(0, compaction_pressure(), store_.now());
+  schedule_compaction();
 }
 
 // --- Counting
@@ -294,6 +360,7 @@ void Tree::run_flush() {
     install(version_->with({}, *tables));
     note_flush(version_->runs(0).front().bytes());
   }
+  store_.note_flushed(sealed->memtable.live_bytes());
   sealed_.pop_front();
   persisted_lsn_ = sealed->last_lsn;
   schedule_flush();
@@ -351,12 +418,21 @@ std::optional<Compaction> Tree::pick_compaction() {
 
 void Tree::schedule_compaction() {
   if (compaction_running_) return;
-  const LevelPlan plan = plan_levels(*version_, shape_);
-  const bool due = reclaim_wanted_ || *std::max_element(plan.fill.begin(), plan.fill.end()) >= 1;
+  const bool due = reclaim_wanted_ || *std::max_element(plan_.fill.begin(), plan_.fill.end()) >= 1;
   if (!due) return;
   compaction_running_ = true;
-  store_.background().submit(plan.fill[0] >= 1 ? Priority::shallow_compaction : Priority::deep_compaction,
+  store_.background().submit(plan_.fill[0] >= 1 ? Priority::shallow_compaction : Priority::deep_compaction,
                              [this] { run_compaction(); });
+}
+
+// A level that is beyond its plan by half is not metered any more.
+WorkPace Tree::compaction_pace() const {
+  constexpr double kQuotaMin = 4;
+  constexpr double kQuotaMax = 40;
+  const double fullest = *std::max_element(plan_.fill.begin(), plan_.fill.end());
+  const double quota =
+      static_cast<double>(compaction_bytes_) / static_cast<double>(std::max<std::uint64_t>(user_bytes_written_, 1));
+  return {(fullest - 1) / (kFillFree - 1), std::clamp(quota, kQuotaMin, kQuotaMax)};
 }
 
 void Tree::run_compaction() {
@@ -367,9 +443,10 @@ void Tree::run_compaction() {
     compaction_running_ = false;
     return;
   }
+  const WorkPace pace = compaction_pace();
   lock.unlock();
 
-  auto result = lsm::run_compaction(store_, *version, *compaction);
+  auto result = lsm::run_compaction(store_, *version, *compaction, pace);
   Status logged;
   if (result) {
     VersionEdit edit{id_, 0, result->consumed, {}};
@@ -389,9 +466,14 @@ void Tree::run_compaction() {
   compaction_error_.reset();
   ++compactions_;
   disk_bytes_written_ += result->bytes_written;
+  compaction_bytes_ += result->bytes_read + result->bytes_written;
   auto added = result->leftover;
   added.insert(added.end(), result->tables.begin(), result->tables.end());
+  const std::uint64_t level0_bytes = version_->level_bytes(0);
+  const double pressure = compaction_pressure();
   install(version_->with(result->consumed, added));
+  const std::uint64_t level0_left = version_->level_bytes(0);
+  throttle_.note_drained(level0_bytes > level0_left ? level0_bytes - level0_left : 0, pressure, store_.now());
   schedule_compaction();
   lock.unlock();  // what goes now goes without the lock
   discard_consumed(*version, *result);
@@ -422,7 +504,10 @@ EngineStats Tree::stats() const {
   stats.disk_bytes_written = disk_bytes_written_;
   stats.flushes = flushes_;
   stats.compactions = compactions_;
-  stats.debt_bytes = plan_levels(*version_, shape_).debt_bytes;
+  stats.debt_bytes = plan_.debt_bytes;
+  stats.delayed_writes = delayed_writes_;
+  stats.refused_writes = refused_writes_;
+  stats.longest_write_wait = std::chrono::duration_cast<std::chrono::microseconds>(longest_write_wait_);
   stats.bloom_checks = bloom_checks_;
   stats.bloom_false_positives = bloom_false_positives_;
   return stats;

@@ -14,7 +14,8 @@
 // Design, and what was measured: docs/lsm.md.
 #pragma once
 
-#include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -38,8 +39,11 @@ namespace shale::engine::lsm {
 // A memtable and what is known of it. Once sealed only its guesses and corrections change, under the owner's
 // mutex.
 struct LoggedMemtable {
-  explicit LoggedMemtable(std::size_t chunk_bytes) : memtable(chunk_bytes) {}
+  LoggedMemtable(MemtableBudget& budget, std::size_t chunk_bytes) : share(budget), memtable(chunk_bytes) {
+    share.resize(memtable.memory_bytes());
+  }
 
+  MemtableBudget::Share share;  // given back when the memory has been
   Memtable memtable;
   ClassCounts balances;
   Lsn first_lsn = 0;  // 0: empty
@@ -52,12 +56,13 @@ class Tree final : public Engine {
  public:
   Tree(TreeStore& store, std::uint32_t id, std::mutex& owner, Lsn persisted_lsn,
        std::shared_ptr<const Version> version);
+  ~Tree() override;
 
   Result<std::optional<BytesView>> get(const HashedKey& key, ReadContext& context) override;
   void prefetch_index(const HashedKey& key) const override;
   void prefetch_record(const HashedKey& key) const override;
   Status admit_write(std::size_t bytes) override;
-  std::chrono::microseconds write_delay() const override;
+  std::chrono::microseconds write_delay(std::size_t bytes) override;
   void put(const HashedKey& key, BytesView value, Lsn lsn) override {
     write(key, value, EntryType::value, lsn);
   }
@@ -67,8 +72,14 @@ class Tree final : public Engine {
   Lsn persisted_lsn() const override { return persisted_lsn_; }
   std::optional<Lsn> oldest_unpersisted_lsn() const override;
   void flush() override;
+  void tick() override;
   std::int64_t key_count(std::uint32_t count_class) const override;
   EngineStats stats() const override;
+
+  // Memory of the active memtable. Without the owner's mutex, and so a moment old.
+  std::uint64_t active_bytes() const { return active_bytes_.load(std::memory_order_relaxed); }
+  // Flushes the active memtable if there is still need to. Takes the owner's mutex.
+  void relieve();
 
  private:
   using MemtableRef = std::shared_ptr<LoggedMemtable>;
@@ -79,14 +90,13 @@ class Tree final : public Engine {
   Result<std::optional<Entry>> get_from_table(const LiveTable& table, const HashedKey& key,
                                               ReadContext& context);
 
-  // A third of what the tree may use, but never so little that an empty memtable's first chunk and index fill
-  // it.
-  std::size_t active_limit_bytes() const {
-    return std::max<std::size_t>(store_.options().memtable_bytes / 3, std::size_t{192} << 10);
-  }
   bool active_is_dead() const;
   MemtableRef make_memtable() const;
   void seal_active();
+  void note_active_memory();
+  void note_busy(std::chrono::steady_clock::time_point now);
+  void note_wait(std::chrono::steady_clock::duration waited);
+  double compaction_pressure() const;
   void install(std::shared_ptr<const Version> version);
 
   // Appends to the manifest once the log is durable up to `lsn` and to whatever made records obsolete. Waits;
@@ -106,6 +116,7 @@ class Tree final : public Engine {
 
   void schedule_compaction();
   void run_compaction();
+  WorkPace compaction_pace() const;
   void note_flush(std::uint64_t bytes);
   static void discard_consumed(const Version& before, const CompactionResult& result);
   std::optional<Compaction> pick_compaction();
@@ -115,6 +126,7 @@ class Tree final : public Engine {
   std::mutex& owner_;  // guards everything below
 
   MemtableRef active_;
+  std::atomic<std::uint64_t> active_bytes_ = 0;
   std::deque<MemtableRef> sealed_;  // oldest first
   RecordCache record_cache_;
   std::shared_ptr<const Version> version_;
@@ -128,11 +140,18 @@ class Tree final : public Engine {
   bool reclaim_wanted_ = false;
   Lsn reclaim_lsn_ = 0;  // the newest record that made a class obsolete
   Shape shape_;
+  LevelPlan plan_;  // of version_ and shape_
   CompactionPicker picker_;
+  WriteThrottle throttle_;
+  std::optional<std::chrono::steady_clock::time_point> busy_since_;  // writes have been refused since
   std::optional<Error> flush_error_;       // of the last flush; no_space is tried again, others are final
   std::optional<Error> compaction_error_;  // of the last compaction
   std::uint64_t user_bytes_written_ = 0;
+  std::uint64_t delayed_writes_ = 0;
+  std::uint64_t refused_writes_ = 0;
+  std::chrono::steady_clock::duration longest_write_wait_{};
   std::uint64_t disk_bytes_written_ = 0;
+  std::uint64_t compaction_bytes_ = 0;  // read and written
   std::uint64_t flushes_ = 0;
   std::uint64_t compactions_ = 0;
   std::uint64_t bloom_checks_ = 0;

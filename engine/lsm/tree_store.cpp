@@ -18,7 +18,12 @@ std::string table_name(std::uint64_t number) { return fmt::format("{:08}{}", num
 }  // namespace
 
 TreeStore::TreeStore(FileSystem& files, Background& background, const TreeStoreOptions& options)
-    : files_(files), background_(background), options_(options), block_cache_(options.block_cache_bytes) {}
+    : files_(files),
+      background_(background),
+      options_(options),
+      block_cache_(options.block_cache_bytes),
+      memtables_(options.memtable_bytes),
+      work_meter_(background, options.idle_work_bytes_per_second) {}
 
 std::string TreeStore::table_path(std::uint64_t number) const {
   return options_.folder + "/" + table_name(number);
@@ -92,7 +97,7 @@ std::unique_ptr<Engine> TreeStore::open_tree(std::uint32_t id, std::mutex& owner
 }
 
 std::uint64_t TreeStore::table_bytes() const {
-  return std::clamp<std::uint64_t>(options_.memtable_bytes / 4, 512u << 10, 16u << 20);
+  return std::clamp<std::uint64_t>(options_.memtable_bytes / 16, 512u << 10, 16u << 20);
 }
 
 std::uint64_t TreeStore::compaction_job_bytes() const {
@@ -105,6 +110,44 @@ Compression TreeStore::compression_of(std::uint32_t level) const {
 
 bool TreeStore::may_move(std::uint32_t from_level, std::uint32_t to_level) const {
   return compression_of(from_level) == compression_of(to_level);
+}
+
+void TreeStore::add_tree(Tree& tree) {
+  const std::lock_guard lock{mutex_};
+  trees_.push_back(&tree);
+}
+
+void TreeStore::remove_tree(Tree& tree) {
+  const std::lock_guard lock{mutex_};
+  std::erase(trees_, &tree);
+}
+
+// Trees go only once the background has been stopped, so the one chosen is there until it is asked.
+void TreeStore::relieve_memtables() {
+  if (relief_running_.exchange(true)) return;
+  background_.submit(Priority::flush, [this] {
+    relief_running_ = false;
+    Tree* largest = nullptr;
+    {
+      const std::lock_guard lock{mutex_};
+      for (Tree* tree : trees_) {
+        if (largest == nullptr || tree->active_bytes() > largest->active_bytes()) largest = tree;
+      }
+    }
+    if (largest != nullptr) largest->relieve();
+  });
+}
+
+void TreeStore::note_flushed(std::uint64_t bytes) {
+  const std::lock_guard lock{mutex_};
+  flush_throttle_.note_drained(bytes, memtables_.pressure(), now());
+}
+
+std::chrono::microseconds TreeStore::flush_pause(std::uint64_t bytes) {
+  const double pressure = memtables_.pressure();
+  if (pressure <= 0) return std::chrono::microseconds{0};
+  const std::lock_guard lock{mutex_};
+  return flush_throttle_.pause_for(bytes, pressure, now());
 }
 
 Result<TreeStore::NewTable> TreeStore::create_table(std::uint32_t level) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -16,22 +17,30 @@
 #include "engine/lsm/block_cache.h"
 #include "engine/lsm/compression.h"
 #include "engine/lsm/manifest.h"
+#include "engine/lsm/memtable_budget.h"
 #include "engine/lsm/table_builder.h"
 #include "engine/lsm/version.h"
+#include "engine/lsm/work_meter.h"
+#include "engine/lsm/write_throttle.h"
 
 namespace shale::engine::lsm {
 
+class Tree;
+
 struct TreeStoreOptions {
   std::string folder;
-  std::uint64_t memtable_bytes =
-      8u << 20;  // of one tree: the active memtable and those waiting for their flush
+  // Of all trees together: active memtables and those waiting for their flush (memtable_budget.h).
+  std::uint64_t memtable_bytes = 32u << 20;
   std::uint64_t block_cache_bytes = 32u << 20;  // of all trees together
   std::uint64_t record_cache_bytes = 4u << 20;  // of one tree
   std::uint32_t block_bytes = 4096;
   double filter_bits_per_key = 10;
   Compression compression = Compression::lz4;  // below level 0, whose tables are soon rewritten
-  const KeyPolicy* policy = nullptr;           // required; outlives the store, as does
-  LogBarrier* barrier = nullptr;               // required
+  // Of compaction while nobody writes (work_meter.h); 0: compaction is not metered.
+  std::uint64_t idle_work_bytes_per_second = 0;
+  const KeyPolicy* policy = nullptr;  // required; outlives the store, as do
+  LogBarrier* barrier = nullptr;      // required
+  const Clock* clock = nullptr;       // required
 };
 
 // Thread-safe. The Background must be stopped before this is destroyed, and all trees must be gone.
@@ -51,6 +60,19 @@ class TreeStore {
   Background& background() { return background_; }
   Manifest& manifest() { return *manifest_; }
   BlockCache& block_cache() { return block_cache_; }
+  MemtableBudget& memtables() { return memtables_; }
+  WorkMeter& work_meter() { return work_meter_; }
+  std::chrono::steady_clock::time_point now() const { return options_.clock->now(); }
+
+  // Has the tree with the largest active memtable flushed, in the background.
+  void relieve_memtables();
+  // A flush has made `bytes` of user data durable.
+  void note_flushed(std::uint64_t bytes);
+  // What a writer owes to flushes: WriteThrottle::pause_for under the pressure of the memtables.
+  std::chrono::microseconds flush_pause(std::uint64_t bytes);
+  // Trees that are there, by their own word.
+  void add_tree(Tree& tree);
+  void remove_tree(Tree& tree);
 
   // A table in the making: under a temporary name until finish_table().
   struct NewTable {
@@ -84,10 +106,17 @@ class TreeStore {
   Background& background_;
   const TreeStoreOptions options_;
   BlockCache block_cache_;
+  MemtableBudget memtables_;
+  WorkMeter work_meter_;
   std::unique_ptr<Manifest> manifest_;
   std::atomic<std::uint64_t> next_number_ = 1;
   // Tables opened at start, per tree, until open_tree() takes them.
   std::map<std::uint32_t, std::vector<TableRef>> opened_;
+
+  std::mutex mutex_;  // guards what follows; taken under trees' locks, never the other way round
+  std::vector<Tree*> trees_;
+  WriteThrottle flush_throttle_;
+  std::atomic<bool> relief_running_ = false;
 };
 
 }  // namespace shale::engine::lsm

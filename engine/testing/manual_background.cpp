@@ -44,4 +44,9 @@ std::size_t ManualBackground::waiting() const {
   return items_.size();
 }
 
+bool ManualBackground::stopping() const {
+  const std::lock_guard lock{mutex_};
+  return stopped_;
+}
+
 }  // namespace shale::engine

@@ -24,6 +24,7 @@ class ManualBackground final : public Background {
 
   void submit(Priority priority, std::function<void()> work) override;
   void stop() override;  // drops what waits; there is nothing to wait for
+  bool stopping() const override;
 
   // Runs one piece of work; false if there was none.
   bool run_one();

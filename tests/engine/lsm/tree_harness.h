@@ -57,6 +57,7 @@ class TreeHarness {
     options_.folder = folder_.path() + "/lsm";
     options_.policy = &policy;
     options_.barrier = &barrier_;
+    options_.clock = clock_.get();
     open();
   }
   ~TreeHarness() { close(); }
@@ -171,6 +172,7 @@ class TreeHarness {
   TemporaryFolder folder_;
   TreeStoreOptions options_;
   NoBarrier barrier_;
+  std::unique_ptr<Clock> clock_ = make_system_clock();
   std::unique_ptr<FileSystem> files_ = make_posix_file_system();
   std::unique_ptr<Background> background_;
   std::mutex mutex_;
