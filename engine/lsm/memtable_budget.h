@@ -19,9 +19,7 @@ class MemtableBudget {
   class Share {
    public:
     explicit Share(MemtableBudget& budget) : budget_(budget) {}
-    ~Share() {
-      resize(0);
-    }
+    ~Share() { resize(0); }
     Share(const Share&) = delete;
     Share& operator=(const Share&) = delete;
 

@@ -178,8 +178,8 @@ double Tree::compaction_pressure() const {
 
 std::chrono::microseconds Tree::write_delay(std::size_t bytes) {
   store_.work_meter().note_committed(bytes);
-  const auto delay = std::max(store_.flush_pause(bytes),
-                              throttle_.pause_for(bytes, compaction_pressure(), store_.now()));
+  const auto delay =
+      std::max(store_.flush_pause(bytes), throttle_.pause_for(bytes, compaction_pressure(), store_.now()));
   if (delay.count() > 0) {
     ++delayed_writes_;
     note_wait(delay);
@@ -430,8 +430,8 @@ WorkPace Tree::compaction_pace() const {
   constexpr double kQuotaMin = 4;
   constexpr double kQuotaMax = 40;
   const double fullest = *std::max_element(plan_.fill.begin(), plan_.fill.end());
-  const double quota =
-      static_cast<double>(compaction_bytes_) / static_cast<double>(std::max<std::uint64_t>(user_bytes_written_, 1));
+  const double quota = static_cast<double>(compaction_bytes_) /
+                       static_cast<double>(std::max<std::uint64_t>(user_bytes_written_, 1));
   return {(fullest - 1) / (kFillFree - 1), std::clamp(quota, kQuotaMin, kQuotaMax)};
 }
 

@@ -32,7 +32,7 @@ class WorkMeter {
   const std::uint64_t idle_bytes_per_second_;
   std::atomic<std::uint64_t> committed_bytes_ = 0;
 
-  std::mutex mutex_;  // guards everything below
+  std::mutex mutex_;                  // guards everything below
   std::uint64_t credited_bytes_ = 0;  // of committed_bytes_, those that have bought something
   double credit_ = 0;                 // bytes of work; never more than a second's worth
   std::chrono::steady_clock::time_point credited_at_{};

@@ -4,7 +4,7 @@ namespace shale::engine::lsm {
 namespace {
 
 constexpr std::chrono::milliseconds kWindow{500};
-constexpr double kWindowWeight = 0.4;           // of the newest window
+constexpr double kWindowWeight = 0.4;                // of the newest window
 constexpr double kDrainUnknown = 32.0 * (1u << 20);  // bytes per second, until the first window is over
 // Writes below this lead are not worth a pause; the lead is remembered.
 constexpr std::chrono::microseconds kPauseMin{100};

@@ -33,7 +33,7 @@ class WriteThrottle {
  private:
   static constexpr double kRateMin = 512.0 * 1024;  // bytes per second: no pressure stops writers for good
 
-  double drain_ = 0;  // 0: not measured yet
+  double drain_ = 0;                 // 0: not measured yet
   std::uint64_t drained_bytes_ = 0;  // in the window that is running
   TimePoint window_begin_{};
   bool under_pressure_ = false;  // since window_begin_

@@ -52,7 +52,7 @@ class Machine {
     options_.folder = "/data";
     options_.shards = 2;
     options_.virtual_nodes = 8;
-    options_.memtable_bytes = 3u << 20;
+    options_.memtable_bytes = 1u << 20;
     options_.cache_bytes = 1u << 20;
     options_.log_segment_bytes = 64u << 10;
     options_.maintenance_interval = std::chrono::milliseconds{0};

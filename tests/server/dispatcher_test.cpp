@@ -31,6 +31,7 @@ class NoBackground : public engine::Background {
  public:
   void submit(engine::Priority, std::function<void()>) override {}
   void stop() override {}
+  bool stopping() const override { return false; }
 };
 
 // What the fake commands do, and what they have seen: a handler is a plain function.
