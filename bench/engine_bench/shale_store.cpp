@@ -176,6 +176,7 @@ class ShaleAdapter final : public StoreAdapter {
         settings.compressed ? engine::lsm::Compression::lz4 : engine::lsm::Compression::none;
     options_.policy = &policy_;
     options_.barrier = &barrier_;
+    options_.clock = clock_.get();
     log_options_ = {std::uint64_t{16} << 20, engine::SyncMode::every_second};
     background_threads_ = settings.background_threads;
     apply_overrides(settings, setters());
@@ -220,7 +221,7 @@ class ShaleAdapter final : public StoreAdapter {
       check(lsn.error());
     }
     log_bytes_ += engine::record_span(payload_.size());
-    owed_delay_ += tree_->write_delay();
+    owed_delay_ = tree_->write_delay(payload_.size());
     tree_->put(key, value, *lsn);
     return true;
   }
@@ -248,6 +249,10 @@ class ShaleAdapter final : public StoreAdapter {
     std::condition_variable_any wake;
     std::unique_lock lock{mutex};
     while (!stop.stop_requested()) {
+      {
+        std::lock_guard tree_lock{mutex_};
+        tree_->tick();
+      }
       trim_log();
       wake.wait_for(lock, stop, kMaintenanceInterval, [] { return false; });
     }
@@ -271,6 +276,7 @@ class ShaleAdapter final : public StoreAdapter {
   std::uint32_t background_threads_ = 0;
 
   std::unique_ptr<engine::FileSystem> files_ = engine::make_posix_file_system();
+  std::unique_ptr<engine::Clock> clock_ = engine::make_system_clock();
   std::unique_ptr<engine::Log> log_;
   std::unique_ptr<engine::Background> background_;
   std::unique_ptr<engine::lsm::TreeStore> trees_;
