@@ -16,10 +16,11 @@
 
 namespace shale::engine::lsm {
 
-// Whether another guess should be looked up, of a memtable that has `entry_count` entries and `pending`
-// guesses. About one entry in eight: filters of a dozen tables in a key's way together are wrong that often.
-constexpr bool worth_resolving(std::size_t pending, std::size_t entry_count) {
-  return pending < 64 + entry_count / 8;
+// Whether another guess should be looked up, where `guess_count` of a memtable's `entry_count` entries were
+// guesses so far: up to one entry in 24. Filters are wrong about one new key in a hundred, those of young
+// levels less often (TreeStore::filter_bits_of).
+constexpr bool worth_resolving(std::size_t guess_count, std::size_t entry_count) {
+  return guess_count < 256 + entry_count / 24;
 }
 
 // Those of `keys` for which the version holds no value. Waits for the disk. A key whose blocks cannot be read

@@ -73,17 +73,28 @@ Result<std::optional<BytesView>> Tree::get(const HashedKey& key, ReadContext& co
   return get_from_tables(key, context);
 }
 
-Result<std::optional<BytesView>> Tree::get_from_tables(const HashedKey& key, ReadContext& context) {
-  std::optional<Entry> found;
-  for (std::uint32_t level = 0; level < Version::kLevelCount && !found; ++level) {
+// The tables that may hold the key, newest first. Their filters' memory is on its way when this returns: one
+// after the other, each would cost a cache miss of its own.
+const std::vector<const LiveTable*>& Tree::candidates(const HashedKey& key) {
+  candidates_.clear();
+  for (std::uint32_t level = 0; level < Version::kLevelCount; ++level) {
     for (const Run& run : version_->runs(level)) {
       const LiveTable* table = run.table_for(key.bytes);
       if (table == nullptr) continue;
-      auto entry = get_from_table(*table, key, context);
-      if (!entry) return entry.error();
-      found = *entry;
-      if (found) break;
+      table->prefetch_filter(key.hash);
+      candidates_.push_back(table);
     }
+  }
+  return candidates_;
+}
+
+Result<std::optional<BytesView>> Tree::get_from_tables(const HashedKey& key, ReadContext& context) {
+  std::optional<Entry> found;
+  for (const LiveTable* table : candidates(key)) {
+    auto entry = get_from_table(*table, key, context);
+    if (!entry) return entry.error();
+    found = *entry;
+    if (found) break;
   }
   if (!found || found->tag.type == EntryType::tombstone) return std::optional<BytesView>{};
   record_cache_.insert(key, found->value);
@@ -193,12 +204,9 @@ Presence Tree::presence_below_active(const HashedKey& key) {
     if (entry) return entry->tag.type == EntryType::value ? Presence::value : Presence::tombstone;
   }
   if (record_cache_.find(key)) return Presence::value;
-  for (std::uint32_t level = 0; level < Version::kLevelCount; ++level) {
-    for (const Run& run : version_->runs(level)) {
-      const LiveTable* table = run.table_for(key.bytes);
-      const Presence presence = table == nullptr ? Presence::absent : table->probe(key);
-      if (presence != Presence::absent) return presence;
-    }
+  for (const LiveTable* table : candidates(key)) {
+    const Presence presence = table->probe(key);
+    if (presence != Presence::absent) return presence;
   }
   return Presence::absent;
 }
@@ -211,7 +219,7 @@ void Tree::write(const HashedKey& key, BytesView value, EntryType type, Lsn lsn)
   if (!slot.entry) {
     const Presence below = presence_below_active(key);
     was_live = below == Presence::value || below == Presence::unknown;  // unknown: a guess (key_guesses.h)
-    if (below == Presence::unknown && worth_resolving(active_->guesses.size(), memtable.entry_count())) {
+    if (below == Presence::unknown && worth_resolving(active_->guess_count++, memtable.entry_count())) {
       active_->guesses.emplace_back(key.bytes);
       schedule_resolution();
     }

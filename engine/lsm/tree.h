@@ -48,7 +48,8 @@ struct LoggedMemtable {
   ClassCounts balances;
   Lsn first_lsn = 0;  // 0: empty
   Lsn last_lsn = 0;
-  std::vector<Bytes> guesses;  // keys taken to be overwrites because a filter said so (key_guesses.h)
+  std::size_t guess_count = 0;  // of all entries, looked up or not
+  std::vector<Bytes> guesses;   // to be looked up: keys taken to be overwrites because a filter said so (key_guesses.h)
   std::set<Bytes> new_keys;  // of the guesses, those found wrong after sealing: their entries count one more
 };
 
@@ -85,6 +86,7 @@ class Tree final : public Engine {
   using MemtableRef = std::shared_ptr<LoggedMemtable>;
 
   void write(const HashedKey& key, BytesView value, EntryType type, Lsn lsn);
+  const std::vector<const LiveTable*>& candidates(const HashedKey& key);
   Presence presence_below_active(const HashedKey& key);
   Result<std::optional<BytesView>> get_from_tables(const HashedKey& key, ReadContext& context);
   Result<std::optional<Entry>> get_from_table(const LiveTable& table, const HashedKey& key,
@@ -131,6 +133,7 @@ class Tree final : public Engine {
   RecordCache record_cache_;
   std::shared_ptr<const Version> version_;
   ClassCounts table_balances_;  // of version_
+  std::vector<const LiveTable*> candidates_;
   Lsn persisted_lsn_;
 
   bool flush_running_ = false;

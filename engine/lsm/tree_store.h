@@ -34,7 +34,7 @@ struct TreeStoreOptions {
   std::uint64_t block_cache_bytes = 32u << 20;  // of all trees together
   std::uint64_t record_cache_bytes = 4u << 20;  // of one tree
   std::uint32_t block_bytes = 4096;
-  double filter_bits_per_key = 10;
+  double filter_bits_per_key = 10;  // on average: young levels get more, the last one a little less
   Compression compression = Compression::lz4;  // below level 0, whose tables are soon rewritten
   // Of compaction while nobody writes (work_meter.h); 0: compaction is not metered.
   std::uint64_t idle_work_bytes_per_second = 0;
@@ -100,6 +100,7 @@ class TreeStore {
   Status remove_strays();
   std::shared_ptr<const TableFile> open_table(std::uint64_t number);
   Compression compression_of(std::uint32_t level) const;
+  double filter_bits_of(std::uint32_t level) const;
   std::string table_path(std::uint64_t number) const;
 
   FileSystem& files_;

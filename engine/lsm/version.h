@@ -89,6 +89,9 @@ class LiveTable {
   const Result<std::shared_ptr<const Table>>& table() const { return file_->table(); }
   // As Table's; `key` must lie in the slice.
   bool may_contain(std::uint64_t hash) const { return !table() || (*table())->may_contain(hash); }
+  void prefetch_filter(std::uint64_t hash) const {
+    if (table()) (*table())->prefetch_filter(hash);
+  }
   Result<std::optional<Entry>> find(const HashedKey& key, ReadContext& context) const {
     if (!table()) return table().error();
     return (*table())->find(key, context);
