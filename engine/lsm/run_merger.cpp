@@ -14,6 +14,7 @@ Status RunScanner::open(std::size_t place) {
     if (scanner_) bytes_read_ += scanner_->bytes_read();
     scanner_.emplace(*slice.table());
     slice_end_ = std::min(slice.end_key(), end_);
+    scanner_->set_end(slice_end_);
     const auto counted = consumption_.find(slice.number());
     counted_ = counted == consumption_.end() ? nullptr : &counted->second;
     const BytesView from = std::max(slice.begin_key(), begin_);

@@ -10,7 +10,7 @@
 namespace shale::engine::lsm {
 
 TableScanner::TableScanner(std::shared_ptr<const Table> table, std::uint32_t read_bytes)
-    : table_(std::move(table)), read_bytes_(read_bytes) {}
+    : table_(std::move(table)), read_bytes_(read_bytes), end_block_(table_->index_.block_count()) {}
 
 TableScanner::~TableScanner() { drop_buffer(); }
 
@@ -23,7 +23,7 @@ Status TableScanner::read_from(std::uint32_t block_index) {
   drop_buffer();
   const TableIndex& index = table_->index_;
   std::uint64_t bytes = index.stored_bytes(block_index);
-  for (std::uint32_t block = block_index + 1; block < index.block_count(); ++block) {
+  for (std::uint32_t block = block_index + 1; block < end_block_; ++block) {
     if (bytes + index.stored_bytes(block) > read_bytes_) break;
     bytes += index.stored_bytes(block);
   }
@@ -73,6 +73,11 @@ Status TableScanner::enter_following_blocks() {
     cursor_.seek_first();
   }
   return {};
+}
+
+void TableScanner::set_end(BytesView key) {
+  const std::optional<std::uint32_t> holding = table_->index_.find(key);
+  end_block_ = holding ? *holding + 1 : 1;
 }
 
 Status TableScanner::seek_first() {

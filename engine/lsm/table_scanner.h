@@ -23,6 +23,8 @@ class TableScanner {
   TableScanner(const TableScanner&) = delete;
   TableScanner& operator=(const TableScanner&) = delete;
 
+  // Nothing at or above `key` will be wanted: what lies behind is not read ahead.
+  void set_end(BytesView key);
   Status seek_first();
   Status seek(BytesView key);  // to the first key >= `key`
   Status next();               // requires valid()
@@ -41,6 +43,7 @@ class TableScanner {
 
   std::shared_ptr<const Table> table_;
   const std::uint32_t read_bytes_;
+  std::uint32_t end_block_;  // behind the last that is read ahead
   std::uint32_t block_index_ = 0;
   std::uint64_t buffer_offset_ = 0;  // of the first byte of buffer_ in the file
   std::uint64_t buffer_bytes_ = 0;

@@ -49,7 +49,8 @@ struct LoggedMemtable {
   Lsn first_lsn = 0;  // 0: empty
   Lsn last_lsn = 0;
   std::size_t guess_count = 0;  // of all entries, looked up or not
-  std::vector<Bytes> guesses;   // to be looked up: keys taken to be overwrites because a filter said so (key_guesses.h)
+  std::vector<Bytes>
+      guesses;  // to be looked up: keys taken to be overwrites because a filter said so (key_guesses.h)
   std::set<Bytes> new_keys;  // of the guesses, those found wrong after sealing: their entries count one more
 };
 

@@ -97,11 +97,11 @@ std::unique_ptr<Engine> TreeStore::open_tree(std::uint32_t id, std::mutex& owner
 }
 
 std::uint64_t TreeStore::table_bytes() const {
-  return std::clamp<std::uint64_t>(options_.memtable_bytes / 16, 512u << 10, 16u << 20);
+  return std::clamp<std::uint64_t>(options_.memtable_bytes / 8, 512u << 10, 16u << 20);
 }
 
 std::uint64_t TreeStore::compaction_job_bytes() const {
-  return std::clamp<std::uint64_t>(4 * table_bytes(), 2u << 20, 32u << 20);
+  return std::clamp<std::uint64_t>(4 * table_bytes(), 4u << 20, 32u << 20);
 }
 
 Compression TreeStore::compression_of(std::uint32_t level) const {
@@ -110,8 +110,8 @@ Compression TreeStore::compression_of(std::uint32_t level) const {
 
 // Bits are worth most where they are fewest: a level an eighth as large may have an eighth of the false
 // positives for an eighth of the price. (Dayan, Athanassoulis, Idreos, "Monkey", SIGMOD 2017.) Three bits and
-// a half bring that down to a fifth in a blocked filter, and beyond sixteen bits there is little to gain. With
-// an eighth of the data above it, half a bit less for the last level pays for them.
+// a half bring that down to a fifth in a blocked filter, and beyond sixteen bits there is little to gain.
+// With an eighth of the data above it, half a bit less for the last level pays for them.
 double TreeStore::filter_bits_of(std::uint32_t level) const {
   if (options_.filter_bits_per_key <= 0) return 0;
   const std::uint32_t above_last = level == 0 ? 2 : std::min(Version::kLastLevel - level, 2u);
