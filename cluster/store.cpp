@@ -8,15 +8,13 @@
 #include <future>
 #include <set>
 
+#include "cluster/folder_format.h"
 #include "cluster/log_records.h"
 #include "engine/encoding.h"
 #include "engine/lsm/tree_store.h"
 
 namespace shale::cluster {
 namespace {
-
-constexpr std::string_view kFormat = "shale data folder, format ";
-constexpr unsigned kFormatVersion = 1;
 
 // Answers the engines' questions about records: whose they are, and whether they may go.
 class StoreKeyPolicy final : public engine::KeyPolicy {
@@ -63,23 +61,6 @@ class StoreLogBarrier final : public engine::LogBarrier {
   std::mutex mutex_;
   bool ready_ = false;
 };
-
-// Success if the FORMAT file's contents are ones this build can read.
-engine::Status check_format(BytesView contents, const std::string& path) {
-  unsigned version = 0;
-  if (contents.starts_with(kFormat)) {
-    for (const char c : contents.substr(kFormat.size())) {
-      if (c < '0' || c > '9') break;
-      version = version * 10 + static_cast<unsigned>(c - '0');
-    }
-  }
-  if (version == 0)
-    return engine::Error{engine::ErrorKind::unsupported, path + ": does not name a Shale format"};
-  if (version == kFormatVersion) return {};
-  return engine::Error{engine::ErrorKind::unsupported,
-                       fmt::format("{}: the data folder has format version {}, this build reads version {}",
-                                   path, version, kFormatVersion)};
-}
 
 }  // namespace
 
@@ -148,7 +129,7 @@ engine::Status Store::prepare_folder(StoreRecovery& recovery) {
   if (recovery.created) return {};
   const auto contents = engine::read_file(files_, format_path);
   if (!contents) return contents.error();
-  return check_format(*contents, format_path);
+  return check_folder_format(*contents, format_path);
 }
 
 engine::Status Store::load_catalog(bool created) {
@@ -158,8 +139,7 @@ engine::Status Store::load_catalog(bool created) {
     for (std::uint32_t id = 0; id < options_.shards; ++id)
       shards_.push_back(std::make_unique<Shard>(ShardId{id}));
     if (auto written = write_catalog(1); !written) return written.error();
-    return engine::replace_file(files_, options_.folder + "/FORMAT",
-                                fmt::format("{}{}\n", kFormat, kFormatVersion));
+    return engine::replace_file(files_, options_.folder + "/FORMAT", folder_format());
   }
   const auto bytes = engine::read_file(files_, path);
   if (!bytes) return bytes.error();

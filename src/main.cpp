@@ -4,13 +4,16 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "src/health_check.h"
 #include "src/memory_budget.h"
 #include "src/option_sources.h"
 #include "src/run.h"
+#include "src/verify_data.h"
 
 namespace shale::server {
 namespace {
@@ -22,6 +25,8 @@ constexpr std::string_view kUsage =
   --version, -v    the version
   --check-config   check the configuration and print what it comes to; do not serve
   --health-check   ask the server that is running with this configuration whether it answers
+  --verify         check every byte of the data folder of a stopped server, and change nothing; the folder may stand in
+                   place of the configuration file. Exit code 0: sound, 1: damaged, 2: could not be checked
 
 Options may be given, a later one winning, as lines 'option = value' or 'option value' in the configuration file, as
 environment variables SHALE_<OPTION> (SHALE_PORT, SHALE_LOG_MAX_SIZE, ...), and as arguments '--option value' or
@@ -61,9 +66,17 @@ int health_check(const Config& config, const std::vector<Setting>& arguments) {
   return 0;
 }
 
+// Where --verify is followed by a folder instead of a configuration file, that is the folder to check.
+void take_folder_to_verify(CommandLine& command_line) {
+  std::error_code failed;
+  if (!command_line.verify || !std::filesystem::is_directory(command_line.config_file, failed)) return;
+  command_line.settings.push_back({"dir", {std::exchange(command_line.config_file, {})}, "command line"});
+}
+
 int run(const std::vector<std::string>& arguments) {
   Problems problems;
-  const CommandLine command_line = read_command_line(arguments, problems);
+  CommandLine command_line = read_command_line(arguments, problems);
+  take_folder_to_verify(command_line);
   if (command_line.help) {
     fmt::print("{}{}", kUsage, describe_options());
     return 0;
@@ -81,8 +94,12 @@ int run(const std::vector<std::string>& arguments) {
   Config config;
   std::string warning;
   apply_settings(settings, config, warning, problems);
-  if (!problems.empty()) return report(problems);
+  if (!problems.empty()) {
+    report(problems);
+    return command_line.verify ? kNotVerified : 1;
+  }
   if (command_line.check_config) return check_config(config, warning);
+  if (command_line.verify) return verify_data(config.text(Option::dir));
   if (command_line.health_check) return health_check(config, command_line.settings);
   return run_server(config, command_line.config_file, warning);
 }

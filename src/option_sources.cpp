@@ -23,7 +23,8 @@ constexpr std::string_view kEnvironmentPrefix = "SHALE_";
 bool begins_option(const std::string& word) { return word.size() > 2 && word.starts_with("--"); }
 
 bool is_action(std::string_view name) {
-  return name == "help" || name == "version" || name == "check-config" || name == "health-check";
+  return name == "help" || name == "version" || name == "check-config" || name == "health-check" ||
+         name == "verify";
 }
 
 // Program_options' hook for a syntax of one's own: Redis's, in which an option takes all words up to the next
@@ -169,10 +170,12 @@ CommandLine read_command_line(const std::vector<std::string>& arguments, Problem
       command_line.check_config = true;
     } else if (option.string_key == "health-check") {
       command_line.health_check = true;
+    } else if (option.string_key == "verify") {
+      command_line.verify = true;
     } else {
       command_line.settings.push_back({option.string_key, option.value, std::string{kCommandLine}});
     }
-    first = false;
+    first = first && option.string_key == "verify";  // whose folder comes behind it
   }
   return command_line;
 }

@@ -28,7 +28,8 @@ struct CommandLine {
   bool version = false;
   bool check_config = false;
   bool health_check = false;
-  std::string config_file;  // empty if none was given
+  bool verify = false;
+  std::string config_file;  // empty if none was given; behind --verify it may be a folder
   std::vector<Setting> settings;
 };
 

@@ -284,7 +284,11 @@ class PosixFileSystem final : public FileSystem {
 
   Result<std::unique_ptr<FolderLock>> lock(const std::string& path) override {
     auto descriptor = open_descriptor(path, O_RDWR | O_CREAT);
-    if (!descriptor) return descriptor.error();
+    if (!descriptor) {  // a file that may only be read can be locked, too: somebody checks a copy
+      const Error error = descriptor.error();
+      descriptor = open_descriptor(path, O_RDONLY);
+      if (!descriptor) return error;
+    }
     if (retried([&] { return ::flock(descriptor->get(), LOCK_EX | LOCK_NB); }) == -1) {
       if (errno == EWOULDBLOCK) {
         return Error{ErrorKind::locked, fmt::format("flock {}: another process holds the lock", path)};

@@ -11,7 +11,7 @@
 namespace shale::engine::lsm {
 namespace {
 
-// file := magic:8  format:u32  edit*
+// file := magic:8  format:u32  snapshot_bytes:u64  edit*      (of the edits that the file began with)
 // edit := checksum:u64 (XXH3-64 of everything behind it)  length:u32  payload
 // payload := tree:varint  persisted_lsn:varint  removed count:varint  number:varint*  added count:varint
 // slice* slice := number:varint  level:varint  run:varint  begin_key:text  end_key:text  bytes:varint
@@ -19,8 +19,8 @@ namespace {
 //          tombstones:varint  balance count:varint  (class:varint  sum:zigzag varint)*
 // text := length:varint  bytes
 constexpr BytesView kMagic = "SHALEMAN";
-constexpr std::uint32_t kFormatVersion = 2;  // 1 had neither runs nor slices
-constexpr std::size_t kHeaderBytes = 12;
+constexpr std::uint32_t kFormatVersion = 3;  // 1 had neither runs nor slices, 2 no snapshot_bytes
+constexpr std::size_t kHeaderBytes = 20;
 constexpr std::size_t kEditHeaderBytes = 12;
 constexpr BytesView kNamePrefix = "manifest-";
 // A file is replaced when it is longer than this and this many times its snapshot.
@@ -98,68 +98,7 @@ bool holds_edit_behind(BytesView bytes, std::size_t offset) {
   return false;
 }
 
-}  // namespace
-
-std::string Manifest::file_name(std::uint64_t number) { return fmt::format("{}{:06}", kNamePrefix, number); }
-
-Result<std::unique_ptr<Manifest>> Manifest::open(FileSystem& files, const std::string& folder) {
-  if (auto made = files.create_folder(folder); !made) return made.error();
-  const auto names = files.list(folder);
-  if (!names) return names.error();
-  std::optional<std::uint64_t> newest;
-  for (const std::string& name : *names) newest = std::max(newest, number_of(name));
-
-  std::unique_ptr<Manifest> manifest{new Manifest(files, folder)};
-  if (newest) {
-    if (auto read = manifest->read(file_name(*newest)); !read) return read.error();
-  }
-  const std::uint64_t next = newest.value_or(0) + 1;
-  if (auto started = manifest->start_file(next); !started) return started.error();
-  for (const std::string& name : *names) {
-    if (!number_of(name)) continue;
-    if (auto removed = files.remove(fmt::format("{}/{}", folder, name)); !removed) return removed.error();
-  }
-  manifest->opened_trees_ = manifest->trees_;
-  return manifest;
-}
-
-Status Manifest::read(const std::string& name) {
-  const std::string path = folder_ + "/" + name;
-  const auto contents = read_file(files_, path);
-  if (!contents) return contents.error();
-  const BytesView bytes = *contents;
-  if (!bytes.starts_with(kMagic) || bytes.size() < kHeaderBytes) {
-    return corruption(fmt::format("{}: is not a Shale manifest (offset 0)", path));
-  }
-  if (const auto version = load_u32(bytes.data() + kMagic.size()); version != kFormatVersion) {
-    return Error{ErrorKind::unsupported, fmt::format("{}: has format version {}, this build reads {}", path,
-                                                     version, kFormatVersion)};
-  }
-  std::size_t offset = kHeaderBytes;
-  while (offset < bytes.size()) {
-    const BytesView rest = bytes.substr(offset);
-    const std::uint64_t length = rest.size() < kEditHeaderBytes ? rest.size() : load_u32(rest.data() + 8);
-    const bool whole = rest.size() >= kEditHeaderBytes && length <= rest.size() - kEditHeaderBytes &&
-                       load_u64(rest.data()) == hash_bytes(rest.substr(8, 4 + length));
-    if (!whole) {
-      if (holds_edit_behind(bytes, offset)) {
-        return corruption(fmt::format("{}: damaged edit at offset {}", path, offset));
-      }
-      return {};
-    }
-    if (auto applied = apply(rest.substr(kEditHeaderBytes, length), path, offset); !applied) return applied;
-    offset += kEditHeaderBytes + length;
-  }
-  return {};
-}
-
-void Manifest::TreeState::apply(const VersionEdit& edit) {
-  persisted_lsn = std::max(persisted_lsn, edit.persisted_lsn);
-  for (const std::uint64_t number : edit.removed) tables.erase(number);
-  for (const SliceDescriptor& slice : edit.added) tables[slice.number].push_back(slice);
-}
-
-Status Manifest::apply(BytesView payload, const std::string& path, std::uint64_t offset) {
+Result<VersionEdit> decode_edit(BytesView payload, const std::string& path, std::uint64_t offset) {
   ByteReader reader{payload};
   VersionEdit edit;
   edit.tree = static_cast<std::uint32_t>(reader.varint());
@@ -176,13 +115,102 @@ Status Manifest::apply(BytesView payload, const std::string& path, std::uint64_t
   if (reader.failed() || !reader.at_end()) {
     return corruption(fmt::format("{}: unreadable edit at offset {}", path, offset));
   }
-  trees_[edit.tree].apply(edit);
+  return edit;
+}
+
+Status read_edits(FileSystem& files, const std::string& path, Manifest::Contents& into) {
+  const auto contents = read_file(files, path);
+  if (!contents) return contents.error();
+  const BytesView bytes = *contents;
+  into.bytes = bytes.size();
+  if (!bytes.starts_with(kMagic) || bytes.size() < kMagic.size() + sizeof kFormatVersion) {
+    return corruption(fmt::format("{}: is not a Shale manifest (offset 0)", path));
+  }
+  if (const auto version = load_u32(bytes.data() + kMagic.size()); version != kFormatVersion) {
+    return Error{ErrorKind::unsupported, fmt::format("{}: has format version {}, this build reads {}", path,
+                                                     version, kFormatVersion)};
+  }
+  if (bytes.size() < kHeaderBytes) return corruption(fmt::format("{}: damaged header at offset 12", path));
+  const std::uint64_t snapshot_bytes = load_u64(bytes.data() + kHeaderBytes - sizeof(std::uint64_t));
+  if (snapshot_bytes > bytes.size() - kHeaderBytes) {
+    return corruption(fmt::format("{}: shorter than when it was begun, by what offset 12 says", path));
+  }
+  std::size_t offset = kHeaderBytes;
+  while (offset < bytes.size()) {
+    const BytesView rest = bytes.substr(offset);
+    const std::uint64_t length = rest.size() < kEditHeaderBytes ? rest.size() : load_u32(rest.data() + 8);
+    const bool whole = rest.size() >= kEditHeaderBytes && length <= rest.size() - kEditHeaderBytes &&
+                       load_u64(rest.data()) == hash_bytes(rest.substr(8, 4 + length));
+    if (!whole) {
+      if (offset - kHeaderBytes < snapshot_bytes || holds_edit_behind(bytes, offset)) {
+        return corruption(fmt::format("{}: damaged edit at offset {}", path, offset));
+      }
+      into.torn_bytes = rest.size();
+      return {};
+    }
+    const auto edit = decode_edit(rest.substr(kEditHeaderBytes, length), path, offset);
+    if (!edit) return edit.error();
+    into.trees[edit->tree].apply(*edit);
+    ++into.edits;
+    offset += kEditHeaderBytes + length;
+  }
   return {};
 }
 
+// There is a manifest before there is a table: where it is missing somebody has removed it, and to begin an
+// empty one would be to give up all tables as strays.
+Status check_for_lost_manifest(const std::string& folder, const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    if (!name.ends_with(".table")) continue;
+    return corruption(fmt::format("{}: there is no manifest, but tables ({})", folder, name));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string Manifest::file_name(std::uint64_t number) { return fmt::format("{}{:06}", kNamePrefix, number); }
+
+Result<Manifest::Contents> Manifest::read(FileSystem& files, const std::string& folder) {
+  const auto names = files.list(folder);
+  if (!names) return names.error();
+  std::optional<std::uint64_t> newest;
+  for (const std::string& name : *names) newest = std::max(newest, number_of(name));
+  Contents contents;
+  if (!newest) return contents;
+  contents.number = *newest;
+  if (auto read = read_edits(files, folder + "/" + file_name(*newest), contents); !read) return read.error();
+  return contents;
+}
+
+Result<std::unique_ptr<Manifest>> Manifest::open(FileSystem& files, const std::string& folder) {
+  if (auto made = files.create_folder(folder); !made) return made.error();
+  auto contents = read(files, folder);
+  if (!contents) return contents.error();
+  const auto names = files.list(folder);  // before there is one more
+  if (!names) return names.error();
+  if (contents->number == 0) {
+    if (auto lost = check_for_lost_manifest(folder, *names); !lost) return lost.error();
+  }
+
+  std::unique_ptr<Manifest> manifest{new Manifest(files, folder)};
+  manifest->trees_ = manifest->opened_trees_ = std::move(contents->trees);
+  if (auto started = manifest->start_file(contents->number + 1); !started) return started.error();
+  for (const std::string& name : *names) {
+    if (!number_of(name)) continue;
+    if (auto removed = files.remove(fmt::format("{}/{}", folder, name)); !removed) return removed.error();
+  }
+  return manifest;
+}
+
+void Manifest::TreeState::apply(const VersionEdit& edit) {
+  persisted_lsn = std::max(persisted_lsn, edit.persisted_lsn);
+  for (const std::uint64_t number : edit.removed) tables.erase(number);
+  for (const SliceDescriptor& slice : edit.added) tables[slice.number].push_back(slice);
+}
+
 Status Manifest::start_file(std::uint64_t number) {
-  Bytes contents{kMagic};
-  append_u32(contents, kFormatVersion);
+  Bytes snapshot;
   for (const auto& [tree, state] : trees_) {
     VersionEdit edit;
     edit.tree = tree;
@@ -190,8 +218,12 @@ Status Manifest::start_file(std::uint64_t number) {
     for (const auto& [table, slices] : state.tables) {
       edit.added.insert(edit.added.end(), slices.begin(), slices.end());
     }
-    contents += encode_edit(edit);
+    snapshot += encode_edit(edit);
   }
+  Bytes contents{kMagic};
+  append_u32(contents, kFormatVersion);
+  append_u64(contents, snapshot.size());
+  contents += snapshot;
   // Not replace_file: the open file goes on being written under its final name.
   const std::string path = folder_ + "/" + file_name(number);
   auto file = files_.create(path + ".tmp");

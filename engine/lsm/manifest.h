@@ -31,9 +31,21 @@ class Manifest {
   };
   using Trees = std::map<std::uint32_t, TreeState>;
 
+  // What the newest manifest in a folder says.
+  struct Contents {
+    std::uint64_t number = 0;  // of the file; 0: there is none
+    Trees trees;
+    std::uint64_t edits = 0;
+    std::uint64_t bytes = 0;       // of the file
+    std::uint64_t torn_bytes = 0;  // at its end, of an edit cut short
+  };
+  // Reads only. Waits for the disk. Errors: io, corruption (with file and offset), unsupported.
+  static Result<Contents> read(FileSystem& files, const std::string& folder);
+
   // Reads the newest manifest in `folder` (or begins an empty one), and starts a new file from it. Errors:
   // io, no_space, corruption (with file and offset), unsupported. An edit cut short at the end of the file
-  // was never relied upon and is dropped.
+  // was never relied upon and is dropped; one of the snapshot, which was whole before the file got its name,
+  // is damage.
   static Result<std::unique_ptr<Manifest>> open(FileSystem& files, const std::string& folder);
 
   // As read by open(); later edits are not shown here.
@@ -48,8 +60,6 @@ class Manifest {
  private:
   Manifest(FileSystem& files, std::string folder) : files_(files), folder_(std::move(folder)) {}
 
-  Status read(const std::string& name);
-  Status apply(BytesView payload, const std::string& path, std::uint64_t offset);
   Status start_file(std::uint64_t number);
   void replace_long_file();
 

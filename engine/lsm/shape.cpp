@@ -5,7 +5,6 @@
 namespace shale::engine::lsm {
 namespace {
 
-constexpr std::uint64_t kFlushBytesMin = 64u << 10;
 // A level comes into use when its plan is this much larger than level 0's, and is given up when it is this
 // much smaller: a tree whose size sways about the border does not fill and empty a level each time.
 constexpr double kUseAbove = 1.25;
@@ -20,12 +19,12 @@ constexpr double kMergeRunsFill = 1.01;
 LevelPlan plan_levels(const Version& version, const Shape& shape) {
   constexpr std::uint32_t last = Version::kLastLevel;
   LevelPlan plan;
-  const std::uint64_t flush_bytes = std::max(shape.flush_bytes, kFlushBytesMin);
+  const std::uint64_t flush_bytes = std::max(shape.flush_bytes, shape.flush_bytes_min);
   plan.limit_bytes[0] = shape.runs_max[0] * flush_bytes;
   std::uint64_t limit = version.level_bytes(last);
   plan.limit_bytes[last] = UINT64_MAX;
   for (std::uint32_t level = last - 1; level > 0; --level) {
-    limit /= kFanout;
+    limit /= shape.fanout;
     const bool in_use = !version.runs(level).empty();
     const double least = static_cast<double>(plan.limit_bytes[0]) * (in_use ? kGiveUpBelow : kUseAbove);
     if (static_cast<double>(limit) < least) break;

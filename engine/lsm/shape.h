@@ -25,7 +25,9 @@ constexpr std::uint32_t kRunsMaxLimit = 8;  // of a level below level 0: more ru
 struct Shape {
   // Level 0 counts in flushes: so many memtables' bytes may lie in it.
   std::array<std::uint32_t, Version::kLevelCount> runs_max{4, 2, 2, 2, 2, 2, 1};
-  std::uint64_t flush_bytes = 0;  // of a run of level 0, as flushes have been of late
+  std::uint64_t flush_bytes = 0;              // of a run of level 0, as flushes have been of late
+  std::uint64_t flush_bytes_min = 64u << 10;  // what a run of level 0 counts for at least
+  std::uint64_t fanout = kFanout;             // how many times larger a level is than the one above
 
   bool operator==(const Shape&) const = default;
 };

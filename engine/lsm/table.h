@@ -65,6 +65,8 @@ class Table : public std::enable_shared_from_this<Table> {
   // Never asks for a load. Filter says no, or block is resident: exact; else unknown.
   Presence probe(const HashedKey& key) const;
 
+  // Where a data block begins in the file.
+  std::uint64_t block_offset(std::uint32_t block) const { return index_.offset(block); }
   // Where in the data a key stands, or would; right to a block.
   std::uint64_t approximate_offset(BytesView key) const;
   // A key that parts the table about there: the data before `offset` belongs to smaller keys. Nothing if

@@ -96,6 +96,12 @@ Status TableScanner::seek(BytesView key) {
   return enter_following_blocks();
 }
 
+Status TableScanner::seek_block(std::uint32_t block_index) {
+  if (Status status = enter(block_index); !status) return status;
+  cursor_.seek_first();
+  return {};
+}
+
 Status TableScanner::next() {
   assert(valid());
   cursor_.next();

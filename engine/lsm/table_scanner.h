@@ -13,7 +13,8 @@
 
 namespace shale::engine::lsm {
 
-// Used by one thread. After an error it is of no further use. Checks every block's checksum and structure.
+// Used by one thread. After an error it is of no further use but for seek_block. Checks every block's
+// checksum and structure.
 class TableScanner {
  public:
   static constexpr std::uint32_t kReadBytes = 512 * 1024;
@@ -28,6 +29,11 @@ class TableScanner {
   Status seek_first();
   Status seek(BytesView key);  // to the first key >= `key`
   Status next();               // requires valid()
+
+  // Block by block, for whoever wants to know of every damaged one: to the first entry of that block, also
+  // after an error; and to the next of the same block.
+  Status seek_block(std::uint32_t block_index);
+  void next_in_block() { cursor_.next(); }  // requires valid()
 
   bool valid() const { return cursor_.valid(); }
   // Views valid until the next call on the scanner.

@@ -424,6 +424,14 @@ std::optional<Compaction> Tree::pick_compaction() {
   return picker_.pick(*version_, shape_);
 }
 
+void Tree::set_shape(const Shape& shape) {
+  const std::uint64_t measured = shape_.flush_bytes;
+  shape_ = shape;
+  if (shape_.flush_bytes == 0) shape_.flush_bytes = measured;
+  plan_ = plan_levels(*version_, shape_);
+  schedule_compaction();
+}
+
 void Tree::schedule_compaction() {
   if (compaction_running_) return;
   const bool due = reclaim_wanted_ || *std::max_element(plan_.fill.begin(), plan_.fill.end()) >= 1;

@@ -82,6 +82,9 @@ class Tree final : public Engine {
   std::uint64_t active_bytes() const { return active_bytes_.load(std::memory_order_relaxed); }
   // Flushes the active memtable if there is still need to. Takes the owner's mutex.
   void relieve();
+  // What the tree aims at from now on; with flush_bytes 0 that stays as measured. Under the owner's mutex.
+  void set_shape(const Shape& shape);
+  const Version& version() const { return *version_; }
 
  private:
   using MemtableRef = std::shared_ptr<LoggedMemtable>;

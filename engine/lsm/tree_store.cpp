@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <set>
 
 #include "engine/lsm/tree.h"
@@ -13,9 +14,18 @@ namespace {
 constexpr BytesView kTableSuffix = ".table";
 constexpr BytesView kTemporarySuffix = ".tmp";
 
-std::string table_name(std::uint64_t number) { return fmt::format("{:08}{}", number, kTableSuffix); }
-
 }  // namespace
+
+std::string TreeStore::table_name(std::uint64_t number) {
+  return fmt::format("{:08}{}", number, kTableSuffix);
+}
+
+std::optional<std::uint64_t> TreeStore::table_number(const std::string& name) {
+  std::uint64_t number = 0;
+  const auto read = std::from_chars(name.data(), name.data() + name.size(), number);
+  if (read.ec != std::errc{} || name != table_name(number)) return {};
+  return number;
+}
 
 TreeStore::TreeStore(FileSystem& files, Background& background, const TreeStoreOptions& options)
     : files_(files),
@@ -97,10 +107,12 @@ std::unique_ptr<Engine> TreeStore::open_tree(std::uint32_t id, std::mutex& owner
 }
 
 std::uint64_t TreeStore::table_bytes() const {
+  if (options_.table_bytes != 0) return options_.table_bytes;
   return std::clamp<std::uint64_t>(options_.memtable_bytes / 8, 512u << 10, 16u << 20);
 }
 
 std::uint64_t TreeStore::compaction_job_bytes() const {
+  if (options_.compaction_job_bytes != 0) return options_.compaction_job_bytes;
   return std::clamp<std::uint64_t>(4 * table_bytes(), 4u << 20, 32u << 20);
 }
 

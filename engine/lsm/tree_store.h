@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,6 +37,9 @@ struct TreeStoreOptions {
   std::uint32_t block_bytes = 4096;
   double filter_bits_per_key = 10;  // on average: young levels get more, the last one a little less
   Compression compression = Compression::lz4;  // below level 0, whose tables are soon rewritten
+  // At what size tables are cut, and about how much one compaction reads; 0: as the memtables' size asks for.
+  std::uint64_t table_bytes = 0;
+  std::uint64_t compaction_job_bytes = 0;
   // Of compaction while nobody writes (work_meter.h); 0: compaction is not metered.
   std::uint64_t idle_work_bytes_per_second = 0;
   const KeyPolicy* policy = nullptr;  // required; outlives the store, as do
@@ -55,6 +59,10 @@ class TreeStore {
   // The tree of that number as the manifest has it, or an empty one. `owner` is the mutex under which all its
   // calls will be made; it must outlive the tree.
   std::unique_ptr<Engine> open_tree(std::uint32_t id, std::mutex& owner);
+
+  // A table's file in the folder, and the number in such a name, if it is one.
+  static std::string table_name(std::uint64_t number);
+  static std::optional<std::uint64_t> table_number(const std::string& name);
 
   const TreeStoreOptions& options() const { return options_; }
   Background& background() { return background_; }

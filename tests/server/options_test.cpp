@@ -162,6 +162,17 @@ TEST(CommandLineOptions, AreTakenAsRedisTakesThem) {
   EXPECT_FALSE(loaded.config.password_required());
 }
 
+TEST(CommandLineOptions, AFolderMayFollowVerify) {
+  Problems problems;
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"--verify", "folder"}, std::vector<std::string>{"folder", "--verify"}}) {
+    const CommandLine line = read_command_line(arguments, problems);
+    EXPECT_TRUE(line.verify);
+    EXPECT_EQ(line.config_file, "folder");
+  }
+  EXPECT_THAT(problems, IsEmpty());
+}
+
 TEST(CommandLineOptions, WordsThatBelongToNoOptionAreProblems) {
   Problems problems;
   read_command_line({"--check-config", "stray"}, problems);

@@ -89,19 +89,21 @@ TEST_F(ManifestTest, HasTheBytesThatTheFormatPageGives) {
       "b\xac\x02\x07\x01"      // up to tombstones
       "\x02\x01\x0c\x02\x01",  // balances
       22};
-  ASSERT_EQ(file.size(), 12u + 12 + payload.size());
-  EXPECT_EQ(file.substr(0, 12), (Bytes{"SHALEMAN\x02\0\0\0", 12}));
-  EXPECT_EQ(file.substr(20, 4), (Bytes{"\x16\0\0\0", 4}));
-  EXPECT_EQ(file.substr(24), payload);
-  const std::uint64_t checksum = hash_bytes(BytesView{file}.substr(20));
-  EXPECT_EQ(file.substr(12, 8), (Bytes{reinterpret_cast<const char*>(&checksum), 8}));
+  ASSERT_EQ(file.size(), 20u + 12 + payload.size());
+  EXPECT_EQ(file.substr(0, 20), (Bytes{"SHALEMAN\x03\0\0\0\0\0\0\0\0\0\0\0", 20}));
+  EXPECT_EQ(file.substr(28, 4), (Bytes{"\x16\0\0\0", 4}));
+  EXPECT_EQ(file.substr(32), payload);
+  const std::uint64_t checksum = hash_bytes(BytesView{file}.substr(28));
+  EXPECT_EQ(file.substr(20, 8), (Bytes{reinterpret_cast<const char*>(&checksum), 8}));
 }
 
 TEST_F(ManifestTest, DropsAnEditThatWasCutShort) {
   ASSERT_TRUE(open()->append({1, 10, {}, {slice(1, 0)}}));
   const std::string path = "/lsm/" + Manifest::file_name(1);
   const Bytes whole = disk_.contents(path);
-  disk_.overwrite(path, whole.size(), "half an edit");
+  const auto file = disk_.create(path);
+  ASSERT_TRUE(file);
+  ASSERT_TRUE((*file)->write_at(0, whole + "half an edit"));
   EXPECT_THAT(open()->opened_trees().at(1).tables, ElementsAre(Pair(1, ElementsAre(slice(1, 0)))));
 }
 
@@ -112,12 +114,27 @@ TEST_F(ManifestTest, RefusesDamageBeforeAWholeEditAndNamesThePlace) {
     ASSERT_TRUE(manifest->append({1, 20, {}, {slice(2, 0)}}));
   }
   const std::string path = "/lsm/" + Manifest::file_name(1);
-  disk_.flip_bit(path, (12 + 13) * 8);
+  disk_.flip_bit(path, (20 + 13) * 8);
   const auto manifest = Manifest::open(disk_, "/lsm");
   ASSERT_FALSE(manifest);
   EXPECT_EQ(manifest.error().kind, ErrorKind::corruption);
   EXPECT_THAT(manifest.error().message, HasSubstr(path));
-  EXPECT_THAT(manifest.error().message, HasSubstr("offset 12"));
+  EXPECT_THAT(manifest.error().message, HasSubstr("offset 20"));
+}
+
+TEST_F(ManifestTest, RefusesADamagedSnapshotThoughNothingFollowsIt) {
+  ASSERT_TRUE(open()->append({1, 10, {}, {slice(1, 0)}}));
+  open();  // from here on the edit is a snapshot
+  const std::string path = "/lsm/" + Manifest::file_name(2);
+  const Bytes sound = disk_.contents(path);
+  for (std::uint64_t bit = 0; bit < sound.size() * 8; bit += 3) {
+    disk_.flip_bit(path, bit);
+    const bool in_size = bit / 8 >= 12 && bit / 8 < 20;  // a smaller one claims less than is there
+    EXPECT_TRUE(in_size || !Manifest::read(disk_, "/lsm")) << "bit " << bit;
+    disk_.flip_bit(path, bit);
+  }
+  disk_.truncate(path, sound.size() - 1);
+  EXPECT_FALSE(Manifest::open(disk_, "/lsm"));
 }
 
 TEST_F(ManifestTest, RefusesEveryEditAfterOneThatMayHaveReachedTheDisk) {

@@ -1,0 +1,31 @@
+#include "cluster/folder_format.h"
+
+#include <fmt/format.h>
+
+namespace shale::cluster {
+namespace {
+
+constexpr std::string_view kFormat = "shale data folder, format ";
+constexpr unsigned kFormatVersion = 1;
+
+}  // namespace
+
+std::string folder_format() { return fmt::format("{}{}\n", kFormat, kFormatVersion); }
+
+engine::Status check_folder_format(engine::BytesView contents, const std::string& path) {
+  unsigned version = 0;
+  if (contents.starts_with(kFormat)) {
+    for (const char c : contents.substr(kFormat.size())) {
+      if (c < '0' || c > '9') break;
+      version = version * 10 + static_cast<unsigned>(c - '0');
+    }
+  }
+  if (version == 0)
+    return engine::Error{engine::ErrorKind::unsupported, path + ": does not name a Shale format"};
+  if (version == kFormatVersion) return {};
+  return engine::Error{engine::ErrorKind::unsupported,
+                       fmt::format("{}: the data folder has format version {}, this build reads version {}",
+                                   path, version, kFormatVersion)};
+}
+
+}  // namespace shale::cluster

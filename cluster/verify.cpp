@@ -1,0 +1,166 @@
+#include "cluster/verify.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "cluster/catalog.h"
+#include "cluster/folder_format.h"
+#include "cluster/log_records.h"
+#include "cluster/position.h"
+#include "engine/encoding.h"
+#include "engine/log/recovery.h"
+#include "engine/lsm/verify.h"
+
+namespace shale::cluster {
+namespace {
+
+using engine::Finding;
+using engine::Lsn;
+
+// No database for what is too short for a position: then the counts do not agree.
+DatabaseId database_of(BytesView position) {
+  return position.size() < kPrefixBytes ? UINT32_MAX : split_position(position).database;
+}
+
+class FolderVerifier {
+ public:
+  FolderVerifier(engine::FileSystem& files, const std::string& folder, engine::Verification& verification)
+      : files_(files), folder_(folder), verification_(verification) {}
+
+  void run() {
+    if (!open()) return;
+    const auto catalog = read_catalog();
+    const auto has_log = files_.exists(folder_ + "/log");
+    const auto has_trees = files_.exists(folder_ + "/lsm");
+    if (has_log && !*has_log && has_trees && !*has_trees) {
+      return verification_.remark(folder_ + ": was made, and has never served");
+    }
+    const auto persisted = engine::lsm::verify_trees(files_, folder_ + "/lsm", database_of, verification_);
+    if (!catalog) {
+      verification_.add(Finding::unchecked, folder_ + "/log: not checked: only the catalog says from where");
+      return;
+    }
+    verify_shards(*catalog, persisted);
+    verify_log(*catalog, persisted);
+  }
+
+ private:
+  // Whether there is something to check, and nobody who changes it meanwhile.
+  bool open() {
+    const std::string format_path = folder_ + "/FORMAT";
+    const auto has_format = files_.exists(format_path);
+    if (!has_format || !*has_format) {
+      verification_.add(Finding::unchecked,
+                        has_format ? folder_ + ": is no Shale data folder (it has no file FORMAT)"
+                                   : has_format.error().message);
+      return false;
+    }
+    // A server makes the lock before all else: where there is none, nobody has the folder open.
+    const auto has_lock = files_.exists(folder_ + "/LOCK");
+    if (has_lock && *has_lock) {
+      auto lock = files_.lock(folder_ + "/LOCK");
+      if (!lock) {
+        verification_.add(Finding::unchecked,
+                          lock.error().kind == engine::ErrorKind::locked
+                              ? folder_ + ": a server is using this folder; stop it, or check a copy"
+                              : lock.error().message);
+        return false;
+      }
+      lock_ = std::move(*lock);
+    }
+    const auto format = engine::read_file(files_, format_path);
+    const engine::Status known = format ? check_folder_format(*format, format_path) : format.error();
+    if (!known) {
+      verification_.add(known.error());
+      return false;
+    }
+    verification_.count_file(format->size());
+    return true;
+  }
+
+  std::optional<CatalogState> read_catalog() {
+    const std::string path = folder_ + "/catalog";
+    const auto bytes = engine::read_file(files_, path);
+    if (!bytes) {
+      verification_.add(bytes.error());
+      return {};
+    }
+    auto state = CatalogState::decode(*bytes, path);
+    if (!state) {
+      verification_.add(state.error());
+      return {};
+    }
+    verification_.count_file(bytes->size());
+    verification_.count_records(1);
+    return std::move(*state);
+  }
+
+  void verify_shards(const CatalogState& catalog, const std::map<std::uint32_t, Lsn>& persisted) {
+    for (const auto& [tree, lsn] : persisted) {
+      if (tree < catalog.shard_count) continue;
+      verification_.problem(fmt::format("{}/lsm: the manifest has a tree {}, the catalog {} shards", folder_,
+                                        tree, catalog.shard_count));
+    }
+  }
+
+  void verify_log(const CatalogState& catalog, const std::map<std::uint32_t, Lsn>& persisted) {
+    engine::LogRecovery found;
+    const auto log = engine::recover_log(
+        files_, folder_ + "/log", catalog.log_needed_from,
+        [this](Lsn lsn, engine::RecordKind kind, BytesView payload) { return check(lsn, kind, payload); },
+        found);
+    if (!log) {
+      verification_.add(log.error());
+      return;
+    }
+    for (const engine::RecoveredSegment& segment : log->segments) {
+      verification_.count_file(segment.header.size_bytes);
+    }
+    verification_.count_records(found.records);
+    if (found.torn_bytes != 0) {
+      verification_.remark(fmt::format("{}: the last {} bytes are of records that were being written",
+                                       found.torn_file, found.torn_bytes));
+    }
+    // Tables are written after the log is durable up to what they hold.
+    for (const auto& [tree, lsn] : persisted) {
+      if (lsn < log->next_lsn) continue;
+      verification_.problem(fmt::format("{}/log: ends with record {}, but shard {} has persisted record {}",
+                                        folder_, log->next_lsn - 1, tree, lsn));
+    }
+  }
+
+  // What is inside a record whose checksum is right.
+  engine::Status check(Lsn lsn, engine::RecordKind kind, BytesView payload) {
+    switch (static_cast<LogRecord>(kind)) {
+      case LogRecord::batch:
+        while (!payload.empty()) {
+          if (const auto write = take_write(payload); !write) return write.error();
+        }
+        return {};
+      case LogRecord::flush_databases: {
+        constexpr std::size_t kBytesPerDatabase = 2 * sizeof(std::uint32_t);
+        if (payload.size() % kBytesPerDatabase == 0) return {};
+        return engine::corruption(fmt::format("{}/log: record {}: impossible length", folder_, lsn));
+      }
+    }
+    return engine::Error{
+        engine::ErrorKind::unsupported,
+        fmt::format("{}/log: record {} is of kind {}, which this build does not know", folder_, lsn, kind)};
+  }
+
+  engine::FileSystem& files_;
+  const std::string& folder_;
+  engine::Verification& verification_;
+  std::unique_ptr<engine::FolderLock> lock_;
+};
+
+}  // namespace
+
+void verify_folder(engine::FileSystem& files, const std::string& folder, engine::Verification& verification) {
+  FolderVerifier{files, folder, verification}.run();
+}
+
+}  // namespace shale::cluster

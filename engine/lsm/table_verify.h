@@ -1,0 +1,49 @@
+// Checks one table file, and what the manifest says of its slices, against the entries it holds.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/lsm/class_counts.h"
+#include "engine/lsm/table.h"
+#include "engine/lsm/table_scanner.h"
+#include "engine/lsm/verify.h"
+#include "engine/lsm/version.h"
+
+namespace shale::engine::lsm {
+
+// Used once, by one thread. Waits for the disk.
+class TableVerifier {
+ public:
+  // All must outlive it. `slices` may be empty: then only the file itself is checked.
+  TableVerifier(const std::shared_ptr<const Table>& table, const std::vector<SliceDescriptor>& slices,
+                const CountClassOf& class_of, Verification& verification);
+
+  void run();
+
+ private:
+  void check_block(std::uint32_t block);
+  void check_entry(const Entry& entry, std::uint64_t block_offset);
+  void check_properties();
+  void check_slices();
+  void check_slice_balances();
+  void problem(std::uint64_t offset, std::string_view what);
+  // Something that only all entries together can tell.
+  void problem_of_table(std::string_view what);
+
+  const std::shared_ptr<const Table>& table_;
+  const CountClassOf& class_of_;
+  Verification& verification_;
+  std::vector<SliceDescriptor> slices_;  // by begin_key
+  TableScanner scanner_;
+  bool blocks_are_sound_ = true;  // all that have been read
+  std::optional<Bytes> last_key_;
+  TableProperties counted_;    // what the entries come to
+  ClassCounts all_balances_;   // of all entries
+  ClassCounts live_balances_;  // of those in slices
+  std::size_t slice_ = 0;      // the first that ends above the last key
+};
+
+}  // namespace shale::engine::lsm

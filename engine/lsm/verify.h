@@ -1,0 +1,30 @@
+// Checks what LSM trees have stored, every byte of it, without opening the trees and without changing a file:
+//
+//   - the manifest, every edit
+//   - that every table it names is there, and which files it does not name
+//   - every block of every table: checksum, structure, order of the keys; that index and filter find every
+//     key; that the properties say what the blocks hold
+//   - that the slices lie within their tables and count what is in them, and that the slices of a run are in
+//     order and disjoint
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "engine/bytes.h"
+#include "engine/io/file_system.h"
+#include "engine/verification.h"
+
+namespace shale::engine::lsm {
+
+// As KeyPolicy::count_class.
+using CountClassOf = std::function<std::uint32_t(BytesView key)>;
+
+// Checks `folder`, which nobody may be writing to. Waits for the disk, and long: it reads everything. Returns
+// up to which log record each tree is persisted, as far as the manifest could be read.
+std::map<std::uint32_t, Lsn> verify_trees(FileSystem& files, const std::string& folder,
+                                          const CountClassOf& class_of, Verification& verification);
+
+}  // namespace shale::engine::lsm
