@@ -56,7 +56,12 @@ class Cursor {
   virtual Status next() = 0;               // requires valid()
   virtual bool valid() const = 0;          // false past the last key
   virtual BytesView key() const = 0;       // valid until the next call on the cursor
-  virtual BytesView value() const = 0;
+  // How the value begins: at least kHeadBytes of it, or all of a shorter one. Valid as key().
+  virtual BytesView head() const = 0;
+  // Valid as key(). Errors: not_resident as from next(), of a large value; io, corruption.
+  virtual Result<BytesView> value() = 0;
+
+  static constexpr std::size_t kHeadBytes = 16;
 };
 
 struct LevelStats {
@@ -148,7 +153,8 @@ class KeyPolicy {
   // False once every record of the class is obsolete, for ever.
   virtual bool is_live_class(std::uint32_t count_class) const = 0;
   // Whether a record may be forgotten (it has expired, or all of its kind has been dropped). Must never turn
-  // from true to false, and reads by the owner must already treat such a record as absent.
+  // from true to false, and reads by the owner must already treat such a record as absent. Of a large value
+  // only the beginning may be given, as Cursor::head().
   virtual bool is_obsolete(BytesView key, BytesView value) const = 0;
 };
 

@@ -122,7 +122,7 @@ class Walk {
       --left;
       any = true;
       walked_ = coarse_place(parts.token);
-      if (parts.database == id_ && !visit_record(parts, cursor.value())) {
+      if (parts.database == id_ && !visit_record(parts, cursor.head())) {
         full_ = true;
         next_ = place_after(position);
         return {};

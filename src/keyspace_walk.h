@@ -25,8 +25,8 @@ struct WalkEnd {
   std::uint32_t walked = 0;       // coarse place of the last position walked
 };
 
-// Runs under a shard's lock: must be short, and must not call the store. The views end with the call. False
-// ends the piece behind this key.
+// Runs under a shard's lock: must be short, and must not call the store. The views end with the call; of a
+// large value the payload may be cut short. False ends the piece behind this key.
 using VisitKey = std::function<bool(BytesView key, const Value& value)>;
 
 // Visits the live keys of `database` (as SELECT numbers them) from `from` on, or of those the ones with

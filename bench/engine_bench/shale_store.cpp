@@ -233,8 +233,16 @@ class ShaleAdapter final : public StoreAdapter {
     std::lock_guard lock{mutex_};
     const auto cursor = tree_->cursor(context);
     engine::Status moved = cursor->seek(from);
+    bool any = false;
     while (moved && cursor->valid()) {
-      check_entry.see(cursor->key(), cursor->value());
+      const auto value = cursor->value();
+      if (!value) {
+        if (any) check_entry.put_next_key(from);
+        moved = value.error();
+        break;
+      }
+      any = true;
+      check_entry.see(cursor->key(), *value);
       if (--count == 0) return true;
       moved = cursor->next();
       if (!moved) check_entry.put_next_key(from);

@@ -6,6 +6,7 @@
 
 #include "engine/lsm/run_merger.h"
 #include "engine/lsm/table_writer.h"
+#include "engine/lsm/value_reference.h"
 
 namespace shale::engine::lsm {
 namespace {
@@ -16,7 +17,7 @@ constexpr std::uint64_t kBeatBytes = 512u << 10;
 // What is left of an entry in its new place, or nothing.
 std::optional<Entry> settle(Entry entry, bool bottom, const KeyPolicy& policy) {
   if (!policy.is_live_class(policy.count_class(entry.key))) return {};
-  if (entry.tag.type == EntryType::value && policy.is_obsolete(entry.key, entry.value)) {
+  if (entry.tag.type == EntryType::value && policy.is_obsolete(entry.key, value_head(entry))) {
     // An expired value becomes a tombstone: older versions below must stay hidden.
     entry.value = {};
     entry.tag = {EntryType::tombstone, static_cast<std::int8_t>(std::max(entry.tag.balance - 1, -1))};
@@ -43,6 +44,7 @@ void append_rest(const LiveTable& slice, BytesView begin, BytesView end, std::ve
     narrowed.entry_count = scaled(slice.slice().entry_count);
     narrowed.tombstone_count = scaled(slice.slice().tombstone_count);
     narrowed.balances.clear();
+    narrowed.value_files.clear();
     rest.push_back(std::make_shared<const LiveTable>(slice.file(), std::move(narrowed)));
   };
   if (!slice.overlaps(begin, end)) {
@@ -63,7 +65,8 @@ class Inputs {
     }
     version.for_each([&](const TableRef& slice) {
       if (!taken.contains(slice->number())) return;
-      before_[slice->number()].add(slice->slice().balances);
+      before_[slice->number()].balances.add(slice->slice().balances);
+      before_[slice->number()].values.add(slice->slice().value_files);
       append_rest(*slice, compaction.begin_key, compaction.end_key, rest_[slice->number()]);
     });
     for (const auto& [number, rest] : rest_) {
@@ -75,17 +78,20 @@ class Inputs {
   Consumption& consumption() { return consumption_; }
   const std::vector<std::uint64_t>& numbers() const { return numbers_; }
 
-  // After all has been read. The balances of what is left of a table stand with its first slice.
+  // After all has been read. The sums over what is left of a table stand with its first slice.
   std::vector<TableRef> leftover() {
     std::vector<TableRef> all;
     for (auto& [number, rest] : rest_) {
       if (rest.empty()) continue;
-      ClassCounts left = before_[number];
-      for (const ClassBalance& taken : consumption_[number].balances.all()) {
-        left.add(taken.count_class, -taken.sum);
+      TableConsumption left = before_[number];
+      const TableConsumption& taken = consumption_[number];
+      for (const ClassBalance& balance : taken.balances.all()) {
+        left.balances.add(balance.count_class, -balance.sum);
       }
+      left.values.subtract(taken.values);
       SliceDescriptor first = rest.front()->slice();
-      first.balances = left.all();
+      first.balances = left.balances.all();
+      first.value_files = left.values.all();
       rest.front() = std::make_shared<const LiveTable>(rest.front()->file(), std::move(first));
       all.insert(all.end(), rest.begin(), rest.end());
     }
@@ -94,7 +100,7 @@ class Inputs {
 
  private:
   std::map<std::uint64_t, std::vector<TableRef>> rest_;  // by table number
-  std::map<std::uint64_t, ClassCounts> before_;
+  Consumption before_;
   std::vector<std::uint64_t> numbers_;
   Consumption consumption_;
 };

@@ -17,9 +17,11 @@ namespace {
 // slice* slice := number:varint  level:varint  run:varint  begin_key:text  end_key:text  bytes:varint
 // entries:varint
 //          tombstones:varint  balance count:varint  (class:varint  sum:zigzag varint)*
+//          value file count:varint  (file:varint  records:varint  bytes:varint)*
 // text := length:varint  bytes
 constexpr BytesView kMagic = "SHALEMAN";
-constexpr std::uint32_t kFormatVersion = 3;  // 1 had neither runs nor slices, 2 no snapshot_bytes
+constexpr std::uint32_t kFormatVersion =
+    4;  // 1 had neither runs nor slices, 2 no snapshot_bytes, 3 no value files
 constexpr std::size_t kHeaderBytes = 20;
 constexpr std::size_t kEditHeaderBytes = 12;
 constexpr BytesView kNamePrefix = "manifest-";
@@ -41,6 +43,12 @@ void append_slice(Bytes& into, const SliceDescriptor& slice) {
     append_varint(into, balance.count_class);
     append_signed_varint(into, balance.sum);
   }
+  append_varint(into, slice.value_files.size());
+  for (const ValueFileUse& use : slice.value_files) {
+    append_varint(into, use.file);
+    append_varint(into, use.record_count);
+    append_varint(into, use.record_bytes);
+  }
 }
 
 SliceDescriptor take_slice(ByteReader& reader) {
@@ -56,6 +64,12 @@ SliceDescriptor take_slice(ByteReader& reader) {
   for (std::uint64_t count = reader.varint(); count > 0 && !reader.failed(); --count) {
     const auto count_class = static_cast<std::uint32_t>(reader.varint());
     slice.balances.push_back({count_class, reader.signed_varint()});
+  }
+  for (std::uint64_t count = reader.varint(); count > 0 && !reader.failed(); --count) {
+    ValueFileUse& use = slice.value_files.emplace_back();
+    use.file = reader.varint();
+    use.record_count = reader.varint();
+    use.record_bytes = reader.varint();
   }
   return slice;
 }

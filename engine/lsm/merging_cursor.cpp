@@ -22,6 +22,7 @@ class MemtableSource final : public EntrySource {
   }
   bool valid() const override { return cursor_.valid(); }
   Entry entry() const override { return cursor_.entry(); }
+  Result<BytesView> value() override { return cursor_.entry().value; }
 
  private:
   Memtable::Cursor cursor_;
@@ -42,6 +43,14 @@ class RunSource final : public EntrySource {
     return cursor_ && cursor_->valid() && cursor_->key() < run_.tables()[place_]->end_key();
   }
   Entry entry() const override { return cursor_->entry(); }
+  Result<BytesView> value() override {
+    // The pins are kept here: those of a long scan would otherwise add up.
+    ReadContext reads;
+    auto value = run_.tables()[place_]->value_of(cursor_->entry(), reads, BlockCache::Access::scan);
+    for (auto& load : reads.missing) context_.missing.push_back(std::move(load));
+    value_pins_ = std::move(reads.pins);
+    return value;
+  }
 
  private:
   // On the first entry >= `key` of this slice or one that follows.
@@ -62,6 +71,7 @@ class RunSource final : public EntrySource {
   ReadContext& context_;
   std::size_t place_ = 0;
   std::optional<TableCursor> cursor_;
+  decltype(ReadContext::pins) value_pins_;
 };
 
 }  // namespace
@@ -98,7 +108,7 @@ Status MergingCursor::next() {
 
 Status MergingCursor::settle() {
   for (;;) {
-    const EntrySource* smallest = nullptr;  // the newest of those with the smallest key
+    EntrySource* smallest = nullptr;  // the newest of those with the smallest key
     for (const auto& source : sources_) {
       if (!source->valid()) continue;
       if (smallest == nullptr || source->entry().key < entry_.key) {
@@ -106,6 +116,7 @@ Status MergingCursor::settle() {
         entry_ = source->entry();
       }
     }
+    source_ = smallest;
     valid_ = smallest != nullptr;
     if (!valid_ || entry_.tag.type == EntryType::value) return {};
     if (auto moved = step_over_current(); !moved) return moved;

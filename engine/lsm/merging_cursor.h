@@ -9,9 +9,12 @@
 #include "engine/engine.h"
 #include "engine/lsm/entry.h"
 #include "engine/lsm/memtable.h"
+#include "engine/lsm/value_reference.h"
 #include "engine/lsm/version.h"
 
 namespace shale::engine::lsm {
+
+static_assert(kValueHeadBytes >= Cursor::kHeadBytes);
 
 // One sorted run among those that are merged.
 class EntrySource {
@@ -21,6 +24,8 @@ class EntrySource {
   virtual Status next() = 0;
   virtual bool valid() const = 0;
   virtual Entry entry() const = 0;
+  // Of the current entry, wherever it is. Errors: not_resident, io, corruption.
+  virtual Result<BytesView> value() = 0;
 };
 
 std::unique_ptr<EntrySource> make_memtable_source(const Memtable& memtable);
@@ -37,7 +42,8 @@ class MergingCursor final : public Cursor {
   Status next() override;
   bool valid() const override { return valid_; }
   BytesView key() const override { return entry_.key; }
-  BytesView value() const override { return entry_.value; }
+  BytesView head() const override { return value_head(entry_); }
+  Result<BytesView> value() override { return source_->value(); }
 
  private:
   Status settle();             // finds the next live entry among where the sources stand
@@ -45,6 +51,7 @@ class MergingCursor final : public Cursor {
 
   std::vector<std::unique_ptr<EntrySource>> sources_;
   bool valid_ = false;
+  EntrySource* source_ = nullptr;  // of entry_
   Entry entry_;
 };
 

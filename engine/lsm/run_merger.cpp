@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "engine/lsm/value_file_format.h"
+#include "engine/lsm/value_reference.h"
+
 namespace shale::engine::lsm {
 
 Status RunScanner::seek_first() { return open(0); }
@@ -35,7 +38,12 @@ Status RunScanner::settle() {
   valid_ = true;
   const Entry& entry = scanner_->entry();
   head_ = key_head(entry.key);
-  if (counted_ != nullptr) counted_->balances.add(policy_.count_class(entry.key), entry.tag.balance);
+  if (counted_ == nullptr) return {};
+  counted_->balances.add(policy_.count_class(entry.key), entry.tag.balance);
+  if (entry.tag.separated) {
+    const auto reference = ValueReference::decode(entry.value);
+    counted_->values.add(reference->file, value_record_bytes(entry.key.size(), reference->value_bytes));
+  }
   return {};
 }
 

@@ -12,6 +12,7 @@
 #include "engine/lsm/class_counts.h"
 #include "engine/lsm/entry.h"
 #include "engine/lsm/table_scanner.h"
+#include "engine/lsm/value_usage.h"
 #include "engine/lsm/version.h"
 
 namespace shale::engine::lsm {
@@ -19,6 +20,7 @@ namespace shale::engine::lsm {
 // What has been read of one table.
 struct TableConsumption {
   ClassCounts balances;
+  ValueUsage values;  // that the entries read refer to
 };
 // By number, for the tables of which more than the range is wanted to be known; others are not counted.
 using Consumption = std::map<std::uint64_t, TableConsumption>;

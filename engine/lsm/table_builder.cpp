@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <map>
 #include <utility>
 
 #include "engine/lsm/block.h"
@@ -11,6 +10,7 @@
 #include "engine/lsm/table_index.h"
 #include "engine/lsm/value_file_format.h"
 #include "engine/lsm/value_reference.h"
+#include "engine/lsm/value_usage.h"
 
 namespace shale::engine::lsm {
 namespace {
@@ -65,7 +65,7 @@ class TableBuilder::Implementation {
     const Bytes index = index_.finish();
     properties_.block_count = index_.block_count();
     std::ranges::sort(properties_.balances, {}, &ClassBalance::count_class);
-    for (const auto& [file, use] : value_files_) properties_.value_files.push_back(use);
+    properties_.value_files = value_usage_.all();
     // Where it makes no difference, the format that earlier builds read too.
     properties_.format_version =
         properties_.value_files.empty() ? kTableFormatWithoutValueFiles : kTableFormatVersion;
@@ -107,10 +107,7 @@ class TableBuilder::Implementation {
   void count_reference(const Entry& entry) {
     const std::optional<ValueReference> reference = ValueReference::decode(entry.value);
     assert(reference);
-    ValueFileUse& use = value_files_[reference->file];
-    use.file = reference->file;
-    ++use.record_count;
-    use.record_bytes += value_record_bytes(entry.key.size(), reference->value_bytes);
+    value_usage_.add(reference->file, value_record_bytes(entry.key.size(), reference->value_bytes));
   }
 
   std::int64_t& balance_of(BytesView key) {
@@ -195,8 +192,8 @@ class TableBuilder::Implementation {
   TableProperties properties_;
   std::vector<std::uint64_t> hashes_;  // of all keys, for the filter
   std::size_t balance_index_ = 0;
-  std::map<std::uint64_t, ValueFileUse> value_files_;  // by number
-  Bytes last_key_;                                     // of the last finished block
+  ValueUsage value_usage_;
+  Bytes last_key_;  // of the last finished block
   Bytes raw_;
   Bytes compressed_;
   Bytes written_;  // not yet in the file

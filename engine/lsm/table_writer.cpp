@@ -1,11 +1,20 @@
 #include "engine/lsm/table_writer.h"
 
 namespace shale::engine::lsm {
+namespace {
+
+// Small enough that what is left of a file can be moved elsewhere in little time, large enough that files are
+// few.
+constexpr std::uint64_t kValueFileBytesMax = 128U << 20;
+
+}  // namespace
 
 TableWriter::~TableWriter() {
   if (finished_) return;
   for (const TableRef& table : tables_) table->file()->discard();
+  for (const std::uint64_t number : closed_) store_.remove_table_file(number);
   if (table_) store_.remove_table_file(table_->number);
+  if (values_) store_.remove_value_file(values_->number);
 }
 
 Status TableWriter::add(const Entry& entry) {
@@ -15,24 +24,56 @@ Status TableWriter::add(const Entry& entry) {
     table_ = std::move(*created);
   }
   if (auto added = table_->builder->add(entry); !added) return added;
-  return table_->builder->file_bytes() >= store_.table_bytes() ? finish_table() : Status{};
+  return table_->builder->file_bytes() >= store_.table_bytes() ? close_table() : Status{};
 }
 
-Status TableWriter::finish_table() {
+Status TableWriter::add_separated(const Entry& entry) {
+  if (!values_) {
+    auto created = store_.create_value_file();
+    if (!created) return created.error();
+    values_ = std::move(*created);
+  }
+  const auto reference = values_->writer->add(entry.key, entry.value);
+  if (!reference) return reference.error();
+  reference_.clear();
+  reference->append_to(reference_);
+  Entry separated{entry.key, reference_, entry.tag};
+  separated.tag.separated = true;
+  if (auto added = add(separated); !added) return added;
+  return values_->writer->file_bytes() >= kValueFileBytesMax ? finish_value_file() : Status{};
+}
+
+Status TableWriter::close_table() {
   if (!table_) return {};
-  const std::uint64_t number = table_->number;
-  auto finished = store_.finish_table(std::move(*table_), level_, run_);
+  closed_.push_back(table_->number);
+  const Status closed = store_.close_table(std::move(*table_));
   table_.reset();
+  return closed;
+}
+
+Status TableWriter::finish_value_file() {
+  if (!values_) return {};
+  const std::uint64_t number = values_->number;
+  auto finished = store_.finish_value_file(std::move(*values_));
+  values_.reset();
   if (!finished) {
-    store_.remove_table_file(number);
+    store_.remove_value_file(number);
     return finished.error();
   }
-  tables_.push_back(std::move(*finished));
+  value_bytes_written_ += (*finished)->file().file_bytes();
+  value_files_.push_back(std::move(*finished));
   return {};
 }
 
 Result<std::vector<TableRef>> TableWriter::finish() {
-  if (auto last = finish_table(); !last) return last.error();
+  if (auto last = close_table(); !last) return last.error();
+  if (auto last = finish_value_file(); !last) return last.error();
+  while (tables_.size() != closed_.size()) {  // only now that all value files are there
+    auto opened = store_.open_new_table(closed_[tables_.size()], level_, run_);
+    if (!opened) return opened.error();
+    tables_.push_back(std::move(*opened));
+  }
+  closed_.clear();
   if (!tables_.empty()) {
     if (auto synced = store_.sync_tables(); !synced) return synced.error();
   }

@@ -1,4 +1,5 @@
-// Writes entries to as many tables of one run as their size asks for: what flushes and compactions end in.
+// Writes entries to as many tables of one run as their size asks for, and large values to value files beside
+// them: what flushes and compactions end in.
 #pragma once
 
 #include <cstdint>
@@ -18,18 +19,31 @@ class TableWriter {
   TableWriter(const TableWriter&) = delete;
   TableWriter& operator=(const TableWriter&) = delete;
 
-  Status add(const Entry& entry);  // in strictly ascending key order
-  // The tables, in key order; durable under their names. None if nothing was added.
+  // In strictly ascending key order.
+  Status add(const Entry& entry);
+  // The same for an entry that holds its value: the value goes to a value file.
+  Status add_separated(const Entry& entry);
+  // The tables, in key order; they and the value files are durable under their names. None if nothing was
+  // added.
   Result<std::vector<TableRef>> finish();
 
+  // Of finished files.
+  std::uint64_t value_bytes_written() const { return value_bytes_written_; }
+
  private:
-  Status finish_table();
+  Status close_table();
+  Status finish_value_file();
 
   TreeStore& store_;
   const std::uint32_t level_;
   const std::uint64_t run_;
   std::optional<TreeStore::NewTable> table_;
+  std::vector<std::uint64_t> closed_;  // tables that are written but not yet opened, by number
   std::vector<TableRef> tables_;
+  std::optional<TreeStore::NewValueFile> values_;
+  std::vector<ValueFileRef> value_files_;  // keeps them until their tables do
+  std::uint64_t value_bytes_written_ = 0;
+  Bytes reference_;
   bool finished_ = false;
 };
 

@@ -90,15 +90,21 @@ const std::vector<const LiveTable*>& Tree::candidates(const HashedKey& key) {
 
 Result<std::optional<BytesView>> Tree::get_from_tables(const HashedKey& key, ReadContext& context) {
   std::optional<Entry> found;
-  for (const LiveTable* table : candidates(key)) {
-    auto entry = get_from_table(*table, key, context);
+  const LiveTable* table = nullptr;  // where it was found
+  for (const LiveTable* candidate : candidates(key)) {
+    auto entry = get_from_table(*candidate, key, context);
     if (!entry) return entry.error();
     found = *entry;
+    table = candidate;
     if (found) break;
   }
   if (!found || found->tag.type == EntryType::tombstone) return std::optional<BytesView>{};
-  record_cache_.insert(key, found->value);
-  return std::optional{found->value};
+  // A separated value stays where it is: the block cache holds it as it was read, and a copy here would push
+  // out many small records.
+  if (!found->tag.separated) record_cache_.insert(key, found->value);
+  auto value = table->value_of(*found, context);
+  if (!value) return value.error();
+  return std::optional{*value};
 }
 
 Result<std::optional<Entry>> Tree::get_from_table(const LiveTable& table, const HashedKey& key,
@@ -174,6 +180,16 @@ void Tree::note_wait(std::chrono::steady_clock::duration waited) {
   longest_write_wait_ = std::max(longest_write_wait_, waited);
 }
 
+std::uint64_t Tree::level0_user_bytes() const {
+  std::uint64_t bytes = version_->level_bytes(0);
+  for (const Run& run : version_->runs(0)) {
+    for (const TableRef& table : run.tables()) {
+      for (const ValueFileUse& use : table->slice().value_files) bytes += use.record_bytes;
+    }
+  }
+  return bytes;
+}
+
 double Tree::compaction_pressure() const {
   double fullest = 0;
   for (std::uint32_t level = 0; level < Version::kLastLevel; ++level) {
@@ -230,6 +246,8 @@ void Tree::write(const HashedKey& key, BytesView value, EntryType type, Lsn lsn)
   active_->balances.add(store_.options().policy->count_class(key.bytes), balance_change);
   if (active_->first_lsn == 0) active_->first_lsn = lsn;
   active_->last_lsn = lsn;
+  const std::uint32_t separation_bytes = store_.options().value_separation_bytes;
+  if (separation_bytes != 0 && value.size() >= separation_bytes) active_->separable_bytes += value.size();
   note_active_memory();
   user_bytes_written_ += key.bytes.size() + value.size();
 }
@@ -366,7 +384,7 @@ void Tree::run_flush() {
   ++flushes_;
   if (!tables->empty()) {
     install(version_->with({}, *tables));
-    note_flush(version_->runs(0).front().bytes());
+    note_flush(*tables);
   }
   store_.note_flushed(sealed->memtable.live_bytes());
   sealed_.pop_front();
@@ -376,22 +394,38 @@ void Tree::run_flush() {
   lock.unlock();  // the memtable's memory is given back without the lock, when `sealed` goes
 }
 
-void Tree::note_flush(std::uint64_t bytes) {
+void Tree::note_flush(const std::vector<TableRef>& tables) {
+  std::uint64_t bytes = 0;
+  for (const TableRef& table : tables) {
+    bytes += table->bytes();
+    // All of its values are new.
+    for (const ValueFileUse& use : table->slice().value_files) disk_bytes_written_ += use.record_bytes;
+  }
   disk_bytes_written_ += bytes;
   constexpr std::uint64_t kWeight = 4;  // of what has been so far, against one of the newest
   shape_.flush_bytes =
       shape_.flush_bytes == 0 ? bytes : (shape_.flush_bytes * kWeight + bytes) / (kWeight + 1);
 }
 
+// Where large values are but a small part of what is written, rewriting them costs little, and a value file
+// per flush would be a great many small files.
+bool Tree::separates_values(const LoggedMemtable& sealed) const {
+  constexpr std::uint64_t kPartMin = 8;
+  return sealed.separable_bytes >= sealed.memtable.live_bytes() / kPartMin;
+}
+
 Result<std::vector<TableRef>> Tree::write_memtable(const LoggedMemtable& sealed) {
   const KeyPolicy& policy = *store_.options().policy;
+  const std::uint32_t separation_bytes =
+      separates_values(sealed) ? store_.options().value_separation_bytes : 0;
   TableWriter writer{store_, 0, store_.new_number()};
   auto cursor = sealed.memtable.cursor();
   for (cursor.seek_to_first(); cursor.valid(); cursor.next()) {
     Entry entry = cursor.entry();
     if (!sealed.new_keys.empty() && sealed.new_keys.contains(Bytes{entry.key})) ++entry.tag.balance;
     if (!policy.is_live_class(policy.count_class(entry.key))) continue;
-    if (auto added = writer.add(entry); !added) return added.error();
+    const bool separate = separation_bytes != 0 && entry.value.size() >= separation_bytes;
+    if (auto added = separate ? writer.add_separated(entry) : writer.add(entry); !added) return added.error();
   }
   return writer.finish();
 }
@@ -485,10 +519,10 @@ void Tree::run_compaction() {
   compaction_bytes_ += result->bytes_read + result->bytes_written;
   auto added = result->leftover;
   added.insert(added.end(), result->tables.begin(), result->tables.end());
-  const std::uint64_t level0_bytes = version_->level_bytes(0);
+  const std::uint64_t level0_bytes = level0_user_bytes();
   const double pressure = compaction_pressure();
   install(version_->with(result->consumed, added));
-  const std::uint64_t level0_left = version_->level_bytes(0);
+  const std::uint64_t level0_left = level0_user_bytes();
   throttle_.note_drained(level0_bytes > level0_left ? level0_bytes - level0_left : 0, pressure, store_.now());
   schedule_compaction();
   lock.unlock();  // what goes now goes without the lock

@@ -48,7 +48,8 @@ struct LoggedMemtable {
   ClassCounts balances;
   Lsn first_lsn = 0;  // 0: empty
   Lsn last_lsn = 0;
-  std::size_t guess_count = 0;  // of all entries, looked up or not
+  std::uint64_t separable_bytes = 0;  // put with values that are large enough for a value file
+  std::size_t guess_count = 0;        // of all entries, looked up or not
   std::vector<Bytes>
       guesses;  // to be looked up: keys taken to be overwrites because a filter said so (key_guesses.h)
   std::set<Bytes> new_keys;  // of the guesses, those found wrong after sealing: their entries count one more
@@ -102,6 +103,8 @@ class Tree final : public Engine {
   void note_active_memory();
   void note_busy(std::chrono::steady_clock::time_point now);
   void note_wait(std::chrono::steady_clock::duration waited);
+  // What of the user's writes stands in level 0, values in value files included.
+  std::uint64_t level0_user_bytes() const;
   double compaction_pressure() const;
   void install(std::shared_ptr<const Version> version);
 
@@ -120,10 +123,13 @@ class Tree final : public Engine {
   // mutex.
   Result<std::vector<TableRef>> write_memtable(const LoggedMemtable& sealed);
 
+  // Whether the flush should write the memtable's large values to a value file.
+  bool separates_values(const LoggedMemtable& sealed) const;
+
   void schedule_compaction();
   void run_compaction();
   WorkPace compaction_pace() const;
-  void note_flush(std::uint64_t bytes);
+  void note_flush(const std::vector<TableRef>& tables);
   static void discard_consumed(const Version& before, const CompactionResult& result);
   std::optional<Compaction> pick_compaction();
 

@@ -7,17 +7,23 @@
 #include <set>
 
 #include "engine/lsm/tree.h"
+#include "engine/lsm/value_usage.h"
 
 namespace shale::engine::lsm {
 namespace {
 
 constexpr BytesView kTableSuffix = ".table";
+constexpr BytesView kValueSuffix = ".values";
 constexpr BytesView kTemporarySuffix = ".tmp";
 
 }  // namespace
 
 std::string TreeStore::table_name(std::uint64_t number) {
   return fmt::format("{:08}{}", number, kTableSuffix);
+}
+
+std::string TreeStore::value_file_name(std::uint64_t number) {
+  return fmt::format("{:08}{}", number, kValueSuffix);
 }
 
 std::optional<std::uint64_t> TreeStore::table_number(const std::string& name) {
@@ -39,6 +45,10 @@ std::string TreeStore::table_path(std::uint64_t number) const {
   return options_.folder + "/" + table_name(number);
 }
 
+std::string TreeStore::value_path(std::uint64_t number) const {
+  return options_.folder + "/" + value_file_name(number);
+}
+
 Result<std::unique_ptr<TreeStore>> TreeStore::open(FileSystem& files, Background& background,
                                                    const TreeStoreOptions& options) {
   std::unique_ptr<TreeStore> store{new TreeStore(files, background, options)};
@@ -50,17 +60,22 @@ Result<std::unique_ptr<TreeStore>> TreeStore::open(FileSystem& files, Background
   return store;
 }
 
-// Tables that were written but never reached the manifest, or left it before their file was removed.
+// Files that were written but never reached the manifest, or left it before they were removed.
 Status TreeStore::remove_strays() {
   std::set<std::string> known;
   for (const auto& [tree, state] : manifest_->opened_trees()) {
-    for (const auto& [number, slices] : state.tables) known.insert(table_name(number));
+    for (const auto& [number, slices] : state.tables) {
+      known.insert(table_name(number));
+      for (const SliceDescriptor& slice : slices) {
+        for (const ValueFileUse& use : slice.value_files) known.insert(value_file_name(use.file));
+      }
+    }
   }
   const auto names = files_.list(options_.folder);
   if (!names) return names.error();
   for (const std::string& name : *names) {
-    const bool is_stray =
-        name.ends_with(kTemporarySuffix) || (name.ends_with(kTableSuffix) && !known.contains(name));
+    const bool is_ours = name.ends_with(kTableSuffix) || name.ends_with(kValueSuffix);
+    const bool is_stray = name.ends_with(kTemporarySuffix) || (is_ours && !known.contains(name));
     if (!is_stray) continue;
     if (auto removed = files_.remove(options_.folder + "/" + name); !removed) return removed;
   }
@@ -71,7 +86,11 @@ Status TreeStore::open_tables() {
   std::uint64_t highest = 0;
   for (const auto& [tree, state] : manifest_->opened_trees()) {
     for (const auto& [number, slices] : state.tables) {
-      auto file = open_table(number);
+      ValueUsage values;
+      for (const SliceDescriptor& slice : slices) values.add(slice.value_files);
+      const std::vector<ValueFileUse> uses = values.all();
+      if (!uses.empty()) highest = std::max(highest, uses.back().file);
+      auto file = open_table(number, uses);
       const auto& table = file->table();
       if (!table && table.error().kind == ErrorKind::unsupported) return table.error();
       for (const SliceDescriptor& slice : slices) {
@@ -84,8 +103,17 @@ Status TreeStore::open_tables() {
   return {};
 }
 
-std::shared_ptr<const TableFile> TreeStore::open_table(std::uint64_t number) {
-  Result<std::shared_ptr<const Table>> table = Table::open(files_, table_path(number), number, block_cache_);
+std::shared_ptr<const TableFile> TreeStore::open_table(std::uint64_t number,
+                                                       const std::vector<ValueFileUse>& value_files) {
+  return hold(number, Table::open(files_, table_path(number), number, block_cache_), value_files);
+}
+
+std::shared_ptr<const TableFile> TreeStore::hold(std::uint64_t number,
+                                                 Result<std::shared_ptr<const Table>> table,
+                                                 const std::vector<ValueFileUse>& value_files) {
+  std::vector<ValueFileRef> values;
+  values.reserve(value_files.size());
+  for (const ValueFileUse& use : value_files) values.push_back(value_file(use.file));
   auto remove = [this](std::uint64_t discarded_number, std::shared_ptr<const Table> discarded) {
     // The last reader may hold a shard's lock; unlinking may wait for the disk.
     background_.submit(Priority::deep_compaction,
@@ -95,7 +123,28 @@ std::shared_ptr<const TableFile> TreeStore::open_table(std::uint64_t number) {
                          discarded.reset();
                        });
   };
-  return std::make_shared<const TableFile>(number, std::move(table), std::move(remove));
+  return std::make_shared<const TableFile>(number, std::move(table), std::move(remove), std::move(values));
+}
+
+ValueFileRef TreeStore::value_file(std::uint64_t number) {
+  const std::lock_guard lock{value_files_mutex_};
+  std::weak_ptr<const LiveValueFile>& known = value_files_[number];
+  if (ValueFileRef live = known.lock()) return live;
+  auto opened = ValueFile::open(files_, value_path(number), number, block_cache_);
+  std::shared_ptr<const ValueFile> file =
+      opened ? std::move(*opened)
+             : ValueFile::unreadable(value_path(number), number, block_cache_, opened.error());
+  auto remove = [this](std::shared_ptr<const ValueFile> discarded) {
+    // As for tables: not here, where a shard's lock may be held.
+    background_.submit(Priority::deep_compaction, [this, discarded = std::move(discarded)]() mutable {
+      discarded->drop_cached_values();
+      remove_value_file(discarded->number());
+      discarded.reset();
+    });
+  };
+  const auto live = std::make_shared<const LiveValueFile>(std::move(file), std::move(remove));
+  known = live;
+  return live;
 }
 
 std::unique_ptr<Engine> TreeStore::open_tree(std::uint32_t id, std::mutex& owner) {
@@ -185,20 +234,50 @@ Result<TreeStore::NewTable> TreeStore::create_table(std::uint32_t level) {
   return NewTable{number, std::make_unique<TableBuilder>(std::move(*file), builder_options)};
 }
 
-Result<TableRef> TreeStore::finish_table(NewTable table, std::uint32_t level, std::uint64_t run) {
+Status TreeStore::close_table(NewTable table) {
   const auto properties = table.builder->finish();
   if (!properties) return properties.error();
   const std::string path = table_path(table.number);
-  if (auto renamed = files_.rename(path + std::string{kTemporarySuffix}, path); !renamed)
-    return renamed.error();
-  auto file = open_table(table.number);
-  if (!file->table()) return file->table().error();
-  SliceDescriptor slice = describe((*file->table())->properties(), level, run);
+  return files_.rename(path + std::string{kTemporarySuffix}, path);
+}
+
+Result<TableRef> TreeStore::open_new_table(std::uint64_t number, std::uint32_t level, std::uint64_t run) {
+  auto table = Table::open(files_, table_path(number), number, block_cache_);
+  if (!table) return table.error();
+  const TableProperties& properties = (*table)->properties();
+  SliceDescriptor slice = describe(properties, level, run);
+  auto file = hold(number, std::move(*table), properties.value_files);
   return TableRef{std::make_shared<const LiveTable>(std::move(file), std::move(slice))};
 }
 
-void TreeStore::remove_table_file(std::uint64_t number) {
-  const std::string path = table_path(number);
+Result<TreeStore::NewValueFile> TreeStore::create_value_file() {
+  const std::uint64_t number = new_number();
+  auto file = files_.create(value_path(number) + std::string{kTemporarySuffix});
+  if (!file) return file.error();
+  return NewValueFile{number, std::make_unique<ValueFileWriter>(std::move(*file), number)};
+}
+
+Result<ValueFileRef> TreeStore::finish_value_file(NewValueFile file) {
+  if (auto finished = file.writer->finish(); !finished) return finished.error();
+  const std::string path = value_path(file.number);
+  if (auto renamed = files_.rename(path + std::string{kTemporarySuffix}, path); !renamed)
+    return renamed.error();
+  ValueFileRef opened = value_file(file.number);
+  if (const auto& reason = opened->file().unreadable_reason()) return *reason;
+  return opened;
+}
+
+void TreeStore::remove_table_file(std::uint64_t number) { remove_file(table_path(number)); }
+
+void TreeStore::remove_value_file(std::uint64_t number) {
+  {
+    const std::lock_guard lock{value_files_mutex_};
+    value_files_.erase(number);
+  }
+  remove_file(value_path(number));
+}
+
+void TreeStore::remove_file(const std::string& path) {
   static_cast<void>(files_.remove(path).has_value());
   static_cast<void>(files_.remove(path + std::string{kTemporarySuffix}).has_value());
 }

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -20,6 +21,7 @@
 #include "engine/lsm/manifest.h"
 #include "engine/lsm/memtable_budget.h"
 #include "engine/lsm/table_builder.h"
+#include "engine/lsm/value_file_writer.h"
 #include "engine/lsm/version.h"
 #include "engine/lsm/work_meter.h"
 #include "engine/lsm/write_throttle.h"
@@ -40,6 +42,8 @@ struct TreeStoreOptions {
   // At what size tables are cut, and about how much one compaction reads; 0: as the memtables' size asks for.
   std::uint64_t table_bytes = 0;
   std::uint64_t compaction_job_bytes = 0;
+  // Values from this size on are written to value files, where they make up a good part of a flush; 0: never.
+  std::uint32_t value_separation_bytes = 4096;
   // Of compaction while nobody writes (work_meter.h); 0: compaction is not metered.
   std::uint64_t idle_work_bytes_per_second = 0;
   const KeyPolicy* policy = nullptr;  // required; outlives the store, as do
@@ -63,6 +67,7 @@ class TreeStore {
   // A table's file in the folder, and the number in such a name, if it is one.
   static std::string table_name(std::uint64_t number);
   static std::optional<std::uint64_t> table_number(const std::string& name);
+  static std::string value_file_name(std::uint64_t number);
 
   const TreeStoreOptions& options() const { return options_; }
   Background& background() { return background_; }
@@ -82,17 +87,32 @@ class TreeStore {
   void add_tree(Tree& tree);
   void remove_tree(Tree& tree);
 
-  // A table in the making: under a temporary name until finish_table().
+  // A table in the making: under a temporary name until close_table().
   struct NewTable {
     std::uint64_t number;
     std::unique_ptr<TableBuilder> builder;
   };
   Result<NewTable> create_table(std::uint32_t level);
-  // Finishes the file, gives it its name (durable after sync_tables()), opens it: the slice that is all of
-  // it.
-  Result<TableRef> finish_table(NewTable table, std::uint32_t level, std::uint64_t run);
+  // Finishes the file and gives it its name (durable after sync_tables()).
+  Status close_table(NewTable table);
+  // Opens a table that close_table() has finished: the slice that is all of it. The value files that it
+  // refers to must be there.
+  Result<TableRef> open_new_table(std::uint64_t number, std::uint32_t level, std::uint64_t run);
   Status sync_tables() { return files_.sync_folder(options_.folder); }
-  // For tables and runs alike: never given twice, and higher than all before.
+  // A value file in the making: under a temporary name until finish_value_file(), which gives it its name
+  // (durable after sync_tables()) and opens it.
+  struct NewValueFile {
+    std::uint64_t number;
+    std::unique_ptr<ValueFileWriter> writer;
+  };
+  Result<NewValueFile> create_value_file();
+  Result<ValueFileRef> finish_value_file(NewValueFile file);
+  // The value file with this number, which some table refers to; one for all who ask. Opened if nobody has
+  // it; if that fails, one whose reads say why.
+  ValueFileRef value_file(std::uint64_t number);
+  void remove_value_file(std::uint64_t number);  // best effort, as below
+
+  // For tables, value files and runs alike: never given twice, and higher than all before.
   std::uint64_t new_number() { return next_number_.fetch_add(1); }
   // At what size tables are cut, and about how much a compaction reads.
   std::uint64_t table_bytes() const;
@@ -106,10 +126,16 @@ class TreeStore {
 
   Status open_tables();
   Status remove_strays();
-  std::shared_ptr<const TableFile> open_table(std::uint64_t number);
+  // `value_files`: what the manifest says that its entries refer to.
+  std::shared_ptr<const TableFile> open_table(std::uint64_t number,
+                                              const std::vector<ValueFileUse>& value_files);
+  std::shared_ptr<const TableFile> hold(std::uint64_t number, Result<std::shared_ptr<const Table>> table,
+                                        const std::vector<ValueFileUse>& value_files);
+  void remove_file(const std::string& path);
   Compression compression_of(std::uint32_t level) const;
   double filter_bits_of(std::uint32_t level) const;
   std::string table_path(std::uint64_t number) const;
+  std::string value_path(std::uint64_t number) const;
 
   FileSystem& files_;
   Background& background_;
@@ -119,6 +145,8 @@ class TreeStore {
   WorkMeter work_meter_;
   std::unique_ptr<Manifest> manifest_;
   std::atomic<std::uint64_t> next_number_ = 1;
+  std::mutex value_files_mutex_;                                             // guards what follows
+  std::map<std::uint64_t, std::weak_ptr<const LiveValueFile>> value_files_;  // by number, all that are open
   // Tables opened at start, per tree, until open_tree() takes them.
   std::map<std::uint32_t, std::vector<TableRef>> opened_;
 

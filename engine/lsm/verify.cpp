@@ -10,6 +10,7 @@
 #include "engine/lsm/manifest.h"
 #include "engine/lsm/table_verify.h"
 #include "engine/lsm/tree_store.h"
+#include "engine/lsm/value_file_scanner.h"
 
 namespace shale::engine::lsm {
 namespace {
@@ -30,6 +31,7 @@ class TreesVerifier {
     read_manifest();
     report_strays();
     for (const auto& [number, slices] : slices_) verify_table(number, slices);
+    for (const std::uint64_t number : value_files_) verify_values(number);
     for (const auto& [tree, state] : manifest_.trees) verify_runs(tree, state);
     std::map<std::uint32_t, Lsn> persisted;
     for (const auto& [tree, state] : manifest_.trees) persisted[tree] = state.persisted_lsn;
@@ -61,6 +63,9 @@ class TreesVerifier {
       for (const auto& [number, slices] : state.tables) {
         auto& all = slices_[number];
         all.insert(all.end(), slices.begin(), slices.end());
+        for (const SliceDescriptor& slice : slices) {
+          for (const ValueFileUse& use : slice.value_files) value_files_.insert(use.file);
+        }
       }
     }
   }
@@ -81,6 +86,7 @@ class TreesVerifier {
     if (!manifest_is_read_) return;
     std::set<std::string> known{Manifest::file_name(manifest_.number)};
     for (const auto& [number, slices] : slices_) known.insert(TreeStore::table_name(number));
+    for (const std::uint64_t number : value_files_) known.insert(TreeStore::value_file_name(number));
     for (const std::string& name : present_) {
       if (known.contains(name)) continue;
       verification_.remark(fmt::format("{}: the manifest does not name this file", path_of(name)));
@@ -101,6 +107,23 @@ class TreesVerifier {
       return;
     }
     TableVerifier{*table, slices, class_of_, verification_}.run();
+  }
+
+  // Every record of a value file, also those that nothing refers to any more.
+  void verify_values(std::uint64_t number) {
+    const std::string path = path_of(TreeStore::value_file_name(number));
+    if (!present_.contains(TreeStore::value_file_name(number))) {
+      verification_.problem(fmt::format("{}: is missing, and tables refer to it", path));
+      return;
+    }
+    const Result<std::shared_ptr<ValueFile>> file = ValueFile::open(files_, path, number, cache_);
+    if (!file) {
+      verification_.add(file.error());
+      return;
+    }
+    verification_.count_file((*file)->file_bytes());
+    verification_.count_records((*file)->record_count());
+    if (auto sound = verify_value_file(*file); !sound) verification_.add(sound.error());
   }
 
   void verify_runs(std::uint32_t tree, const Manifest::TreeState& state) {
@@ -131,6 +154,7 @@ class TreesVerifier {
   bool manifest_is_read_ = false;
   Manifest::Contents manifest_;
   std::map<std::uint64_t, std::vector<SliceDescriptor>> slices_;  // of all trees, by table
+  std::set<std::uint64_t> value_files_;                           // that slices refer to
 };
 
 }  // namespace

@@ -1,9 +1,30 @@
 #include "engine/lsm/version.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 
 namespace shale::engine::lsm {
+
+TableFile::TableFile(std::uint64_t number, Result<std::shared_ptr<const Table>> table, Remove remove,
+                     std::vector<ValueFileRef> value_files)
+    : number_(number),
+      table_(std::move(table)),
+      remove_(std::move(remove)),
+      value_files_(std::move(value_files)) {
+  for (const ValueFileRef& file : value_files_) file->claim();
+}
+
+void TableFile::discard() const {
+  if (discarded_.exchange(true, std::memory_order_acq_rel)) return;
+  for (const ValueFileRef& file : value_files_) file->unclaim();
+}
+
+const LiveValueFile* TableFile::value_file(std::uint64_t number) const {
+  const auto found = std::ranges::lower_bound(value_files_, number, {}, &LiveValueFile::number);
+  return found == value_files_.end() || (*found)->number() != number ? nullptr : found->get();
+}
 
 SliceDescriptor describe(const TableProperties& properties, std::uint32_t level, std::uint64_t run) {
   SliceDescriptor slice;
@@ -16,7 +37,20 @@ SliceDescriptor describe(const TableProperties& properties, std::uint32_t level,
   slice.entry_count = properties.entry_count;
   slice.tombstone_count = properties.tombstone_count;
   slice.balances = properties.balances;
+  slice.value_files = properties.value_files;
   return slice;
+}
+
+Result<BytesView> LiveTable::value_of(const Entry& entry, ReadContext& context,
+                                      BlockCache::Access access) const {
+  if (!entry.tag.separated) return entry.value;
+  const auto reference = ValueReference::decode(entry.value);
+  const LiveValueFile* const values = reference ? file_->value_file(reference->file) : nullptr;
+  if (values == nullptr) {
+    return corruption(
+        fmt::format("table {}: an entry refers to a value file that the table does not list", slice_.number));
+  }
+  return values->file().find(entry.key, *reference, context, access);
 }
 
 std::uint64_t LiveTable::approximate_bytes(BytesView begin, BytesView end) const {

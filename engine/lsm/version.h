@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "engine/bytes.h"
+#include "engine/lsm/live_value_file.h"
 #include "engine/lsm/table.h"
 
 namespace shale::engine::lsm {
@@ -30,8 +31,10 @@ class TableFile {
  public:
   using Remove = std::function<void(std::uint64_t number, std::shared_ptr<const Table>)>;
 
-  TableFile(std::uint64_t number, Result<std::shared_ptr<const Table>> table, Remove remove)
-      : number_(number), table_(std::move(table)), remove_(std::move(remove)) {}
+  // `value_files`: those that the table's entries refer to, by number, ascending. It claims them until it is
+  // discarded.
+  TableFile(std::uint64_t number, Result<std::shared_ptr<const Table>> table, Remove remove,
+            std::vector<ValueFileRef> value_files = {});
   ~TableFile() {
     if (!discarded_.load(std::memory_order_acquire)) return;
     remove_(number_, table_ ? std::move(*table_) : nullptr);
@@ -41,13 +44,16 @@ class TableFile {
 
   std::uint64_t number() const { return number_; }
   const Result<std::shared_ptr<const Table>>& table() const { return table_; }
+  // The value file with this number if the table's entries refer to it, else nullptr.
+  const LiveValueFile* value_file(std::uint64_t number) const;
   // The manifest no longer names it: the file goes when nobody reads it any more.
-  void discard() const { discarded_.store(true, std::memory_order_release); }
+  void discard() const;
 
  private:
   const std::uint64_t number_;
   Result<std::shared_ptr<const Table>> table_;
   Remove remove_;
+  const std::vector<ValueFileRef> value_files_;
   mutable std::atomic<bool> discarded_ = false;
 };
 
@@ -61,9 +67,10 @@ struct SliceDescriptor {
   std::uint64_t bytes = 0;  // of the file, as far as they are the slice's; an estimate if it is narrowed
   std::uint64_t entry_count = 0;      // likewise
   std::uint64_t tombstone_count = 0;  // likewise
-  // The sums over the slice's entries. Where several slices of one file are left, the sums of all of them
-  // stand with one.
+  // The sums over the slice's entries, and what these refer to in value files, by file, ascending. Where
+  // several slices of one table are left, the sums of all of them stand with one.
   std::vector<ClassBalance> balances;
+  std::vector<ValueFileUse> value_files;
 
   bool operator==(const SliceDescriptor&) const = default;
 };
@@ -96,6 +103,9 @@ class LiveTable {
     if (!table()) return table().error();
     return (*table())->find(key, context);
   }
+  // The value of an entry of this slice, wherever it is. Errors: as ValueFile::find.
+  Result<BytesView> value_of(const Entry& entry, ReadContext& context,
+                             BlockCache::Access access = BlockCache::Access::point) const;
   Presence probe(const HashedKey& key) const { return table() ? (*table())->probe(key) : Presence::unknown; }
   // About how many bytes of the file hold the slice's keys in [begin, end).
   std::uint64_t approximate_bytes(BytesView begin, BytesView end) const;

@@ -168,11 +168,19 @@ class SimulatedTree {
   Status walk(BytesView from, ReadContext& context, std::map<Bytes, Bytes>& found) {
     const auto cursor = tree_->cursor(context);
     Status moved = cursor->seek(from);
+    std::optional<Error> lacking;  // a value; the walk goes on, so that all that lack are loaded at once
     while (moved && cursor->valid()) {
-      found.emplace(cursor->key(), cursor->value());
+      const auto value = cursor->value();
+      if (value) {
+        found.emplace(cursor->key(), *value);
+      } else if (value.error().kind == ErrorKind::not_resident) {
+        lacking = value.error();
+      } else {
+        return value.error();
+      }
       moved = cursor->next();
     }
-    return moved;
+    return moved && lacking ? Status{*lacking} : moved;
   }
 
   SimulatedDisk& disk_;

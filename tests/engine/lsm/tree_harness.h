@@ -161,12 +161,20 @@ class TreeHarness {
   bool walk(BytesView from, ReadContext& context, std::map<Bytes, Bytes>& found) {
     const auto cursor = tree_->cursor(context);
     Status moved = cursor->seek(from);
+    bool has_all_values = true;
     while (moved && cursor->valid()) {
-      found.emplace(cursor->key(), cursor->value());
+      const auto value = cursor->value();
+      if (value) {
+        found.emplace(cursor->key(), *value);
+      } else if (value.error().kind == ErrorKind::not_resident) {
+        has_all_values = false;  // goes on, so that all that lack are loaded at once
+      } else {
+        ADD_FAILURE() << value.error().message;
+      }
       moved = cursor->next();
     }
     if (!moved && moved.error().kind != ErrorKind::not_resident) ADD_FAILURE() << moved.error().message;
-    return moved.has_value();
+    return moved.has_value() && has_all_values;
   }
 
   TemporaryFolder folder_;
