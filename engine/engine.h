@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "engine/bytes.h"
+#include "engine/memory/pinned.h"
 #include "engine/result.h"
 
 namespace shale::engine {
@@ -38,8 +39,8 @@ class Load {
 // What one command's reads need and hold. Not thread-safe; lives as long as views returned by the reads are
 // used.
 struct ReadContext {
-  std::vector<std::shared_ptr<Load>> missing;     // to be run before the command is executed again
-  std::vector<std::shared_ptr<const void>> pins;  // keep the bytes behind returned views in memory
+  std::vector<std::shared_ptr<Load>> missing;  // to be run before the command is executed again
+  std::vector<Pin> pins;                       // keep the bytes behind returned views in memory
 
   void clear() {
     missing.clear();

@@ -36,8 +36,6 @@ enum class Option : std::uint8_t {
   virtual_nodes,
   memory,
   log_max_size,
-  compression,
-  compaction_idle_rate,
   threads,
   loglevel,
   logfile,

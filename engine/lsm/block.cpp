@@ -367,25 +367,12 @@ void BlockCursor::prev() {
 
 namespace {
 
-// What blocks are allocated in, so that the allocation is aligned for a Block.
-struct alignas(16) AllocationUnit {
-  char bytes[16];
-};
-
-constexpr std::size_t units_for(std::size_t bytes) {
-  return (bytes + sizeof(AllocationUnit) - 1) / sizeof(AllocationUnit);
-}
-
-// The reference counts before the units, and what malloc keeps for itself.
-constexpr std::size_t kAllocationOverheadBytes = 48;
+constexpr std::size_t kAllocationOverheadBytes = 16;  // what malloc keeps for itself
 
 }  // namespace
 
-std::shared_ptr<Block> Block::allocate(std::uint32_t size) {
-  static_assert(std::is_trivially_destructible_v<Block> && alignof(Block) <= alignof(AllocationUnit));
-  auto units = std::make_shared_for_overwrite<AllocationUnit[]>(units_for(sizeof(Block) + size));
-  Block* const block = new (units.get()) Block{size};
-  return {std::move(units), block};
+boost::intrusive_ptr<Block> Block::allocate(std::uint32_t size) {
+  return new (::operator new(sizeof(Block) + size)) Block{size};
 }
 
 std::span<char> Block::bytes() { return {reinterpret_cast<char*>(this + 1), size_}; }
@@ -397,8 +384,6 @@ bool Block::adopt() {
   return true;
 }
 
-std::size_t Block::memory_bytes() const {
-  return units_for(sizeof(Block) + size_) * sizeof(AllocationUnit) + kAllocationOverheadBytes;
-}
+std::size_t Block::memory_bytes() const { return sizeof(Block) + size_ + kAllocationOverheadBytes; }
 
 }  // namespace shale::engine::lsm

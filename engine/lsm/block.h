@@ -14,13 +14,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
 
 #include "engine/bytes.h"
 #include "engine/lsm/entry.h"
+#include "engine/memory/pinned.h"
 
 namespace shale::engine::lsm {
 
@@ -119,15 +119,12 @@ class BlockCursor {
   Bytes key_;  // of an entry that shares bytes with its restart point
 };
 
-// A block in memory that is its own: reference counts, this object and the bytes are one allocation. Also
-// used for the records of value files, which are not adopted and have no view.
-class Block {
+// A block in memory: counts, this object and the bytes are one allocation. Also used for the records of value
+// files, which are not adopted and have no view.
+class Block final : public Pinned {
  public:
   // With room for `size` bytes, to be filled and adopted before others see it.
-  static std::shared_ptr<Block> allocate(std::uint32_t size);
-  explicit Block(std::uint32_t size) : size_(size) {}  // only where `size` more bytes follow: use allocate
-  Block(const Block&) = delete;
-  Block& operator=(const Block&) = delete;
+  static boost::intrusive_ptr<Block> allocate(std::uint32_t size);
 
   std::span<char> bytes();
   BytesView stored() const { return {reinterpret_cast<const char*>(this + 1), size_}; }  // the same
@@ -136,21 +133,26 @@ class Block {
   const BlockView& view() const { return view_; }
   std::size_t memory_bytes() const;  // of the whole allocation
 
-  // Starts fetching what a point read looks at first, reference counts included.
+  // Starts fetching what a point read looks at first: this object, and the heads and offsets of a block of
+  // the default size.
   void prefetch() const {
-    constexpr std::ptrdiff_t kLine = 64;
-    constexpr std::ptrdiff_t kLines = 4;  // the heads and offsets of a block of the default size
+    constexpr std::ptrdiff_t kLineBytes = 64;
+    constexpr std::ptrdiff_t kLines = 5;
     const char* const begin = reinterpret_cast<const char*>(this);
-    __builtin_prefetch(begin - kLine / 2, 1);
-    for (std::ptrdiff_t line = 0; line != kLines; ++line) __builtin_prefetch(begin + line * kLine);
+    for (std::ptrdiff_t line = 0; line != kLines; ++line) __builtin_prefetch(begin + line * kLineBytes);
   }
 
+  static void operator delete(void* block) { ::operator delete(block); }  // bytes included
+
  private:
+  explicit Block(std::uint32_t size) : size_(size) {}
+  ~Block() override = default;
+
+  const std::uint32_t size_;
   BlockView view_;
-  std::uint32_t size_;
 };
 
 // Keeps a block in memory, also after the cache has let go of it. The last holder frees it.
-using BlockHandle = std::shared_ptr<const Block>;
+using BlockHandle = boost::intrusive_ptr<const Block>;
 
 }  // namespace shale::engine::lsm

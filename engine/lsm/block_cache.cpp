@@ -8,7 +8,6 @@
 namespace shale::engine::lsm {
 namespace {
 
-constexpr std::uint8_t kFrequencyMax = 3;
 constexpr std::uint64_t kSmallQueueShare = 10;  // the small queue's part of the bytes, as a divisor
 // How many blocks of the main queue one eviction may spare before it takes the next one regardless: bounds
 // the time under the lock when all have been wanted lately.
@@ -24,22 +23,32 @@ std::uint64_t hash_of(const BlockId& id) {
   return hash ^ hash >> 32;
 }
 
-// One cache line: a lookup touches the bucket, this, and the block.
-struct alignas(64) CacheEntry {
-  BlockId id;
+struct CacheEntry {
+  CacheEntry(const BlockId& block_id, const Block& block, BlockSlot* tables_slot);
+
+  const BlockId id;
+  BlockSlot own_slot;     // for a block whose table has none
+  BlockSlot* const slot;  // where the block hangs
+  const std::uint64_t bytes;
   std::unique_ptr<CacheEntry> next_in_bucket;
-  BlockHandle block;
   CacheEntry* newer = nullptr;  // neighbours in the queue
   CacheEntry* older = nullptr;
-  std::uint8_t frequency = 0;
   bool in_main = false;
 };
-static_assert(sizeof(CacheEntry) == 64);
 
 // An entry, its bucket and its ghost, and what malloc keeps for itself.
 constexpr std::size_t kEntryOverheadBytes = sizeof(CacheEntry) + sizeof(void*) + 8 + 16;
 
 std::uint64_t charge_of(const Block& block) { return block.memory_bytes() + kEntryOverheadBytes; }
+
+CacheEntry::CacheEntry(const BlockId& block_id, const Block& block, BlockSlot* tables_slot)
+    : id(block_id), slot(tables_slot == nullptr ? &own_slot : tables_slot), bytes(charge_of(block)) {}
+
+// What has left the cache. To be destroyed without a lock: freeing a block takes its time.
+struct Departed {
+  std::unique_ptr<CacheEntry> entry;
+  BlockHandle block;
+};
 
 // First in, first out; entries may leave from anywhere.
 class Queue {
@@ -53,12 +62,12 @@ class Queue {
     entry.newer = nullptr;
     (newest_ == nullptr ? oldest_ : newest_->newer) = &entry;
     newest_ = &entry;
-    bytes_ += charge_of(*entry.block);
+    bytes_ += entry.bytes;
   }
   void remove(CacheEntry& entry) {
     (entry.older == nullptr ? oldest_ : entry.older->newer) = entry.newer;
     (entry.newer == nullptr ? newest_ : entry.newer->older) = entry.older;
-    bytes_ -= charge_of(*entry.block);
+    bytes_ -= entry.bytes;
   }
 
  private:
@@ -81,31 +90,20 @@ class alignas(64) BlockCache::Shard {
 
   BlockHandle find(const BlockId& id, std::uint64_t hash, Access access) {
     const std::lock_guard lock{mutex_};
-    for (CacheEntry* entry = buckets_[hash & mask_].get(); entry != nullptr;
-         entry = entry->next_in_bucket.get()) {
-      if (entry->id != id) continue;
-      entry->block->prefetch();  // counting the reference comes first and would hold up what follows
-      if (access != Access::peek) ++hits_;
-      if (access == Access::point && entry->frequency != kFrequencyMax) ++entry->frequency;
-      return entry->block;
-    }
-    if (access != Access::peek) ++misses_;
-    return nullptr;
+    CacheEntry* const entry = entry_of(id, hash);
+    return entry == nullptr ? nullptr : entry->slot->find(access == Access::point);
   }
 
   // False if there is a block with this id already.
-  bool insert(const BlockId& id, std::uint64_t hash, BlockHandle block) {
-    auto entry = std::make_unique<CacheEntry>();
-    entry->id = id;
-    entry->block = std::move(block);
+  bool insert(const BlockId& id, std::uint64_t hash, BlockHandle block, BlockSlot* slot) {
+    auto entry = std::make_unique<CacheEntry>(id, *block, slot);
     const std::lock_guard lock{mutex_};
     if (entry_count_ == buckets_.size()) rehash(buckets_.size() * 2);
-    std::unique_ptr<CacheEntry>& bucket = buckets_[hash & mask_];
-    for (const CacheEntry* other = bucket.get(); other != nullptr; other = other->next_in_bucket.get()) {
-      if (other->id == id) return false;
-    }
+    if (entry_of(id, hash) != nullptr) return false;
+    entry->slot->put(std::move(block));
     entry->in_main = is_ghost(hash);
     queue_of(*entry).push(*entry);
+    std::unique_ptr<CacheEntry>& bucket = buckets_[hash & mask_];
     entry->next_in_bucket = std::move(bucket);
     bucket = std::move(entry);
     ++entry_count_;
@@ -113,21 +111,27 @@ class alignas(64) BlockCache::Shard {
     return true;
   }
 
-  // Null if there is none left. To be destroyed without the lock: freeing a block takes its time.
-  std::unique_ptr<CacheEntry> evict() {
+  // Nothing if there is none left.
+  Departed evict() {
     const std::lock_guard lock{mutex_};
     CacheEntry* const victim = choose_victim();
-    if (victim == nullptr) return nullptr;
+    if (victim == nullptr) return {};
     ++evictions_;
     const std::uint64_t hash = hash_of(victim->id);
     if (!victim->in_main) ghosts_[hash & mask_] = {fingerprint(hash), ++departures_};
     return take_out(*victim, hash);
   }
 
+  Departed erase(const BlockId& id, std::uint64_t hash) {
+    const std::lock_guard lock{mutex_};
+    CacheEntry* const entry = entry_of(id, hash);
+    return entry == nullptr ? Departed{} : take_out(*entry, hash);
+  }
+
   std::uint64_t erase_table(std::uint64_t table) {
     std::uint64_t bytes = 0;
     std::size_t begin = 0;
-    std::vector<std::unique_ptr<CacheEntry>> erased;
+    std::vector<Departed> erased;
     do {
       erased.clear();
       const std::lock_guard lock{mutex_};
@@ -137,7 +141,7 @@ class alignas(64) BlockCache::Shard {
         for (CacheEntry* entry = buckets_[begin].get(); entry != nullptr;) {
           CacheEntry* const next = entry->next_in_bucket.get();
           if (entry->id.table == table) {
-            bytes += charge_of(*entry->block);
+            bytes += entry->bytes;
             erased.push_back(take_out(*entry, hash_of(entry->id)));
           }
           entry = next;
@@ -150,8 +154,6 @@ class alignas(64) BlockCache::Shard {
 
   void add_to(BlockCacheStats& stats) const {
     const std::lock_guard lock{mutex_};
-    stats.hits += hits_;
-    stats.misses += misses_;
     stats.insertions += insertions_;
     stats.evictions += evictions_;
     stats.blocks += entry_count_;
@@ -159,6 +161,11 @@ class alignas(64) BlockCache::Shard {
   }
 
  private:
+  CacheEntry* entry_of(const BlockId& id, std::uint64_t hash) const {
+    CacheEntry* entry = buckets_[hash & mask_].get();
+    while (entry != nullptr && entry->id != id) entry = entry->next_in_bucket.get();
+    return entry;
+  }
   Queue& queue_of(const CacheEntry& entry) { return entry.in_main ? main_ : small_; }
   static std::uint32_t fingerprint(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32) | 1; }
 
@@ -174,30 +181,32 @@ class alignas(64) BlockCache::Shard {
           small_.bytes() * kSmallQueueShare >= small_.bytes() + main_.bytes() || main_.empty();
       if (small_is_full && !small_.empty()) {
         CacheEntry& oldest = *small_.oldest();
-        if (oldest.frequency <= 1) return &oldest;
+        if (oldest.slot->frequency() <= 1) return &oldest;
         small_.remove(oldest);
-        oldest.frequency = 0;
+        oldest.slot->set_frequency(0);
         oldest.in_main = true;
         main_.push(oldest);
         continue;
       }
       if (main_.empty()) return nullptr;
       CacheEntry& oldest = *main_.oldest();
-      if (oldest.frequency == 0 || ++spared > kSparedMax) return &oldest;
-      --oldest.frequency;
+      const unsigned frequency = oldest.slot->frequency();
+      if (frequency == 0 || ++spared > kSparedMax) return &oldest;
+      oldest.slot->set_frequency(frequency - 1);
       main_.remove(oldest);
       main_.push(oldest);
     }
   }
 
-  std::unique_ptr<CacheEntry> take_out(CacheEntry& entry, std::uint64_t hash) {
+  Departed take_out(CacheEntry& entry, std::uint64_t hash) {
     queue_of(entry).remove(entry);
     std::unique_ptr<CacheEntry>* link = &buckets_[hash & mask_];
     while (link->get() != &entry) link = &(*link)->next_in_bucket;
     std::unique_ptr<CacheEntry> taken = std::move(*link);
     *link = std::move(taken->next_in_bucket);
     --entry_count_;
-    return taken;
+    BlockHandle block = taken->slot->take();  // now: the slot may go as soon as the lock is free
+    return {std::move(taken), std::move(block)};
   }
 
   void rehash(std::size_t bucket_count) {
@@ -221,8 +230,6 @@ class alignas(64) BlockCache::Shard {
   std::uint64_t mask_ = 0;
   std::vector<std::unique_ptr<CacheEntry>> buckets_;  // as many as a power of two; own the entries
   std::size_t entry_count_ = 0;
-  std::uint64_t hits_ = 0;
-  std::uint64_t misses_ = 0;
   Queue small_;
   Queue main_;
   std::vector<Ghost> ghosts_;  // one per bucket
@@ -240,10 +247,12 @@ std::uint64_t BlockCache::new_table() { return next_table_.fetch_add(1, std::mem
 
 BlockHandle BlockCache::find(const BlockId& id, Access access) {
   const std::uint64_t hash = hash_of(id);
-  return shards_[shard_index(hash)].find(id, hash, access);
+  BlockHandle block = shards_[shard_index(hash)].find(id, hash, access);
+  if (access != Access::peek) count(id.table, block != nullptr);
+  return block;
 }
 
-void BlockCache::insert(const BlockId& id, BlockHandle block) {
+void BlockCache::insert(const BlockId& id, BlockHandle block, BlockSlot* slot) {
   assert(block != nullptr);
   const std::uint64_t charge = charge_of(*block);
   if (charge > capacity_bytes() / 8) {
@@ -253,7 +262,7 @@ void BlockCache::insert(const BlockId& id, BlockHandle block) {
   const std::uint64_t hash = hash_of(id);
   // Counted first, so that a concurrent eviction of this block cannot take off what was not yet added.
   used_bytes_.fetch_add(charge, std::memory_order_relaxed);
-  if (!shards_[shard_index(hash)].insert(id, hash, std::move(block))) {
+  if (!shards_[shard_index(hash)].insert(id, hash, std::move(block), slot)) {
     used_bytes_.fetch_sub(charge, std::memory_order_relaxed);
   }
   evict_down_to_capacity(shard_index(hash));
@@ -263,15 +272,21 @@ void BlockCache::evict_down_to_capacity(std::size_t first_shard) {
   std::size_t shard = first_shard;
   std::size_t empty_shards = 0;  // in a row
   while (used_bytes_.load(std::memory_order_relaxed) > capacity_bytes() && empty_shards != kShardCount) {
-    const std::unique_ptr<CacheEntry> evicted = shards_[shard].evict();
-    if (evicted == nullptr) {
+    const Departed evicted = shards_[shard].evict();
+    if (evicted.entry == nullptr) {
       ++empty_shards;
       shard = (shard + 1) % kShardCount;
       continue;
     }
     empty_shards = 0;
-    used_bytes_.fetch_sub(charge_of(*evicted->block), std::memory_order_relaxed);
+    used_bytes_.fetch_sub(evicted.entry->bytes, std::memory_order_relaxed);
   }
+}
+
+void BlockCache::erase(const BlockId& id) {
+  const std::uint64_t hash = hash_of(id);
+  const Departed erased = shards_[shard_index(hash)].erase(id, hash);
+  if (erased.entry != nullptr) used_bytes_.fetch_sub(erased.entry->bytes, std::memory_order_relaxed);
 }
 
 void BlockCache::erase_table(std::uint64_t table) {
@@ -286,10 +301,10 @@ void BlockCache::set_capacity(std::uint64_t capacity_bytes) {
   for (std::size_t shard = 0, empty_shards = 0;
        used_bytes_.load(std::memory_order_relaxed) > capacity_bytes && empty_shards != kShardCount;
        shard = (shard + 1) % kShardCount) {
-    const std::unique_ptr<CacheEntry> evicted = shards_[shard].evict();
-    empty_shards = evicted == nullptr ? empty_shards + 1 : 0;
-    if (evicted != nullptr) {
-      used_bytes_.fetch_sub(charge_of(*evicted->block), std::memory_order_relaxed);
+    const Departed evicted = shards_[shard].evict();
+    empty_shards = evicted.entry == nullptr ? empty_shards + 1 : 0;
+    if (evicted.entry != nullptr) {
+      used_bytes_.fetch_sub(evicted.entry->bytes, std::memory_order_relaxed);
     }
   }
 }
@@ -297,6 +312,10 @@ void BlockCache::set_capacity(std::uint64_t capacity_bytes) {
 BlockCacheStats BlockCache::stats() const {
   BlockCacheStats stats;
   for (std::size_t shard = 0; shard != kShardCount; ++shard) shards_[shard].add_to(stats);
+  for (const LookupCounts& counts : lookups_) {
+    stats.hits += counts.hits.load(std::memory_order_relaxed);
+    stats.misses += counts.misses.load(std::memory_order_relaxed);
+  }
   stats.refusals = refusals_.load(std::memory_order_relaxed);
   return stats;
 }

@@ -5,10 +5,13 @@
 // again meanwhile, or comes back soon after it was dropped. So a scan, which wants each block once, flows
 // through the tenth and leaves the rest alone; and a hit only sets two bits instead of moving a list node.
 //
-// Sharded by hash; each shard has a short lock of its own and its own queues, the byte budget is common.
-// Handles keep an evicted block alive: what commands hold is outside the budget, bounded by their number.
+// Sharded by hash; each shard has a short lock of its own and its own queues, the byte budget is common. A
+// block is found by its id, or, without that lock and in a fraction of the time, through the slot it was
+// inserted with. Handles keep an evicted block alive: what commands hold is outside the budget, bounded by
+// their number.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -16,6 +19,7 @@
 #include <mutex>
 
 #include "engine/lsm/block.h"
+#include "engine/lsm/block_slot.h"
 
 namespace shale::engine::lsm {
 
@@ -55,9 +59,17 @@ class BlockCache {
 
   // Null if the block is not here.
   BlockHandle find(const BlockId& id, Access access);
+  // The same for a block of `table` that is always inserted with this slot.
+  BlockHandle find(BlockSlot& slot, std::uint64_t table, Access access) {
+    BlockHandle block = slot.find(access == Access::point);
+    if (access != Access::peek) count(table, block != nullptr);
+    return block;
+  }
   // Makes room as needed. A block above an eighth of the capacity is refused. If one with this id is here
-  // already, that one stays.
-  void insert(const BlockId& id, BlockHandle block);
+  // already, that one stays. The caller keeps the slot, if it gives one, for as long as the block may be
+  // here: until erase() of it, which it may ask about the slot.
+  void insert(const BlockId& id, BlockHandle block, BlockSlot* slot = nullptr);
+  void erase(const BlockId& id);
   // Lets go of all blocks of a table. Takes time in proportion to the cache but holds each lock only briefly.
   void erase_table(std::uint64_t table);
 
@@ -68,10 +80,19 @@ class BlockCache {
  private:
   static constexpr std::size_t kShardCount = 16;  // the upper four bits of the hash
   class Shard;
+  struct alignas(64) LookupCounts {  // several, because threads would fight for one
+    std::atomic<std::uint64_t> hits = 0;
+    std::atomic<std::uint64_t> misses = 0;
+  };
 
   static std::size_t shard_index(std::uint64_t hash) { return hash >> 60; }
   void evict_down_to_capacity(std::size_t first_shard);
+  void count(std::uint64_t table, bool is_hit) {
+    LookupCounts& counts = lookups_[table % kShardCount];
+    (is_hit ? counts.hits : counts.misses).fetch_add(1, std::memory_order_relaxed);
+  }
 
+  std::array<LookupCounts, kShardCount> lookups_;  // by table
   std::atomic<std::uint64_t> capacity_bytes_;
   std::atomic<std::uint64_t> used_bytes_ = 0;
   std::atomic<std::uint64_t> next_table_ = 1;

@@ -27,7 +27,7 @@ Table::Table(std::string path, std::unique_ptr<File> file, BlockCache& cache, Ch
       checksums_(checksums),
       loads_(std::make_unique<TableLoadRegistry>()) {}
 
-Table::~Table() = default;
+Table::~Table() { drop_cached_blocks(); }
 
 Result<std::shared_ptr<Table>> Table::open(FileSystem& files, const std::string& path,
                                            std::uint64_t table_number, BlockCache& cache,
@@ -98,6 +98,7 @@ Status Table::read_tail(std::uint64_t table_number) {
   std::optional<TableIndex> index = TableIndex::decode(*stored_index, footer.filter_offset);
   if (!index) return damaged(footer.index_offset, "damaged index");
   index_ = std::move(*index);
+  slots_ = std::make_unique<BlockSlot[]>(index_.block_count());
 
   const Result<BytesView> stored_properties = part(footer.properties_offset, footer_offset);
   if (!stored_properties) return stored_properties.error();
@@ -117,7 +118,7 @@ std::uint64_t Table::resident_bytes() const {
   return sizeof *this + path_.capacity() + properties_.smallest_key.capacity() +
          properties_.largest_key.capacity() + properties_.balances.capacity() * sizeof(ClassBalance) +
          properties_.value_files.capacity() * sizeof(ValueFileUse) + index_.memory_bytes() +
-         filter_.memory_bytes();
+         index_.block_count() * sizeof(BlockSlot) + filter_.memory_bytes();
 }
 
 Status Table::check_trailer(std::uint64_t offset, std::uint64_t payload_bytes,
@@ -172,7 +173,7 @@ Result<BlockHandle> Table::read_large_block(std::uint32_t block_index) const {
       return adopt_stored(block_index, stored);
     }
     if (Status status = check_trailer(offset, payload_bytes, trailer); !status) return status.error();
-    std::shared_ptr<Block> block = Block::allocate(trailer.raw_bytes);
+    boost::intrusive_ptr<Block> block = Block::allocate(trailer.raw_bytes);
     const std::span<char> payload = block->bytes();
     if (Status status = file_->read_at(offset, payload); !status) return status.error();
     const std::uint64_t payload_hash = XXH3_64bits(payload.data(), payload.size());
@@ -189,7 +190,7 @@ Result<BlockHandle> Table::adopt_stored(std::uint32_t block_index, BytesView sto
   const Result<BytesView> payload = check_stored(offset, stored, trailer);
   if (!payload) return payload.error();
   try {
-    std::shared_ptr<Block> block = Block::allocate(trailer.raw_bytes);
+    boost::intrusive_ptr<Block> block = Block::allocate(trailer.raw_bytes);
     if (trailer.compression == Compression::none) {
       payload->copy(block->bytes().data(), payload->size());
     } else if (!decompress(trailer.compression, *payload, block->bytes().data(), trailer.raw_bytes)) {
@@ -201,14 +202,14 @@ Result<BlockHandle> Table::adopt_stored(std::uint32_t block_index, BytesView sto
   }
 }
 
-Result<BlockHandle> Table::adopt(std::uint32_t block_index, std::shared_ptr<Block> block) const {
+Result<BlockHandle> Table::adopt(std::uint32_t block_index, boost::intrusive_ptr<Block> block) const {
   if (!block->adopt()) return damaged(index_.offset(block_index), "damaged block");
-  cache_.insert(block_id(block_index), block);
+  cache(block_index, block);
   return BlockHandle{std::move(block)};
 }
 
 Result<BlockHandle> Table::resident_block(std::uint32_t block_index, BlockCache::Access access) const {
-  BlockHandle block = cache_.find(block_id(block_index), access);
+  BlockHandle block = cache_.find(slots_[block_index], cache_id_, access);
   if (block != nullptr) return block;
   const std::shared_ptr<TableLoad> load = loads_->find(block_index);
   if (load == nullptr) return BlockHandle{};
@@ -220,7 +221,7 @@ Error Table::request(std::uint32_t block_index, std::uint64_t read_ahead_bytes, 
   std::uint64_t bytes = index_.stored_bytes(block_index);
   for (; end < index_.block_count(); ++end) {
     bytes += index_.stored_bytes(end);
-    if (bytes > read_ahead_bytes || cache_.find(block_id(end), BlockCache::Access::peek) != nullptr) break;
+    if (bytes > read_ahead_bytes || !slots_[end].is_empty()) break;
   }
   std::shared_ptr<Load> load = loads_->find_or_make(*this, block_index, end - block_index);
   // Neighbouring keys of one command want the same block; a Load that is there twice does no harm.
@@ -263,6 +264,11 @@ std::optional<Bytes> Table::key_at(std::uint64_t offset) const {
   return index_.fence(block);
 }
 
-void Table::drop_cached_blocks() const { cache_.erase_table(cache_id_); }
+void Table::drop_cached_blocks() const {
+  if (slots_ == nullptr) return;  // could not be opened
+  for (std::uint32_t block = 0; block != index_.block_count(); ++block) {
+    if (!slots_[block].is_empty()) cache_.erase(block_id(block));
+  }
+}
 
 }  // namespace shale::engine::lsm

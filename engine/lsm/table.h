@@ -74,7 +74,7 @@ class Table : public std::enable_shared_from_this<Table> {
   std::optional<Bytes> key_at(std::uint64_t offset) const;
 
   // Takes this table's blocks out of the cache, for when its file is deleted. Takes time in proportion to the
-  // cache, in short steps; call it from a background thread.
+  // blocks that are there, in short steps; call it from a background thread.
   void drop_cached_blocks() const;
 
  private:
@@ -97,10 +97,13 @@ class Table : public std::enable_shared_from_this<Table> {
   Result<BlockHandle> read_block(std::uint32_t block_index) const;
   Result<BlockHandle> read_large_block(std::uint32_t block_index) const;
   Result<BlockHandle> adopt_stored(std::uint32_t block_index, BytesView stored) const;
-  Result<BlockHandle> adopt(std::uint32_t block_index, std::shared_ptr<Block> block) const;
+  Result<BlockHandle> adopt(std::uint32_t block_index, boost::intrusive_ptr<Block> block) const;
 
   // The block if it is in memory, else null. Errors: what its Load met.
   Result<BlockHandle> resident_block(std::uint32_t block_index, BlockCache::Access access) const;
+  void cache(std::uint32_t block_index, BlockHandle block) const {
+    cache_.insert(block_id(block_index), std::move(block), &slots_[block_index]);
+  }
   // Adds the Load of this block, and of those that follow it within `read_ahead_bytes`, to context.missing.
   Error request(std::uint32_t block_index, std::uint64_t read_ahead_bytes, ReadContext& context) const;
 
@@ -112,6 +115,7 @@ class Table : public std::enable_shared_from_this<Table> {
   TableProperties properties_;
   TableIndex index_;
   Filter filter_;
+  std::unique_ptr<BlockSlot[]> slots_;              // one per block
   const std::unique_ptr<TableLoadRegistry> loads_;  // has a lock of its own
 };
 

@@ -122,7 +122,6 @@ std::uint32_t TableIndex::last_at_or_below(std::uint64_t head) const {
   const double error =
       head >= heads[at] ? static_cast<double>(head - heads[at]) : -static_cast<double>(heads[at] - head);
   at = clamped(static_cast<double>(at) + error * blocks_per_head_);
-  __builtin_prefetch(&offsets_[at]);  // the caller's next step, rarely off by more than a line
 
   // Gallop until heads[low] <= head < heads[high].
   std::uint32_t low = at;

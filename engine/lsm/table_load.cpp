@@ -29,7 +29,7 @@ void TableLoad::read() {
   const TableIndex& index = table_->index_;
   if (outcomes_.size() == 1) {
     // Somebody may have loaded it between this read's look into the cache and its look into the registry.
-    BlockHandle block = table_->cache_.find(table_->block_id(first_block_), BlockCache::Access::peek);
+    BlockHandle block = table_->slots_[first_block_].find(false);
     outcomes_.front() =
         block != nullptr ? Result<BlockHandle>{std::move(block)} : table_->read_block(first_block_);
     return;

@@ -88,7 +88,7 @@ Result<BlockHandle> ValueFile::read_record(std::uint64_t offset, std::uint64_t r
     return damaged(offset,
                    fmt::format("no room for a record of {} bytes that a table refers to", record_bytes));
   }
-  std::shared_ptr<Block> record;
+  boost::intrusive_ptr<Block> record;
   try {
     record = Block::allocate(static_cast<std::uint32_t>(record_bytes));
   } catch (const std::bad_alloc&) {

@@ -15,7 +15,7 @@ BlockHandle make_block(std::size_t value_bytes = 4000) {
   BlockBuilder builder;
   builder.add({"key", Bytes(value_bytes, 'v'), {}});
   const Bytes bytes = Bytes{builder.arrays()}.append(builder.entries());
-  std::shared_ptr<Block> block = Block::allocate(static_cast<std::uint32_t>(bytes.size()));
+  boost::intrusive_ptr<Block> block = Block::allocate(static_cast<std::uint32_t>(bytes.size()));
   bytes.copy(block->bytes().data(), bytes.size());
   EXPECT_TRUE(block->adopt());
   return block;
@@ -112,8 +112,77 @@ TEST(BlockCache, HandlesOutliveEviction) {
   cache.insert({1, 0}, make_block());
   const BlockHandle block = cache.find({1, 0}, Access::point);
   cache.set_capacity(0);
-  EXPECT_EQ(block.use_count(), 1);
+  EXPECT_EQ(block->pin_count(), 1U);
   EXPECT_TRUE(block->view().find("key"));
+}
+
+TEST(BlockCache, ASlotHoldsItsBlockForAsLongAsTheCacheDoes) {
+  BlockCache cache{1 << 20};
+  const std::uint64_t table = cache.new_table();
+  BlockSlot slots[2];
+  EXPECT_EQ(cache.find(slots[0], table, Access::point), nullptr);
+  const BlockHandle block = make_block();
+  cache.insert({table, 0}, block, &slots[0]);
+  cache.insert({table, 1}, make_block(), &slots[1]);
+  EXPECT_EQ(cache.find(slots[0], table, Access::point), block);
+  EXPECT_EQ(cache.find({table, 0}, Access::point), block);
+  EXPECT_EQ(slots[0].frequency(), 2U);  // both ways count
+  EXPECT_EQ(cache.find(slots[0], table, Access::scan), block);
+  EXPECT_EQ(slots[0].frequency(), 2U);
+  EXPECT_EQ(cache.stats().hits, 3U);
+  EXPECT_EQ(cache.stats().misses, 1U);
+
+  cache.erase({table, 1});
+  EXPECT_TRUE(slots[1].is_empty());
+  EXPECT_FALSE(slots[0].is_empty());
+  cache.set_capacity(0);
+  EXPECT_TRUE(slots[0].is_empty());
+  EXPECT_EQ(cache.stats().bytes, 0U);
+  EXPECT_EQ(block->pin_count(), 1U);
+}
+
+TEST(BlockCache, SlotsKeepWhatIsWantedThroughAScan) {
+  BlockCache cache{4 << 20};  // about 1000 blocks
+  constexpr std::uint64_t kWanted = 500;
+  const auto wanted = std::make_unique<BlockSlot[]>(kWanted);
+  for (int round = 0; round != 3; ++round) {
+    for (std::uint64_t i = 0; i != kWanted; ++i) {
+      if (cache.find(wanted[i], 1, Access::point) == nullptr) cache.insert({1, i}, make_block(), &wanted[i]);
+    }
+  }
+  for (std::uint64_t i = 0; i != 20000; ++i) cache.insert({2, i}, make_block(4000));
+  const auto kept =
+      std::count_if(&wanted[0], &wanted[kWanted], [](const BlockSlot& slot) { return !slot.is_empty(); });
+  EXPECT_GT(kept, kWanted * 95 / 100);
+  for (std::uint64_t i = 0; i != kWanted; ++i) cache.erase({1, i});  // before the slots go
+}
+
+TEST(BlockCache, SlotsTakeCallsFromManyThreads) {
+  BlockCache cache{1 << 20};
+  constexpr std::uint64_t kBlocks = 600;  // about twice what fits
+  const auto slots = std::make_unique<BlockSlot[]>(kBlocks);
+  std::atomic<std::uint64_t> found = 0;
+  std::vector<std::thread> threads;
+  for (unsigned thread = 0; thread != 4; ++thread) {
+    threads.emplace_back([&, thread] {
+      std::mt19937_64 random{thread};
+      for (int i = 0; i != 20000; ++i) {
+        const std::uint64_t number = random() % kBlocks;
+        if (const BlockHandle block = cache.find(slots[number], 1, Access::point)) {
+          found += block->view().find("key")->value.size() == number ? 1 : 0;
+        } else {
+          cache.insert({1, number}, make_block(number), &slots[number]);
+        }
+        if (i % 50 == 0) cache.erase({1, random() % kBlocks});
+        if (i % 7000 == 0) cache.set_capacity((1 + random() % 4) << 18);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(found, cache.stats().hits);
+  cache.set_capacity(0);
+  EXPECT_EQ(cache.stats().bytes, 0U);
+  for (std::uint64_t i = 0; i != kBlocks; ++i) ASSERT_TRUE(slots[i].is_empty());
 }
 
 TEST(BlockCache, TakesCallsFromManyThreads) {
@@ -135,7 +204,7 @@ TEST(BlockCache, TakesCallsFromManyThreads) {
   EXPECT_LE(cache.stats().bytes, 1U << 20);
   cache.set_capacity(0);
   EXPECT_EQ(cache.stats().bytes, 0U);
-  EXPECT_EQ(block.use_count(), 1);
+  EXPECT_EQ(block->pin_count(), 1U);
 }
 
 }  // namespace

@@ -64,7 +64,7 @@ TEST_F(TableLoads, AKeptLoadServesItsBlockWhereTheCacheDoesNot) {
     const auto found = table->find(key_, context).value();
     ASSERT_TRUE(found);
     EXPECT_EQ(table->probe(key_), Presence::value);
-    const std::shared_ptr<const void> pin = context.pins.back();
+    const Pin pin = context.pins.back();
     context.clear();
     EXPECT_EQ(found->value, Bytes(90, 'v'));  // pinned
     EXPECT_TRUE(lacks_block(table->find(key_, context)));
@@ -193,6 +193,20 @@ TEST_F(TableLoads, DroppedBlocksAreLoadedAgain) {
   table->drop_cached_blocks();
   EXPECT_EQ(cache_.stats().blocks, 0U);
   EXPECT_TRUE(lacks_block(table->find(key_, context)));
+}
+
+TEST_F(TableLoads, ATableThatIsClosedTakesItsBlocksOutOfTheCache) {
+  auto table = open(cache_);
+  ReadContext context;
+  ASSERT_TRUE(find_with_loads(*table, key_.bytes, context).value());
+  const BlockCacheStats before = cache_.stats();
+  EXPECT_EQ(before.blocks, 1U);
+  const Pin pin = context.pins.back();
+  context.clear();
+  table = nullptr;
+  EXPECT_EQ(cache_.stats().blocks, 0U);
+  EXPECT_EQ(cache_.stats().bytes, 0U);
+  EXPECT_EQ(pin->pin_count(), 1U);  // readers keep theirs
 }
 
 TEST_F(TableLoads, TablesOfOneNumberInOneCacheStayApart) {
