@@ -166,6 +166,7 @@ engine::Status Store::open_engines() {
   tree_options.policy = policy_.get();
   tree_options.barrier = barrier_.get();
   tree_options.clock = &clock_;
+  tree_options.compression = options_.compression;
   tree_options.idle_work_bytes_per_second = options_.idle_work_bytes_per_second;
   auto trees = engine::lsm::TreeStore::open(files_, background_, tree_options);
   if (!trees) return trees.error();

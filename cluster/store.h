@@ -25,6 +25,7 @@
 #include "engine/io/background.h"
 #include "engine/io/file_system.h"
 #include "engine/log/log.h"
+#include "engine/lsm/compression.h"
 
 namespace shale::engine::lsm {
 class TreeStore;
@@ -41,7 +42,8 @@ struct StoreOptions {
   std::uint64_t cache_bytes = 256u << 20;    // block cache and record caches together
   std::uint64_t log_segment_bytes = 16u
                                     << 20;  // of the log's files, of which two or three are mapped at a time
-  std::uint64_t log_bytes_max = 1024u << 20;            // beyond it, what holds the oldest records is flushed
+  std::uint64_t log_bytes_max = 1024u << 20;  // beyond it, what holds the oldest records is flushed
+  engine::lsm::Compression compression = engine::lsm::Compression::lz4;  // below level 0
   // Of compaction while nobody writes; 0: compaction is not metered (engine/lsm/work_meter.h).
   std::uint64_t idle_work_bytes_per_second = 0;
   std::chrono::milliseconds maintenance_interval{100};  // 0: never by itself

@@ -36,6 +36,8 @@ enum class Option : std::uint8_t {
   virtual_nodes,
   memory,
   log_max_size,
+  compression,
+  compaction_idle_rate,
   threads,
   loglevel,
   logfile,

@@ -48,6 +48,12 @@ engine::SyncMode sync_mode_of(const Config& config) {
   return kModes[config.number(Option::appendfsync)];
 }
 
+engine::lsm::Compression compression_of(const Config& config) {
+  using enum engine::lsm::Compression;
+  constexpr engine::lsm::Compression kCompressions[] = {none, lz4, zstd};
+  return kCompressions[config.number(Option::compression)];
+}
+
 std::string absolute(const std::string& path) {
   std::error_code failed;
   const auto whole = path.empty() ? std::filesystem::path{} : std::filesystem::absolute(path, failed);
@@ -79,9 +85,6 @@ std::int64_t cap_clients(Config& config, const MemoryBudget& budget) {
   return cap;
 }
 
-// Slow enough to leave the disk to those who wait for it, fast enough to be done within minutes.
-constexpr std::uint64_t kIdleWorkBytesPerSecond = 32ull << 20;
-
 cluster::StoreOptions store_options(const Config& config, const MemoryBudget& budget) {
   cluster::StoreOptions options;
   options.folder = config.text(Option::dir);
@@ -92,7 +95,9 @@ cluster::StoreOptions store_options(const Config& config, const MemoryBudget& bu
   options.cache_bytes = budget.caches;
   options.log_segment_bytes = budget.log_segment;
   options.log_bytes_max = static_cast<std::uint64_t>(config.number(Option::log_max_size));
-  options.idle_work_bytes_per_second = kIdleWorkBytesPerSecond;
+  options.compression = compression_of(config);
+  options.idle_work_bytes_per_second =
+      static_cast<std::uint64_t>(config.number(Option::compaction_idle_rate));
   options.value_expired = value_expired;
   return options;
 }
@@ -254,9 +259,9 @@ int run_server(Config& config, const std::string& config_file, const std::string
   const std::int64_t client_cap = cap_clients(config, *budget);
 
   const std::string folder = config.text(Option::dir);
-  spdlog::info("folder {}, {} threads, {:.0f} MiB of memory, appendfsync {}", absolute(folder),
-               resources.threads, static_cast<double>(budget->total) / kMiB,
-               config.text(Option::appendfsync));
+  spdlog::info("folder {}, {} thread{}, {:.0f} MiB of memory, appendfsync {}", absolute(folder),
+               resources.threads, resources.threads == 1 ? "" : "s",
+               static_cast<double>(budget->total) / kMiB, config.text(Option::appendfsync));
 
   const auto files = engine::make_posix_file_system();
   const auto clock = engine::make_system_clock();
@@ -267,7 +272,8 @@ int run_server(Config& config, const std::string& config_file, const std::string
   auto store = cluster::Store::open(*files, *background, *clock, store_options(config, *budget), recovery);
   if (!store) return fail(store.error().message);
   log_recovery(recovery, milliseconds_since(opening));
-  spdlog::info("{} shards", (*store)->shards().size());
+  const std::size_t shards = (*store)->shards().size();
+  spdlog::info("{} shard{}", shards, shards == 1 ? "" : "s");
 
   const int exit_code =
       serve(config, **store, *background, *budget, {absolute(config_file), client_cap, started});

@@ -30,7 +30,8 @@ Server::Server(Config& config, cluster::Store& store, engine::Background& backgr
       started_at_ms_(store.clock().unix_ms()),
       started_at_(store.clock().now()),
       machine_bytes_(read_machine_limits().memory_bytes),
-      stats_(thread_count) {}
+      stats_(thread_count),
+      scan_cursors_(std::random_device{}()) {}
 
 std::chrono::seconds Server::uptime() const {
   return std::chrono::duration_cast<std::chrono::seconds>(store_.clock().now() - started_at_);

@@ -14,6 +14,7 @@
 #include "src/client_registry.h"
 #include "src/config.h"
 #include "src/memory_budget.h"
+#include "src/scan_cursor.h"
 #include "src/server_stats.h"
 
 namespace shale::server {
@@ -37,6 +38,7 @@ class Server {
   ClientRegistry& clients() { return clients_; }
   ServerStats& stats() { return stats_; }
   engine::Background& background() { return background_; }
+  ScanCursors& scan_cursors() { return scan_cursors_; }
 
   // 40 hexadecimal digits, new at every start.
   const std::string& run_id() const { return run_id_; }
@@ -78,6 +80,7 @@ class Server {
   std::atomic<unsigned> port_ = 0;
   ClientRegistry clients_;
   ServerStats stats_;
+  ScanCursors scan_cursors_;
   std::function<void()> shutdown_listener_;
   mutable std::atomic<std::uint64_t> resident_peak_ = 0;
 };

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <random>
 #include <vector>
 
 #include "cluster/position.h"
@@ -78,12 +77,6 @@ WalkLimits page_limits(std::int64_t count) {
   return {.keys = keys, .records = keys + kPageRecordsMin, .ranges = keys + kPageRangesMin};
 }
 
-// Places of all clients' scans. One process is one server.
-ScanCursors& scan_cursors() {
-  static ScanCursors cursors(std::random_device{}());
-  return cursors;
-}
-
 // SCAN cursor [MATCH pattern] [COUNT count] [TYPE type] -> the cursor to go on with, 0 at the end, and some
 // keys
 engine::Status scan(CommandContext& context, Arguments arguments) {
@@ -91,6 +84,7 @@ engine::Status scan(CommandContext& context, Arguments arguments) {
   if (arguments.failed()) return reply_error(context, arguments.error());
 
   Keyspace& keyspace = context.keyspace;
+  ScanCursors& cursors = context.server.scan_cursors();
   // The cursor goes before the keys, and is known after them.
   Bytes names;
   std::vector<std::size_t> name_bytes;
@@ -104,12 +98,12 @@ engine::Status scan(CommandContext& context, Arguments arguments) {
     return names.size() < kPageBytesMax;
   };
   const auto walked = walk_keys(context.server.store(), keyspace.reads(), keyspace.database(),
-                                keyspace.now_ms(), scan_cursors().place(keyspace.database(), options.cursor),
+                                keyspace.now_ms(), cursors.place(keyspace.database(), options.cursor),
                                 token_of_pattern(options.pattern), page_limits(options.count), collect);
   if (!walked) return walked.error();
 
   const std::uint64_t next =
-      walked->next ? scan_cursors().cursor(keyspace.database(), *walked->next, walked->walked) : 0;
+      walked->next ? cursors.cursor(keyspace.database(), *walked->next, walked->walked) : 0;
   context.reply.array(2);
   context.reply.bulk(fmt::format_int(next).c_str());
   context.reply.array(name_bytes.size());
