@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "engine/bytes.h"
@@ -66,25 +67,58 @@ class Cursor {
 };
 
 struct LevelStats {
-  std::uint64_t tables = 0;
+  std::uint64_t tables = 0;  // slices of tables
+  std::uint64_t runs = 0;
+  std::uint64_t runs_max = 0;  // as the shape has it
   std::uint64_t bytes = 0;
+  std::uint64_t bytes_max = 0;  // as planned; 0: no limit
+  std::uint64_t entries = 0;
+  std::uint64_t tombstones = 0;
+  Bytes begin_key;  // of all keys k in the level: begin_key <= k < end_key
+  Bytes end_key;
 };
 
 // As measured since the engine was opened unless a comment says otherwise. Sizes in bytes.
 struct EngineStats {
   std::uint64_t memtable_bytes = 0;            // now, what writes go to
   std::uint64_t immutable_memtable_bytes = 0;  // now, waiting to be flushed or being flushed
-  std::uint64_t disk_bytes = 0;                // now, in tables
-  std::uint64_t user_bytes_written = 0;        // keys and values applied
-  std::uint64_t disk_bytes_written = 0;        // by flushes and compactions
+  std::uint64_t immutable_memtables = 0;       // now
+  std::uint64_t disk_bytes = 0;                // now, in tables and value files
+  std::uint64_t table_memory_bytes = 0;        // now, indexes and filters of open tables
+
+  std::uint64_t user_bytes_written = 0;  // keys and values applied
+  std::uint64_t flush_bytes_written = 0;
+  std::uint64_t compaction_bytes_read = 0;
+  std::uint64_t compaction_bytes_written = 0;
+  std::uint64_t disk_bytes_written = 0;  // by flushes and compactions: over user_bytes_written, write
+                                         // amplification
   std::uint64_t flushes = 0;
   std::uint64_t compactions = 0;
   std::uint64_t debt_bytes = 0;  // now, what compaction still has to rewrite before the tree is in shape
+  double pressure = 0;           // now: above 0 writers are slowed, 1 is as far behind as it should ever be
+
   std::uint64_t delayed_writes = 0;  // that were asked to pause
   std::uint64_t refused_writes = 0;  // that found the engine busy; tried again, they are counted again
   std::chrono::microseconds longest_write_wait{0};  // for the background to catch up, either way
-  std::uint64_t bloom_checks = 0;
+
+  std::uint64_t reads = 0;         // point reads
+  std::uint64_t table_reads = 0;   // of them, those that no memory could answer
+  std::uint64_t seeks = 0;         // of cursors
+  std::uint64_t bloom_checks = 0;  // over table_reads: tables asked per read
   std::uint64_t bloom_false_positives = 0;
+  std::uint64_t record_cache_hits = 0;
+  std::uint64_t record_cache_misses = 0;
+  std::uint64_t record_cache_bytes = 0;  // now
+  std::uint64_t not_resident = 0;        // reads that had to wait for a block
+
+  // What is deleted or has expired and still takes space.
+  std::uint64_t tombstones = 0;                      // now, in tables
+  std::chrono::milliseconds oldest_deletion_age{0};  // now: since the oldest of them could have gone
+
+  std::string shape;         // now, for people: what compaction aims at
+  std::string shape_reason;  // of its last change
+  std::uint64_t shape_changes = 0;
+  std::uint64_t damaged_tables = 0;  // now: they cannot be read, and compaction goes around them
   std::vector<LevelStats> levels;
 };
 
@@ -106,8 +140,8 @@ class Engine {
   // catch up, or the Error that stopped the engine. Ask before the record goes to the log; after it, put and
   // erase do not fail.
   virtual Status admit_write(std::size_t bytes) = 0;
-  // How long whoever is about to write `bytes` should pause after it, so that background work keeps up without
-  // ever stopping anyone; at most a quarter of a second. Ask once per write: it is counted as made.
+  // How long whoever is about to write `bytes` should pause after it, so that background work keeps up
+  // without ever stopping anyone; at most a quarter of a second. Ask once per write: it is counted as made.
   virtual std::chrono::microseconds write_delay(std::size_t bytes) = 0;
 
   // `lsn` is the log record this write is part of and never decreases from call to call.

@@ -1,6 +1,7 @@
 #include "engine/lsm/compaction.h"
 
 #include <algorithm>
+#include <ctime>
 #include <optional>
 #include <set>
 
@@ -13,6 +14,12 @@ namespace {
 
 // Between two questions whether to go on now. Written is about as much as read.
 constexpr std::uint64_t kBeatBytes = 512u << 10;
+
+std::chrono::nanoseconds thread_time() {
+  timespec spent{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+  return std::chrono::seconds{spent.tv_sec} + std::chrono::nanoseconds{spent.tv_nsec};
+}
 
 // What is left of an entry in its new place, or nothing.
 std::optional<Entry> settle(Entry entry, bool bottom, const KeyPolicy& policy) {
@@ -136,6 +143,7 @@ Result<CompactionResult> run_compaction(TreeStore& store, const Version& version
   }
   if (compaction.is_move()) return move_slice(version, compaction);
 
+  const auto begun = thread_time();
   const KeyPolicy& policy = *store.options().policy;
   Inputs inputs{version, compaction};
   RunMerger entries{compaction.inputs, compaction.begin_key, compaction.end_key, policy,
@@ -161,6 +169,7 @@ Result<CompactionResult> run_compaction(TreeStore& store, const Version& version
   result.leftover = inputs.leftover();
   result.consumed = inputs.numbers();
   result.bytes_read = entries.bytes_read();
+  result.busy_time = thread_time() - begun;
   return result;
 }
 

@@ -1,6 +1,7 @@
 // Runs a compaction: merges what its inputs have in a range of keys into new tables.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <vector>
 
@@ -16,6 +17,7 @@ struct CompactionResult {
   std::vector<std::uint64_t> consumed;  // numbers of tables that are gone or left over: VersionEdit::removed
   std::uint64_t bytes_read = 0;
   std::uint64_t bytes_written = 0;
+  std::chrono::nanoseconds busy_time{0};  // processor time of the thread
 };
 
 // How a job is metered: WorkMeter::pay.

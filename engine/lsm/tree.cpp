@@ -21,6 +21,16 @@ constexpr std::uint32_t kPressureRunsMin = 4;
 // The last stop, for what arithmetic did not foresee: a compaction that fails.
 constexpr std::size_t kLevel0RunsMax = 200;
 
+Shape initial_shape(CompactionMode mode) {
+  Shape shape;  // the middle: what adaptive begins with
+  if (mode == CompactionMode::adaptive) return shape;
+  constexpr std::uint32_t kFlushes = 4;
+  shape.runs_max.fill(mode == CompactionMode::leveled ? 1 : kRunsMaxLimit);
+  shape.runs_max.front() = mode == CompactionMode::leveled ? kFlushes : kRunsMaxLimit;
+  shape.runs_max.back() = 1;
+  return shape;
+}
+
 void discard(const std::vector<TableRef>& tables) {
   for (const TableRef& table : tables) table->file()->discard();
 }
@@ -41,6 +51,7 @@ Tree::Tree(TreeStore& store, std::uint32_t id, std::mutex& owner, Lsn persisted_
       persisted_lsn_(persisted_lsn),
       picker_(store) {
   active_ = make_memtable();
+  shape_ = initial_shape(store_.options().compaction_mode);
   shape_.flush_bytes = store_.memtables().total_bytes() / 8;  // until there has been a flush
   install(std::move(version));
   store_.add_tree(*this);
@@ -65,6 +76,7 @@ Result<std::optional<BytesView>> Tree::get(const HashedKey& key, ReadContext& co
   const auto value_of = [](const Entry& entry) {
     return entry.tag.type == EntryType::value ? std::optional{entry.value} : std::optional<BytesView>{};
   };
+  ++reads_;
   if (const auto entry = active_->memtable.find(key)) return value_of(*entry);
   for (auto sealed = sealed_.rbegin(); sealed != sealed_.rend(); ++sealed) {
     if (const auto entry = (*sealed)->memtable.find(key)) return value_of(*entry);
@@ -89,11 +101,15 @@ const std::vector<const LiveTable*>& Tree::candidates(const HashedKey& key) {
 }
 
 Result<std::optional<BytesView>> Tree::get_from_tables(const HashedKey& key, ReadContext& context) {
+  ++workload_.table_reads;
   std::optional<Entry> found;
   const LiveTable* table = nullptr;  // where it was found
   for (const LiveTable* candidate : candidates(key)) {
     auto entry = get_from_table(*candidate, key, context);
-    if (!entry) return entry.error();
+    if (!entry) {
+      if (entry.error().kind == ErrorKind::not_resident) ++not_resident_;
+      return entry.error();
+    }
     found = *entry;
     table = candidate;
     if (found) break;
@@ -127,6 +143,7 @@ void Tree::prefetch_record(const HashedKey& key) const {
 }
 
 std::unique_ptr<Cursor> Tree::cursor(ReadContext& context) {
+  ++workload_.seeks;  // a cursor is made for every one
   std::vector<std::unique_ptr<EntrySource>> sources;
   sources.push_back(make_memtable_source(active_->memtable));
   for (auto sealed = sealed_.rbegin(); sealed != sealed_.rend(); ++sealed) {
@@ -291,7 +308,24 @@ void Tree::note_active_memory() {
   active_bytes_.store(bytes, std::memory_order_relaxed);
 }
 
+void Tree::set_shape(const Shape& shape, std::string reason) {
+  shape_ = shape;
+  shape_reason_ = std::move(reason);
+  ++shape_changes_;
+  plan_ = plan_levels(*version_, shape_);
+}
+
+void Tree::adapt_shape() {
+  if (store_.options().compaction_mode != CompactionMode::adaptive) return;
+  const auto step = advisor_.advise(workload_, *version_, shape_, plan_, store_.now());
+  if (!step) return;
+  Shape shape = shape_;
+  shape.runs_max[step->level] = step->runs_max;
+  set_shape(shape, step->reason);
+}
+
 void Tree::tick() {
+  adapt_shape();
   throttle_.note_drained(0, compaction_pressure(), store_.now());
   schedule_compaction();
 }
@@ -399,9 +433,10 @@ void Tree::note_flush(const std::vector<TableRef>& tables) {
   for (const TableRef& table : tables) {
     bytes += table->bytes();
     // All of its values are new.
-    for (const ValueFileUse& use : table->slice().value_files) disk_bytes_written_ += use.record_bytes;
+    for (const ValueFileUse& use : table->slice().value_files) flush_bytes_written_ += use.record_bytes;
   }
-  disk_bytes_written_ += bytes;
+  flush_bytes_written_ += bytes;
+  workload_.flushed_bytes += bytes;
   constexpr std::uint64_t kWeight = 4;  // of what has been so far, against one of the newest
   shape_.flush_bytes =
       shape_.flush_bytes == 0 ? bytes : (shape_.flush_bytes * kWeight + bytes) / (kWeight + 1);
@@ -480,7 +515,7 @@ WorkPace Tree::compaction_pace() const {
   constexpr double kQuotaMin = 4;
   constexpr double kQuotaMax = 40;
   const double fullest = *std::max_element(plan_.fill.begin(), plan_.fill.end());
-  const double quota = static_cast<double>(compaction_bytes_) /
+  const double quota = static_cast<double>(workload_.compaction_bytes) /
                        static_cast<double>(std::max<std::uint64_t>(user_bytes_written_, 1));
   return {(fullest - 1) / (kFillFree - 1), std::clamp(quota, kQuotaMin, kQuotaMax)};
 }
@@ -515,8 +550,10 @@ void Tree::run_compaction() {
   }
   compaction_error_.reset();
   ++compactions_;
-  disk_bytes_written_ += result->bytes_written;
-  compaction_bytes_ += result->bytes_read + result->bytes_written;
+  compaction_bytes_read_ += result->bytes_read;
+  compaction_bytes_written_ += result->bytes_written;
+  workload_.compaction_bytes += result->bytes_read + result->bytes_written;
+  workload_.compaction_time += result->busy_time;
   auto added = result->leftover;
   added.insert(added.end(), result->tables.begin(), result->tables.end());
   const std::uint64_t level0_bytes = level0_user_bytes();
@@ -540,26 +577,61 @@ void Tree::discard_consumed(const Version& before, const CompactionResult& resul
   });
 }
 
+LevelStats Tree::level_stats(std::uint32_t level) const {
+  LevelStats stats;
+  stats.runs = version_->runs(level).size();
+  stats.runs_max = shape_.runs_max[level];
+  stats.bytes = version_->level_bytes(level);
+  stats.bytes_max = plan_.limit_bytes[level] == UINT64_MAX ? 0 : plan_.limit_bytes[level];
+  for (const Run& run : version_->runs(level)) {
+    stats.tables += run.tables().size();
+    for (const TableRef& table : run.tables()) {
+      stats.entries += table->slice().entry_count;
+      stats.tombstones += table->slice().tombstone_count;
+    }
+    if (stats.begin_key.empty() || run.begin_key() < stats.begin_key) stats.begin_key = run.begin_key();
+    if (run.end_key() > stats.end_key) stats.end_key = run.end_key();
+  }
+  return stats;
+}
+
 EngineStats Tree::stats() const {
   EngineStats stats;
   stats.memtable_bytes = active_->memtable.memory_bytes();
   for (const MemtableRef& sealed : sealed_) stats.immutable_memtable_bytes += sealed->memtable.memory_bytes();
+  stats.immutable_memtables = sealed_.size();
   for (std::uint32_t level = 0; level < Version::kLevelCount; ++level) {
-    LevelStats of_level{0, version_->level_bytes(level)};
-    for (const Run& run : version_->runs(level)) of_level.tables += run.tables().size();
-    stats.disk_bytes += of_level.bytes;
-    stats.levels.push_back(of_level);
+    stats.levels.push_back(level_stats(level));
+    stats.disk_bytes += stats.levels.back().bytes;
+    stats.tombstones += stats.levels.back().tombstones;
   }
+  version_->for_each([&stats](const TableRef& table) {
+    if (table->table()) stats.table_memory_bytes += (*table->table())->resident_bytes();
+  });
   stats.user_bytes_written = user_bytes_written_;
-  stats.disk_bytes_written = disk_bytes_written_;
+  stats.flush_bytes_written = flush_bytes_written_;
+  stats.compaction_bytes_read = compaction_bytes_read_;
+  stats.compaction_bytes_written = compaction_bytes_written_;
+  stats.disk_bytes_written = flush_bytes_written_ + compaction_bytes_written_;
   stats.flushes = flushes_;
   stats.compactions = compactions_;
   stats.debt_bytes = plan_.debt_bytes;
+  stats.pressure = std::max(compaction_pressure(), store_.memtables().pressure());
   stats.delayed_writes = delayed_writes_;
   stats.refused_writes = refused_writes_;
   stats.longest_write_wait = std::chrono::duration_cast<std::chrono::microseconds>(longest_write_wait_);
+  stats.reads = reads_;
+  stats.table_reads = workload_.table_reads;
+  stats.seeks = workload_.seeks;
+  stats.not_resident = not_resident_;
   stats.bloom_checks = bloom_checks_;
   stats.bloom_false_positives = bloom_false_positives_;
+  stats.record_cache_hits = record_cache_.hits();
+  stats.record_cache_misses = record_cache_.misses();
+  stats.record_cache_bytes = record_cache_.memory_bytes();
+  stats.shape = shape_name(shape_, plan_);
+  stats.shape_reason = shape_reason_;
+  stats.shape_changes = shape_changes_;
   return stats;
 }
 

@@ -31,6 +31,7 @@
 #include "engine/lsm/memtable.h"
 #include "engine/lsm/record_cache.h"
 #include "engine/lsm/shape.h"
+#include "engine/lsm/shape_advisor.h"
 #include "engine/lsm/tree_store.h"
 #include "engine/lsm/version.h"
 
@@ -79,6 +80,10 @@ class Tree final : public Engine {
   std::int64_t key_count(std::uint32_t count_class) const override;
   EngineStats stats() const override;
 
+  // What the tree aims at now; for tests that want another.
+  const Shape& shape() const { return shape_; }
+  void set_shape(const Shape& shape, std::string reason);
+
   // Memory of the active memtable. Without the owner's mutex, and so a moment old.
   std::uint64_t active_bytes() const { return active_bytes_.load(std::memory_order_relaxed); }
   // Flushes the active memtable if there is still need to. Takes the owner's mutex.
@@ -101,6 +106,8 @@ class Tree final : public Engine {
   MemtableRef make_memtable() const;
   void seal_active();
   void note_active_memory();
+  void adapt_shape();
+  LevelStats level_stats(std::uint32_t level) const;
   void note_busy(std::chrono::steady_clock::time_point now);
   void note_wait(std::chrono::steady_clock::duration waited);
   // What of the user's writes stands in level 0, values in value files included.
@@ -154,6 +161,9 @@ class Tree final : public Engine {
   Lsn reclaim_lsn_ = 0;  // the newest record that made a class obsolete
   Shape shape_;
   LevelPlan plan_;  // of version_ and shape_
+  ShapeAdvisor advisor_;
+  std::string shape_reason_;  // of its last change
+  std::uint64_t shape_changes_ = 0;
   CompactionPicker picker_;
   WriteThrottle throttle_;
   std::optional<std::chrono::steady_clock::time_point> busy_since_;  // writes have been refused since
@@ -163,8 +173,12 @@ class Tree final : public Engine {
   std::uint64_t delayed_writes_ = 0;
   std::uint64_t refused_writes_ = 0;
   std::chrono::steady_clock::duration longest_write_wait_{};
-  std::uint64_t disk_bytes_written_ = 0;
-  std::uint64_t compaction_bytes_ = 0;  // read and written
+  std::uint64_t flush_bytes_written_ = 0;
+  std::uint64_t compaction_bytes_read_ = 0;
+  std::uint64_t compaction_bytes_written_ = 0;
+  WorkloadCounts workload_;
+  std::uint64_t reads_ = 0;
+  std::uint64_t not_resident_ = 0;
   std::uint64_t flushes_ = 0;
   std::uint64_t compactions_ = 0;
   std::uint64_t bloom_checks_ = 0;

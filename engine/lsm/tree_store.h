@@ -30,6 +30,9 @@ namespace shale::engine::lsm {
 
 class Tree;
 
+// How compaction chooses its shape (shape.h): by what it measures, or always the same.
+enum class CompactionMode : std::uint8_t { adaptive, leveled, tiered };
+
 struct TreeStoreOptions {
   std::string folder;
   // Of all trees together: active memtables and those waiting for their flush (memtable_budget.h).
@@ -44,6 +47,10 @@ struct TreeStoreOptions {
   std::uint64_t compaction_job_bytes = 0;
   // Values from this size on are written to value files, where they make up a good part of a flush; 0: never.
   std::uint32_t value_separation_bytes = 4096;
+  CompactionMode compaction_mode = CompactionMode::adaptive;
+  // What is deleted or has expired is gone from the disk this long after, while the process runs; 0: no
+  // bound.
+  std::chrono::milliseconds deletion_age_max{0};
   // Of compaction while nobody writes (work_meter.h); 0: compaction is not metered.
   std::uint64_t idle_work_bytes_per_second = 0;
   const KeyPolicy* policy = nullptr;  // required; outlives the store, as do
