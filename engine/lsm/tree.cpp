@@ -308,13 +308,6 @@ void Tree::note_active_memory() {
   active_bytes_.store(bytes, std::memory_order_relaxed);
 }
 
-void Tree::set_shape(const Shape& shape, std::string reason) {
-  shape_ = shape;
-  shape_reason_ = std::move(reason);
-  ++shape_changes_;
-  plan_ = plan_levels(*version_, shape_);
-}
-
 void Tree::adapt_shape() {
   if (store_.options().compaction_mode != CompactionMode::adaptive) return;
   const auto step = advisor_.advise(workload_, *version_, shape_, plan_, store_.now());
@@ -493,10 +486,12 @@ std::optional<Compaction> Tree::pick_compaction() {
   return picker_.pick(*version_, shape_);
 }
 
-void Tree::set_shape(const Shape& shape) {
+void Tree::set_shape(const Shape& shape, std::string reason) {
   const std::uint64_t measured = shape_.flush_bytes;
   shape_ = shape;
   if (shape_.flush_bytes == 0) shape_.flush_bytes = measured;
+  shape_reason_ = std::move(reason);
+  ++shape_changes_;
   plan_ = plan_levels(*version_, shape_);
   schedule_compaction();
 }

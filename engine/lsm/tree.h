@@ -80,16 +80,13 @@ class Tree final : public Engine {
   std::int64_t key_count(std::uint32_t count_class) const override;
   EngineStats stats() const override;
 
-  // What the tree aims at now; for tests that want another.
-  const Shape& shape() const { return shape_; }
-  void set_shape(const Shape& shape, std::string reason);
-
   // Memory of the active memtable. Without the owner's mutex, and so a moment old.
   std::uint64_t active_bytes() const { return active_bytes_.load(std::memory_order_relaxed); }
   // Flushes the active memtable if there is still need to. Takes the owner's mutex.
   void relieve();
-  // What the tree aims at from now on; with flush_bytes 0 that stays as measured. Under the owner's mutex.
-  void set_shape(const Shape& shape);
+  // What the tree aims at from now on, and why; with flush_bytes 0 that stays as measured. Under the owner's
+  // mutex.
+  void set_shape(const Shape& shape, std::string reason);
   const Version& version() const { return *version_; }
 
  private:

@@ -73,7 +73,7 @@ class SimulatedTree {
 
   void set_shape(const Shape& shape) {
     const std::lock_guard lock{mutex_};
-    tree().set_shape(shape);
+    tree().set_shape(shape, "a test");
   }
   Status put(BytesView key, BytesView value, Lsn lsn) { return write(key, value, lsn); }
   Status erase(BytesView key, Lsn lsn) { return write(key, {}, lsn); }
