@@ -84,6 +84,10 @@ struct EngineStats {
   std::uint64_t immutable_memtable_bytes = 0;  // now, waiting to be flushed or being flushed
   std::uint64_t immutable_memtables = 0;       // now
   std::uint64_t disk_bytes = 0;                // now, in tables and value files
+  std::uint64_t value_files = 0;               // now, files of large values
+  std::uint64_t value_file_bytes = 0;          // now, of the values in them
+  std::uint64_t live_value_bytes = 0;          // now, of those that tables refer to
+  std::uint64_t relocated_value_bytes = 0;     // written again because their file was mostly garbage
   std::uint64_t table_memory_bytes = 0;        // now, indexes and filters of open tables
 
   std::uint64_t user_bytes_written = 0;  // keys and values applied

@@ -222,6 +222,10 @@ void write_shale(Fields& fields, Server& server) {
     sum.flushes += stats.flushes;
     sum.compactions += stats.compactions;
     sum.debt_bytes += stats.debt_bytes;
+    sum.value_files += stats.value_files;
+    sum.value_file_bytes += stats.value_file_bytes;
+    sum.live_value_bytes += stats.live_value_bytes;
+    sum.relocated_value_bytes += stats.relocated_value_bytes;
     counts.reads += shard->stats.reads;
     counts.writes += shard->stats.writes;
     counts.not_resident += shard->stats.not_resident;
@@ -239,7 +243,11 @@ void write_shale(Fields& fields, Server& server) {
   fields.add("log_sync_us_max", log.sync_us_max);
   fields.add_bytes("memory_budget", server.memory_budget().total);
   fields.add_bytes("memtable_bytes", sum.memtable_bytes);
-  fields.add_bytes("table_bytes", sum.disk_bytes);
+  fields.add_bytes("table_bytes", sum.disk_bytes - sum.value_file_bytes);
+  fields.add("value_files", sum.value_files);
+  fields.add_bytes("value_file_bytes", sum.value_file_bytes);
+  fields.add_bytes("live_value_bytes", sum.live_value_bytes);
+  fields.add("relocated_value_bytes", sum.relocated_value_bytes);
   fields.add_bytes("disk_bytes", sum.disk_bytes + log.bytes_kept);
   fields.add_bytes("block_cache_bytes", cache.bytes);
   fields.add("block_cache_hits", cache.hits);

@@ -8,6 +8,7 @@
 #include "engine/lsm/run_merger.h"
 #include "engine/lsm/table_writer.h"
 #include "engine/lsm/value_reference.h"
+#include "engine/lsm/value_relocation.h"
 
 namespace shale::engine::lsm {
 namespace {
@@ -150,25 +151,30 @@ Result<CompactionResult> run_compaction(TreeStore& store, const Version& version
                     inputs.consumption()};
   TableWriter writer{store, compaction.target_level, compaction.target_run};
   if (auto started = entries.start(); !started) return started.error();
+  ValueRelocator relocator{store, compaction};
   std::uint64_t paid_bytes = 0;
   while (entries.valid()) {
-    if (entries.bytes_read() > paid_bytes + kBeatBytes) {
+    const std::uint64_t bytes_read = entries.bytes_read() + relocator.relocated_bytes();
+    if (bytes_read > paid_bytes + kBeatBytes) {
       if (store.background().stopping()) return Error{ErrorKind::stopped, "the server stops"};
-      store.work_meter().pay(2 * (entries.bytes_read() - paid_bytes), pace.behind, pace.quota);
-      paid_bytes = entries.bytes_read();
+      store.work_meter().pay(2 * (bytes_read - paid_bytes), pace.behind, pace.quota);
+      paid_bytes = bytes_read;
     }
     if (const auto settled = settle(entries.entry(), compaction.bottom, policy)) {
-      if (auto added = writer.add(*settled); !added) return added.error();
+      if (auto added = relocator.add(*settled, writer); !added) return added.error();
     }
     if (auto moved_on = entries.advance(); !moved_on) return moved_on.error();
   }
   auto tables = writer.finish();
   if (!tables) return tables.error();
   result.tables = std::move(*tables);
+  result.bytes_written = writer.value_bytes_written();
   for (const TableRef& table : result.tables) result.bytes_written += table->bytes();
   result.leftover = inputs.leftover();
   result.consumed = inputs.numbers();
-  result.bytes_read = entries.bytes_read();
+  result.relocated_bytes = relocator.relocated_bytes();
+  result.unreadable_values = relocator.unreadable();
+  result.bytes_read = entries.bytes_read() + relocator.relocated_bytes();
   result.busy_time = thread_time() - begun;
   return result;
 }

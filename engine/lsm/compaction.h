@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <set>
 #include <vector>
 
 #include "engine/lsm/compaction_picker.h"
@@ -16,8 +17,10 @@ struct CompactionResult {
   std::vector<TableRef> leftover;       // what stays of inputs that reach beyond the range, narrowed
   std::vector<std::uint64_t> consumed;  // numbers of tables that are gone or left over: VersionEdit::removed
   std::uint64_t bytes_read = 0;
-  std::uint64_t bytes_written = 0;
-  std::chrono::nanoseconds busy_time{0};  // processor time of the thread
+  std::uint64_t bytes_written = 0;            // value files included
+  std::uint64_t relocated_bytes = 0;          // of values
+  std::set<std::uint64_t> unreadable_values;  // value files of which a value could not be relocated
+  std::chrono::nanoseconds busy_time{0};      // processor time of the thread
 };
 
 // How a job is metered: WorkMeter::pay.

@@ -16,7 +16,7 @@
 
 namespace shale::engine::lsm {
 
-enum class CompactionReason : std::uint8_t { overflow, merge_runs, obsolete_class };
+enum class CompactionReason : std::uint8_t { overflow, merge_runs, obsolete_class, relocate_values };
 
 struct Compaction {
   CompactionReason reason = CompactionReason::overflow;
@@ -29,6 +29,9 @@ struct Compaction {
   std::vector<std::vector<TableRef>> inputs;
   bool bottom = false;             // nothing older has keys in the range
   std::vector<TableRef> obsolete;  // slices that hold nothing but obsolete records: dropped unread
+  // Value files, ascending, whose values are written elsewhere, up to so many bytes (value_relocation.h).
+  std::vector<std::uint64_t> victims;
+  std::uint64_t relocation_bytes_max = 0;
 
   bool is_drop() const { return !obsolete.empty(); }
   // One slice with nothing to merge with, and nothing in it that would be dropped: it only changes its place.

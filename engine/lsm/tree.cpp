@@ -8,6 +8,7 @@
 #include "engine/lsm/key_guesses.h"
 #include "engine/lsm/merging_cursor.h"
 #include "engine/lsm/table_writer.h"
+#include "engine/lsm/value_relocation.h"
 
 namespace shale::engine::lsm {
 namespace {
@@ -54,6 +55,9 @@ Tree::Tree(TreeStore& store, std::uint32_t id, std::mutex& owner, Lsn persisted_
   shape_ = initial_shape(store_.options().compaction_mode);
   shape_.flush_bytes = store_.memtables().total_bytes() / 8;  // until there has been a flush
   install(std::move(version));
+  ValueCensus::Change values;
+  version_->for_each([&](const TableRef& table) { values.add(*table); });
+  value_census_.apply(values);
   store_.add_tree(*this);
 }
 
@@ -68,6 +72,7 @@ void Tree::install(std::shared_ptr<const Version> version) {
   table_balances_ = {};
   version_->for_each([this](const TableRef& table) { table_balances_.add(table->slice().balances); });
   plan_ = plan_levels(*version_, shape_);
+  relocation_stalled_ = false;
 }
 
 // --- Reading
@@ -217,6 +222,7 @@ double Tree::compaction_pressure() const {
     }
     fullest = std::max(fullest, fill);
   }
+  fullest = std::max(fullest, value_fill());
   return std::max(0.0, (fullest - kFillFree) / (kFillFull - kFillFree));
 }
 
@@ -401,6 +407,10 @@ void Tree::run_flush() {
     logged = commit(edit, sealed->last_lsn);
     if (!logged) discard(*tables);
   }
+  ValueCensus::Change values;
+  if (tables) {
+    for (const TableRef& table : *tables) values.add(*table);
+  }
   lock.lock();
   flush_running_ = false;
   if (!tables || !logged) {
@@ -411,6 +421,7 @@ void Tree::run_flush() {
   ++flushes_;
   if (!tables->empty()) {
     install(version_->with({}, *tables));
+    value_census_.apply(values);
     note_flush(*tables);
   }
   store_.note_flushed(sealed->memtable.live_bytes());
@@ -483,7 +494,23 @@ std::optional<Compaction> Tree::pick_compaction() {
   if (std::exchange(reclaim_wanted_, false)) {
     if (auto drop = picker_.pick_obsolete(*version_)) return drop;
   }
-  return picker_.pick(*version_, shape_);
+  // Every second time, and where nothing else is to do. A level 0 that is behind goes first: every read
+  // passes it, and values that it shadows need not be moved.
+  const std::uint64_t relocation_bytes = store_.compaction_job_bytes();
+  const bool may_relocate = !value_census_.victims().empty() && !relocation_stalled_;
+  if (may_relocate && std::exchange(relocation_is_next_, false) && plan_.fill[0] < kFillFree) {
+    if (auto relocation = pick_relocation(*version_, value_census_, relocation_bytes)) return relocation;
+    relocation_stalled_ = true;
+  }
+  relocation_is_next_ = true;
+  if (auto compaction = picker_.pick(*version_, shape_)) {
+    add_relocation(value_census_, relocation_bytes, *compaction);
+    return compaction;
+  }
+  if (!may_relocate || relocation_stalled_) return {};
+  auto relocation = pick_relocation(*version_, value_census_, relocation_bytes);
+  relocation_stalled_ = !relocation;
+  return relocation;
 }
 
 void Tree::set_shape(const Shape& shape, std::string reason) {
@@ -498,18 +525,30 @@ void Tree::set_shape(const Shape& shape, std::string reason) {
 
 void Tree::schedule_compaction() {
   if (compaction_running_) return;
-  const bool due = reclaim_wanted_ || *std::max_element(plan_.fill.begin(), plan_.fill.end()) >= 1;
+  const bool relocates = !value_census_.victims().empty() && !relocation_stalled_;
+  const bool due =
+      reclaim_wanted_ || relocates || *std::max_element(plan_.fill.begin(), plan_.fill.end()) >= 1;
   if (!due) return;
   compaction_running_ = true;
   store_.background().submit(plan_.fill[0] >= 1 ? Priority::shallow_compaction : Priority::deep_compaction,
                              [this] { run_compaction(); });
 }
 
+double Tree::compaction_fill() const {
+  return std::max(*std::max_element(plan_.fill.begin(), plan_.fill.end()), value_fill());
+}
+
+// Where tables are larger than value files, garbage is held against them: it is not worth more of their
+// bytes.
+double Tree::value_fill() const {
+  return value_census_.fill_within(std::max(value_census_.total_bytes(), version_->bytes()));
+}
+
 // A level that is beyond its plan by half is not metered any more.
 WorkPace Tree::compaction_pace() const {
   constexpr double kQuotaMin = 4;
   constexpr double kQuotaMax = 40;
-  const double fullest = *std::max_element(plan_.fill.begin(), plan_.fill.end());
+  const double fullest = compaction_fill();
   const double quota = static_cast<double>(workload_.compaction_bytes) /
                        static_cast<double>(std::max<std::uint64_t>(user_bytes_written_, 1));
   return {(fullest - 1) / (kFillFree - 1), std::clamp(quota, kQuotaMin, kQuotaMax)};
@@ -536,6 +575,7 @@ void Tree::run_compaction() {
     logged = commit(edit, 0);
     if (!logged && !compaction->is_move()) discard(result->tables);
   }
+  const ValueCensus::Change values = result ? census_change(*version, *result) : ValueCensus::Change{};
 
   lock.lock();
   compaction_running_ = false;
@@ -554,11 +594,26 @@ void Tree::run_compaction() {
   const std::uint64_t level0_bytes = level0_user_bytes();
   const double pressure = compaction_pressure();
   install(version_->with(result->consumed, added));
+  value_census_.apply(values);
+  value_census_.exclude(result->unreadable_values);
+  relocated_value_bytes_ += result->relocated_bytes;
   const std::uint64_t level0_left = level0_user_bytes();
   throttle_.note_drained(level0_bytes > level0_left ? level0_bytes - level0_left : 0, pressure, store_.now());
   schedule_compaction();
   lock.unlock();  // what goes now goes without the lock
   discard_consumed(*version, *result);
+}
+
+ValueCensus::Change Tree::census_change(const Version& before, const CompactionResult& result) {
+  const std::set<std::uint64_t> consumed{result.consumed.begin(), result.consumed.end()};
+  ValueCensus::Change change;
+  before.for_each([&](const TableRef& slice) {
+    if (consumed.contains(slice->number())) change.remove(*slice);
+  });
+  for (const auto* slices : {&result.leftover, &result.tables}) {
+    for (const TableRef& slice : *slices) change.add(*slice);
+  }
+  return change;
 }
 
 // Tables of which the compaction has left nothing.
@@ -603,6 +658,11 @@ EngineStats Tree::stats() const {
   version_->for_each([&stats](const TableRef& table) {
     if (table->table()) stats.table_memory_bytes += (*table->table())->resident_bytes();
   });
+  stats.value_files = value_census_.file_count();
+  stats.value_file_bytes = value_census_.total_bytes();
+  stats.live_value_bytes = value_census_.live_bytes();
+  stats.relocated_value_bytes = relocated_value_bytes_;
+  stats.disk_bytes += stats.value_file_bytes;
   stats.user_bytes_written = user_bytes_written_;
   stats.flush_bytes_written = flush_bytes_written_;
   stats.compaction_bytes_read = compaction_bytes_read_;
@@ -612,6 +672,7 @@ EngineStats Tree::stats() const {
   stats.compactions = compactions_;
   stats.debt_bytes = plan_.debt_bytes;
   stats.pressure = std::max(compaction_pressure(), store_.memtables().pressure());
+  if (!relocation_stalled_) stats.debt_bytes += value_census_.victim_live_bytes();
   stats.delayed_writes = delayed_writes_;
   stats.refused_writes = refused_writes_;
   stats.longest_write_wait = std::chrono::duration_cast<std::chrono::microseconds>(longest_write_wait_);

@@ -33,6 +33,7 @@
 #include "engine/lsm/shape.h"
 #include "engine/lsm/shape_advisor.h"
 #include "engine/lsm/tree_store.h"
+#include "engine/lsm/value_census.h"
 #include "engine/lsm/version.h"
 
 namespace shale::engine::lsm {
@@ -134,6 +135,10 @@ class Tree final : public Engine {
   void run_compaction();
   WorkPace compaction_pace() const;
   void note_flush(const std::vector<TableRef>& tables);
+  // How far the fullest level is beyond its plan, or value files beyond their garbage.
+  double compaction_fill() const;
+  double value_fill() const;
+  static ValueCensus::Change census_change(const Version& before, const CompactionResult& result);
   static void discard_consumed(const Version& before, const CompactionResult& result);
   std::optional<Compaction> pick_compaction();
 
@@ -147,6 +152,7 @@ class Tree final : public Engine {
   RecordCache record_cache_;
   std::shared_ptr<const Version> version_;
   ClassCounts table_balances_;  // of version_
+  ValueCensus value_census_;    // of version_
   std::vector<const LiveTable*> candidates_;
   Lsn persisted_lsn_;
 
@@ -155,7 +161,9 @@ class Tree final : public Engine {
   MemtableRef resolving_;              // whose guesses are being looked up
   bool compaction_running_ = false;
   bool reclaim_wanted_ = false;
-  Lsn reclaim_lsn_ = 0;  // the newest record that made a class obsolete
+  bool relocation_stalled_ = false;  // nothing to relocate was found in this version_
+  bool relocation_is_next_ = false;  // after another compaction, if there is something to relocate
+  Lsn reclaim_lsn_ = 0;              // the newest record that made a class obsolete
   Shape shape_;
   LevelPlan plan_;  // of version_ and shape_
   ShapeAdvisor advisor_;
@@ -173,6 +181,7 @@ class Tree final : public Engine {
   std::uint64_t flush_bytes_written_ = 0;
   std::uint64_t compaction_bytes_read_ = 0;
   std::uint64_t compaction_bytes_written_ = 0;
+  std::uint64_t relocated_value_bytes_ = 0;
   WorkloadCounts workload_;
   std::uint64_t reads_ = 0;
   std::uint64_t not_resident_ = 0;

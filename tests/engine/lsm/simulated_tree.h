@@ -33,6 +33,13 @@ inline TreeStoreOptions tiny_tables() {
   return options;
 }
 
+// The same with what is not small by that measure in value files.
+inline TreeStoreOptions tiny_tables_with_value_files() {
+  TreeStoreOptions options = tiny_tables();
+  options.value_separation_bytes = 24;
+  return options;
+}
+
 // Levels as small as that: some hundred KiB reach all of them.
 inline Shape tiny_levels() {
   Shape shape;

@@ -25,8 +25,8 @@ constexpr int kWritesPerDrop = 160;
 // How often a run comes by each kind of background work is the same for every point of the crash.
 class CrashRun {
  public:
-  CrashRun(std::uint64_t seed, SimulatedDisk& disk)
-      : seed_(seed), disk_(disk), workload_(seed, 120, 60), tree_(disk, policy_) {}
+  CrashRun(std::uint64_t seed, SimulatedDisk& disk, const TreeStoreOptions& options)
+      : seed_(seed), disk_(disk), workload_(seed, 120, 60), tree_(disk, policy_, options) {}
 
   // Until all is done or the disk is dead.
   void work() {
@@ -96,16 +96,24 @@ class CrashRun {
   Lsn persisted_ = 0;  // as the tree has said
 };
 
+void die_at_every_call(Unsynced unsynced, const TreeStoreOptions& options);
+
 class TreeCrash : public testing::TestWithParam<Unsynced> {};
 
+TEST_P(TreeCrash, AtAnyCallLosesNothingThatWasPersisted) { die_at_every_call(GetParam(), tiny_tables()); }
+
+TEST_P(TreeCrash, AtAnyCallLosesNoValueInAValueFile) {
+  die_at_every_call(GetParam(), tiny_tables_with_value_files());
+}
+
 // SHALE_CRASH_POINTS: at how many calls, evenly spread, to die; all of them without it.
-TEST_P(TreeCrash, AtAnyCallLosesNothingThatWasPersisted) {
+void die_at_every_call(Unsynced unsynced, const TreeStoreOptions& options) {
   const std::uint64_t seed = test_seed();
   SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={}", seed));
   std::uint64_t calls = 0;
   {
     SimulatedDisk disk{seed};
-    CrashRun run{seed, disk};
+    CrashRun run{seed, disk, options};
     run.work();
     calls = disk.mutating_calls();
     ASSERT_NO_FATAL_FAILURE(run.check());
@@ -118,12 +126,12 @@ TEST_P(TreeCrash, AtAnyCallLosesNothingThatWasPersisted) {
     const std::uint64_t call = 1 + point * calls / points;
     SCOPED_TRACE(fmt::format("crash at call {} of {}", call, calls));
     SimulatedDisk disk{seed};
-    CrashRun run{seed, disk};
+    CrashRun run{seed, disk, options};
     disk.crash_at_call(call);
     run.work();
-    disk.crash(GetParam(), seed + call);
+    disk.crash(unsynced, seed + call);
     run.die_again_while_opening(1 + (seed + call) % 12);
-    disk.crash(GetParam(), seed - call);
+    disk.crash(unsynced, seed - call);
     ASSERT_NO_FATAL_FAILURE(run.check());
   }
 }

@@ -12,8 +12,12 @@ namespace {
 
 class ModelRun {
  public:
-  ModelRun(std::uint64_t seed, bool read_first)
-      : random_(seed), read_first_(read_first), workload_(seed, 2'000, 60), disk_(seed) {}
+  ModelRun(std::uint64_t seed, bool read_first, const TreeStoreOptions& options)
+      : random_(seed),
+        read_first_(read_first),
+        workload_(seed, 2'000, 60),
+        disk_(seed),
+        tree_(disk_, policy_, options) {}
 
   void run(int steps) {
     ASSERT_TRUE(tree_.open(random_()));
@@ -34,6 +38,7 @@ class ModelRun {
   std::set<std::uint32_t> levels_seen;
   bool several_runs_seen = false;  // below level 0
   bool narrowed_slices_seen = false;
+  std::uint64_t relocated_value_bytes = 0;
 
  private:
   void take_step() {
@@ -76,6 +81,7 @@ class ModelRun {
   }
 
   void reopen() {
+    relocated_value_bytes += tree_.stats().relocated_value_bytes;
     tree_.close();
     ASSERT_TRUE(tree_.open(random_()));
     for (Lsn lsn = tree_.persisted_lsn() + 1; lsn <= workload_.last_lsn(); ++lsn) {
@@ -121,27 +127,34 @@ class ModelRun {
   Workload workload_;
   SimulatedDisk disk_;
   TestPolicy policy_;
-  SimulatedTree tree_{disk_, policy_};
+  SimulatedTree tree_;
   Model model_;
 };
 
-TEST(TreeShapeModel, AgreesWithAMapWhateverItsShape) {
+void agree_with_a_map(const TreeStoreOptions& options) {
   std::set<std::uint32_t> levels_seen;
   bool several_runs_seen = false;
   bool narrowed_slices_seen = false;
+  std::uint64_t relocated_value_bytes = 0;
   for (std::uint64_t run = 0; run < 4; ++run) {
     const std::uint64_t seed = test_seed() + run;
     SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={} for the first run of a test to be this one", seed));
-    ModelRun model{seed, run % 2 == 0};
+    ModelRun model{seed, run % 2 == 0, options};
     ASSERT_NO_FATAL_FAILURE(model.run(600));
     levels_seen.merge(model.levels_seen);
     several_runs_seen |= model.several_runs_seen;
     narrowed_slices_seen |= model.narrowed_slices_seen;
+    relocated_value_bytes += model.relocated_value_bytes;
   }
   EXPECT_EQ(levels_seen.size(), Version::kLevelCount);
   EXPECT_TRUE(several_runs_seen);
   EXPECT_TRUE(narrowed_slices_seen);
+  EXPECT_EQ(relocated_value_bytes > 0, options.value_separation_bytes < 100);
 }
+
+TEST(TreeShapeModel, AgreesWithAMapWhateverItsShape) { agree_with_a_map(tiny_tables()); }
+
+TEST(TreeShapeModel, AgreesWithAMapAlsoWithValueFiles) { agree_with_a_map(tiny_tables_with_value_files()); }
 
 }  // namespace
 }  // namespace shale::engine::lsm

@@ -191,6 +191,69 @@ TEST(ValueTree, CompactionDropsObsoleteLargeValuesByTheirBeginning) {
   EXPECT_GE(found, 30u);
 }
 
+std::uint64_t value_file_bytes(const TreeHarness& tree) {
+  std::uint64_t bytes = 0;
+  for (const std::string& path : value_files_of(tree)) bytes += std::filesystem::file_size(path);
+  return bytes;
+}
+
+TEST(ValueTree, CollectsTheGarbageThatOverwritingLeaves) {
+  constexpr std::uint64_t kKeys = 400;
+  constexpr std::size_t kValueBytes = 5'000;
+  TreeHarness tree{small_tree()};
+  std::mt19937_64 random{1};
+  std::vector<std::uint64_t> latest(kKeys);
+  for (std::uint64_t write = 0; write < 6 * kKeys; ++write) {
+    const std::uint64_t key = write < kKeys ? write : random() % kKeys;
+    latest[key] = random();
+    tree.put(key_of(key), value_of(latest[key], kValueBytes));
+  }
+  tree.flush();
+  tree.settle();
+  const EngineStats stats = tree.stats();
+  EXPECT_GT(stats.relocated_value_bytes, 0u);
+  EXPECT_LE(stats.value_file_bytes - stats.live_value_bytes, stats.value_file_bytes / 4);
+  EXPECT_LT(stats.disk_bytes_written, 3 * stats.user_bytes_written);
+  tree.reopen();  // removes what was left to be removed in the background
+  EXPECT_EQ(tree.stats().value_files, value_files_of(tree).size());
+  EXPECT_LT(value_file_bytes(tree), 2 * kKeys * kValueBytes);
+  for (std::uint64_t key = 0; key < kKeys; ++key) {
+    ASSERT_EQ(tree.get(key_of(key)), value_of(latest[key], kValueBytes)) << key;
+  }
+}
+
+TEST(ValueTree, AValueThatCannotBeReadStaysWhereItIsWhileOthersAreMoved) {
+  TreeHarness tree{small_tree()};
+  for (std::uint64_t i = 0; i < 40; ++i) tree.put(key_of(i), value_of(i, 5'000));
+  tree.flush();
+  tree.close();
+  const std::string path = value_files_of(tree).at(0);
+  {
+    const auto files = make_posix_file_system();
+    Bytes contents = read_file(*files, path).value();
+    contents[8'000] = static_cast<char>(contents[8'000] ^ 1);
+    ASSERT_TRUE(replace_file(*files, path, contents));
+  }
+  tree.open();
+  std::uint64_t damaged = 0;
+  while (!error_of_get(tree, key_of(damaged))) ++damaged;
+  for (int round = 0; round < 20; ++round) {  // makes garbage of the rest
+    for (std::uint64_t i = 0; i < 40; ++i) {
+      if (i != damaged && i % 4 != 0) tree.put(key_of(i), value_of(i, 5'000));
+    }
+    tree.flush();
+    tree.settle();
+  }
+  EXPECT_GT(tree.stats().relocated_value_bytes, 0u);
+  for (std::uint64_t i = 0; i < 40; ++i) {
+    const auto error = error_of_get(tree, key_of(i));
+    ASSERT_EQ(error.has_value(), i == damaged);
+    if (error) {
+      EXPECT_THAT(error->message, HasSubstr(path));
+    }
+  }
+}
+
 // The tree against std::map, with values on both sides of the threshold.
 class ValueTreeModel : public testing::TestWithParam<int> {};
 
