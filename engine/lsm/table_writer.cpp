@@ -46,7 +46,7 @@ Status TableWriter::add_separated(const Entry& entry) {
 Status TableWriter::close_table() {
   if (!table_) return {};
   closed_.push_back(table_->number);
-  const Status closed = store_.close_table(std::move(*table_));
+  Status closed = store_.close_table(std::move(*table_));
   table_.reset();
   return closed;
 }

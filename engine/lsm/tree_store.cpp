@@ -142,7 +142,7 @@ ValueFileRef TreeStore::value_file(std::uint64_t number) {
       discarded.reset();
     });
   };
-  const auto live = std::make_shared<const LiveValueFile>(std::move(file), std::move(remove));
+  auto live = std::make_shared<const LiveValueFile>(std::move(file), std::move(remove));
   known = live;
   return live;
 }

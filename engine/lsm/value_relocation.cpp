@@ -10,7 +10,7 @@ namespace {
 // So many bytes of tables may be rewritten to be rid of one of garbage.
 constexpr std::uint64_t kTableBytesPerGarbageByte = 4;
 // A compaction that would relocate less makes no file for it.
-constexpr std::uint64_t kSideRelocationPart = 8;  // of what a job may relocate, as a divisor
+constexpr double kSideRelocationPart = 8;  // of what a job may relocate, as a divisor
 
 // A key that cuts off about `part` of the slice's bytes, if there is one.
 std::optional<Bytes> cut_at(const LiveTable& slice, double part) {
@@ -69,7 +69,7 @@ void add_relocation(const ValueCensus& census, std::uint64_t relocation_bytes, C
       expected += static_cast<double>(bytes) * std::min(part, 1.0);
     }
   }
-  if (expected < static_cast<double>(relocation_bytes / kSideRelocationPart)) return;
+  if (expected * kSideRelocationPart < static_cast<double>(relocation_bytes)) return;
   compaction.victims = census.victims();
   compaction.relocation_bytes_max = relocation_bytes;
 }
@@ -95,7 +95,7 @@ Status ValueRelocator::add(const Entry& entry, TableWriter& writer) {
   bytes_left_ -= std::min(bytes_left_, record_bytes);
   Entry whole{entry.key, loaded->value, entry.tag};
   whole.tag.separated = false;
-  const Status added = writer.add_separated(whole);
+  Status added = writer.add_separated(whole);
   values.drop_page_cache(entry.key, *reference);
   return added;
 }
