@@ -18,6 +18,7 @@
 #include "cluster/store.h"
 #include "engine/io/background.h"
 #include "engine/io/file_system.h"
+#include "engine/lsm/tree_store.h"
 #include "src/health_check.h"
 #include "src/io_thread.h"
 #include "src/listener.h"
@@ -52,6 +53,12 @@ engine::lsm::Compression compression_of(const Config& config) {
   using enum engine::lsm::Compression;
   constexpr engine::lsm::Compression kCompressions[] = {none, lz4, zstd};
   return kCompressions[config.number(Option::compression)];
+}
+
+engine::lsm::CompactionMode compaction_mode_of(const Config& config) {
+  using enum engine::lsm::CompactionMode;
+  constexpr engine::lsm::CompactionMode kModes[] = {adaptive, leveled, tiered};
+  return kModes[config.number(Option::compaction)];
 }
 
 std::string absolute(const std::string& path) {
@@ -96,6 +103,9 @@ cluster::StoreOptions store_options(const Config& config, const MemoryBudget& bu
   options.log_segment_bytes = budget.log_segment;
   options.log_bytes_max = static_cast<std::uint64_t>(config.number(Option::log_max_size));
   options.compression = compression_of(config);
+  options.value_separation_bytes = static_cast<std::uint32_t>(config.number(Option::value_separation));
+  options.compaction_mode = compaction_mode_of(config);
+  options.deletion_age_max = std::chrono::seconds{config.number(Option::deletion_age_max)};
   options.idle_work_bytes_per_second =
       static_cast<std::uint64_t>(config.number(Option::compaction_idle_rate));
   options.value_expired = value_expired;
