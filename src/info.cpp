@@ -8,13 +8,13 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <mutex>
 
 #include "engine/lsm/tree_store.h"
 #include "src/command/arguments.h"
 #include "src/config.h"
 #include "src/run.h"
 #include "src/server.h"
+#include "src/stats/snapshot.h"
 #include "src/version.h"
 
 namespace shale::server {
@@ -93,22 +93,31 @@ void write_clients(Fields& fields, Server& server) {
 
 void write_memory(Fields& fields, Server& server) {
   const MemoryFigures memory = server.memory();
-  const std::uint64_t peak = std::max(memory.resident_peak, memory.allocated);
+  // Memtables and record caches are mapped, beside what the allocator knows of.
+  engine::lsm::TreeStore& trees = server.store().trees();
+  const std::uint64_t mapped =
+      trees.memtables().used_bytes() + add_up(take_snapshots(server.store())).engine.record_cache_bytes;
+  const std::uint64_t used = memory.allocated + mapped;
+  const std::uint64_t dataset = mapped + trees.block_cache().stats().bytes;
+  const std::uint64_t peak = std::max(memory.resident_peak, used);
   const auto share_of = [](std::uint64_t part, std::uint64_t whole) {
     return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
   };
-  fields.add_bytes("used_memory", memory.allocated);
+  fields.add_bytes("used_memory", used);
   fields.add_bytes("used_memory_rss", memory.resident);
   fields.add_bytes("used_memory_peak", peak);
-  fields.add("used_memory_peak_perc", fmt::format("{:.2f}%", share_of(memory.allocated, peak) * 100));
+  fields.add("used_memory_peak_perc", fmt::format("{:.2f}%", share_of(used, peak) * 100));
+  fields.add("used_memory_overhead", used - std::min(used, dataset));
+  fields.add("used_memory_dataset", dataset);
+  fields.add("used_memory_dataset_perc", fmt::format("{:.2f}%", share_of(dataset, used) * 100));
   fields.add_bytes("total_system_memory", memory.machine);
   // Redis's maxmemory begins evictions, and there are none here. What bounds the process is its own option.
   fields.add_bytes("maxmemory", 0);
   fields.add("maxmemory_policy", "noeviction");
-  fields.add_ratio("mem_fragmentation_ratio", share_of(memory.resident, memory.allocated));
+  fields.add_ratio("mem_fragmentation_ratio", share_of(memory.resident, used));
   fields.add("mem_fragmentation_bytes",
-             static_cast<std::int64_t>(memory.resident) - static_cast<std::int64_t>(memory.allocated));
-  fields.add("mem_clients_normal", server.stats().buffer_bytes());
+             static_cast<std::int64_t>(memory.resident) - static_cast<std::int64_t>(used));
+  fields.add("mem_clients_normal", server.connection_bytes());
   fields.add("mem_clients_slaves", 0);
   fields.add("mem_allocator", "jemalloc");
   fields.add("active_defrag_running", 0);
@@ -138,6 +147,7 @@ void write_persistence(Fields& fields, Server& server) {
   fields.add("aof_base_size", 0);
   fields.add("aof_pending_rewrite", 0);
   fields.add("aof_buffer_length", 0);
+  fields.add("aof_pending_bio_fsync", log.synced_lsn() < log.appended_lsn() ? 1 : 0);
 }
 
 void write_stats(Fields& fields, Server& server) {
@@ -210,26 +220,8 @@ void write_keyspace(Fields& fields, Server& server) {
 
 void write_shale(Fields& fields, Server& server) {
   cluster::Store& store = server.store();
-  engine::EngineStats sum;
-  cluster::ShardStats counts;
-  for (const auto& shard : store.shards()) {
-    const std::lock_guard lock(shard->mutex);
-    const engine::EngineStats stats = shard->engine->stats();
-    sum.memtable_bytes += stats.memtable_bytes + stats.immutable_memtable_bytes;
-    sum.disk_bytes += stats.disk_bytes;
-    sum.user_bytes_written += stats.user_bytes_written;
-    sum.disk_bytes_written += stats.disk_bytes_written;
-    sum.flushes += stats.flushes;
-    sum.compactions += stats.compactions;
-    sum.debt_bytes += stats.debt_bytes;
-    sum.value_files += stats.value_files;
-    sum.value_file_bytes += stats.value_file_bytes;
-    sum.live_value_bytes += stats.live_value_bytes;
-    sum.relocated_value_bytes += stats.relocated_value_bytes;
-    counts.reads += shard->stats.reads;
-    counts.writes += shard->stats.writes;
-    counts.not_resident += shard->stats.not_resident;
-  }
+  const ShardSnapshot sum = add_up(take_snapshots(store));
+  const engine::EngineStats& engine = sum.engine;
   const engine::LogStats log = store.log().stats();
   const auto cache = store.trees().block_cache().stats();
   fields.add("shards", store.shards().size());
@@ -242,24 +234,28 @@ void write_shale(Fields& fields, Server& server) {
   fields.add("log_sync_us_last", log.sync_us_last);
   fields.add("log_sync_us_max", log.sync_us_max);
   fields.add_bytes("memory_budget", server.memory_budget().total);
-  fields.add_bytes("memtable_bytes", sum.memtable_bytes);
-  fields.add_bytes("table_bytes", sum.disk_bytes - sum.value_file_bytes);
-  fields.add("value_files", sum.value_files);
-  fields.add_bytes("value_file_bytes", sum.value_file_bytes);
-  fields.add_bytes("live_value_bytes", sum.live_value_bytes);
-  fields.add("relocated_value_bytes", sum.relocated_value_bytes);
-  fields.add_bytes("disk_bytes", sum.disk_bytes + log.bytes_kept);
+  fields.add_bytes("memtable_bytes", engine.memtable_bytes + engine.immutable_memtable_bytes);
+  fields.add_bytes("table_bytes", engine.disk_bytes - engine.value_file_bytes);
+  fields.add("value_files", engine.value_files);
+  fields.add_bytes("value_file_bytes", engine.value_file_bytes);
+  fields.add_bytes("live_value_bytes", engine.live_value_bytes);
+  fields.add("relocated_value_bytes", engine.relocated_value_bytes);
+  fields.add_bytes("disk_bytes", engine.disk_bytes + log.bytes_kept);
   fields.add_bytes("block_cache_bytes", cache.bytes);
   fields.add("block_cache_hits", cache.hits);
   fields.add("block_cache_misses", cache.misses);
-  fields.add("flushes", sum.flushes);
-  fields.add("compactions", sum.compactions);
-  fields.add_bytes("compaction_debt_bytes", sum.debt_bytes);
-  fields.add("user_bytes_written", sum.user_bytes_written);
-  fields.add("table_bytes_written", sum.disk_bytes_written);
-  fields.add("reads", counts.reads);
-  fields.add("writes", counts.writes);
-  fields.add("reads_not_resident", counts.not_resident);
+  fields.add("flushes", engine.flushes);
+  fields.add("compactions", engine.compactions);
+  fields.add_bytes("compaction_debt_bytes", engine.debt_bytes);
+  fields.add("delayed_writes", engine.delayed_writes);
+  fields.add("refused_writes", engine.refused_writes);
+  fields.add("longest_write_wait_us", engine.longest_write_wait.count());
+  fields.add("damaged_tables", engine.damaged_tables);
+  fields.add("user_bytes_written", engine.user_bytes_written);
+  fields.add("table_bytes_written", engine.disk_bytes_written);
+  fields.add("reads", sum.counts.reads);
+  fields.add("writes", sum.counts.writes);
+  fields.add("cold_reads", sum.counts.not_resident);
   fields.add("commands_cold", server.stats().totals().cold_reads);
 }
 

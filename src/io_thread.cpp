@@ -116,7 +116,11 @@ void IoThread::tick() {
   tick_timer_.async_wait([this](boost::system::error_code cancelled) {
     if (cancelled) return;
     ++second_;
-    if (index_ == 0) server_.stats().sample(std::chrono::steady_clock::now());
+    if (index_ == 0) {
+      const auto now = std::chrono::steady_clock::now();
+      server_.stats().sample(now);
+      server_.shard_rates().sample(server_.store().shards(), now);
+    }
     for (const auto& connection : all_connections()) connection->sweep();
     tick();
   });

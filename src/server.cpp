@@ -31,6 +31,7 @@ Server::Server(Config& config, cluster::Store& store, engine::Background& backgr
       started_at_(store.clock().now()),
       machine_bytes_(read_machine_limits().memory_bytes),
       stats_(thread_count),
+      shard_rates_(started_at_),
       scan_cursors_(std::random_device{}()) {}
 
 std::chrono::seconds Server::uptime() const {
@@ -48,6 +49,12 @@ MemoryFigures Server::memory() const {
   figures.resident_peak = std::max(peak, figures.resident);
   figures.machine = machine_bytes_;
   return figures;
+}
+
+std::uint64_t Server::connection_bytes() const {
+  const ServerTotals totals = stats_.totals();
+  return static_cast<std::uint64_t>(totals.connections) * kIdleClientBytes +
+         static_cast<std::uint64_t>(totals.buffer_bytes);
 }
 
 void Server::request_shutdown() {

@@ -16,6 +16,7 @@
 #include "src/memory_budget.h"
 #include "src/scan_cursor.h"
 #include "src/server_stats.h"
+#include "src/stats/shard_rates.h"
 
 namespace shale::server {
 
@@ -37,6 +38,7 @@ class Server {
   Config& config() { return config_; }
   ClientRegistry& clients() { return clients_; }
   ServerStats& stats() { return stats_; }
+  ShardRates& shard_rates() { return shard_rates_; }
   engine::Background& background() { return background_; }
   ScanCursors& scan_cursors() { return scan_cursors_; }
 
@@ -58,6 +60,8 @@ class Server {
   const MemoryBudget& memory_budget() const { return budget_; }
   // Reads /proc and the allocator's statistics: not per command.
   MemoryFigures memory() const;
+  // What clients cost: by being there, and with requests and replies on their way.
+  std::uint64_t connection_bytes() const;
 
   // As SIGTERM: stops accepting, lets running commands finish, syncs the log, ends the process with 0.
   // Returns at once.
@@ -80,6 +84,7 @@ class Server {
   std::atomic<unsigned> port_ = 0;
   ClientRegistry clients_;
   ServerStats stats_;
+  ShardRates shard_rates_;
   ScanCursors scan_cursors_;
   std::function<void()> shutdown_listener_;
   mutable std::atomic<std::uint64_t> resident_peak_ = 0;

@@ -50,6 +50,8 @@ TEST_F(CommandServer, InfoHasTheFieldsThatLibrariesRead) {
                             "db0:keys=2,expires=0,avg_ttl=0",
                             "shale_version:",
                             "shards:8",
+                            "cold_reads:0",
+                            "longest_write_wait_us:0",
                             "cluster_enabled:0",
                             "rdb_bgsave_in_progress:0"}) {
     EXPECT_THAT(info, HasSubstr(std::string("\r\n") + field)) << field;

@@ -1,0 +1,258 @@
+#include "src/stats/sections.h"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <span>
+
+#include "engine/lsm/tree_store.h"
+#include "src/run.h"
+#include "src/server.h"
+#include "src/stats/lsm_figures.h"
+#include "src/stats/snapshot.h"
+
+namespace shale::server {
+namespace {
+
+// Of the screen, which is to be read at a glance.
+constexpr std::size_t kScreenShardsMax = 32;
+
+std::uint64_t last_levels_bytes(std::span<const ShardSnapshot> shards) {
+  std::uint64_t bytes = 0;
+  for (const ShardSnapshot& shard : shards) bytes += last_level_bytes(shard.engine);
+  return bytes;
+}
+
+// Of the ring that each shard has, by id.
+std::vector<double> ring_percentages(cluster::Store& store) {
+  std::vector<double> percentages(store.shards().size());
+  for (const auto& [id, share] : store.map()->shares())
+    percentages[static_cast<std::size_t>(id)] = 100 * share;
+  return percentages;
+}
+
+Figures shard_figures(Server& server, const ShardSnapshot& shard, const std::vector<double>& ring_percents) {
+  const ShardRate rate = server.shard_rates().of(shard.id);
+  Figures figures;
+  figures.add("id", static_cast<std::uint32_t>(shard.id))
+      .add("engine", "lsm")
+      .add("ring_percent", {ring_percents[static_cast<std::size_t>(shard.id)], Unit::percent})
+      .add("keys", shard.keys)
+      .add("disk_bytes", {shard.engine.disk_bytes, Unit::bytes})
+      .add("memtable_bytes",
+           {shard.engine.memtable_bytes + shard.engine.immutable_memtable_bytes, Unit::bytes})
+      .add("reads", shard.counts.reads)
+      .add("writes", shard.counts.writes)
+      .add("not_resident", shard.counts.not_resident)
+      .add("reads_per_second", {rate.reads, Unit::per_second})
+      .add("writes_per_second", {rate.writes, Unit::per_second})
+      .add("pressure", shard.engine.pressure);
+  return figures;
+}
+
+Figures tree_figures(const ShardSnapshot& shard) {
+  Figures figures;
+  figures.add("id", static_cast<std::uint32_t>(shard.id));
+  add_tree_figures(shard.engine, last_level_bytes(shard.engine), figures);
+  add_shape_figures(shard.engine, figures);
+  return figures;
+}
+
+// "leveled (7), tiered (1)"
+std::string shapes_of(std::span<const ShardSnapshot> shards) {
+  std::map<std::string, unsigned> counts;
+  for (const ShardSnapshot& shard : shards) ++counts[shard.engine.shape];
+  std::string text;
+  for (const auto& [shape, count] : counts) {
+    if (!text.empty()) text += ", ";
+    text += shape + " (" + std::to_string(count) + ")";
+  }
+  return text;
+}
+
+Figures screen_server(Server& server) {
+  const ServerTotals totals = server.stats().totals();
+  const ServerStats::Rates rates = server.stats().rates();
+  Figures figures;
+  figures.add("version", shale_version())
+      .add("port", server.port())
+      .add("uptime_seconds", {server.uptime().count(), Unit::seconds})
+      .add("threads", server.thread_count())
+      .add("clients", totals.connections)
+      .add("suspended_clients", totals.suspended_connections)
+      .add("commands", totals.commands)
+      .add("commands_per_second", {rates.commands_per_second, Unit::per_second})
+      .add("error_replies", totals.error_replies)
+      .add("cold_commands", totals.cold_reads)
+      .add("keyspace_hits", totals.keyspace_hits)
+      .add("keyspace_misses", totals.keyspace_misses);
+  return figures;
+}
+
+Figures screen_lsm(Server& server, std::span<const ShardSnapshot> shards) {
+  const engine::EngineStats sum = add_up(shards).engine;
+  const auto cache = server.store().trees().block_cache().stats();
+  std::uint64_t tables = 0;
+  for (const engine::LevelStats& level : sum.levels) tables += level.tables;
+  Figures figures;
+  figures.add("disk_bytes", {sum.disk_bytes, Unit::bytes})
+      .add("tables", tables)
+      .add("write_amplification", ratio(sum.disk_bytes_written, sum.user_bytes_written))
+      .add("read_amplification", ratio(sum.bloom_checks, sum.table_reads))
+      .add("space_amplification_max", space_amplification_max(sum, last_levels_bytes(shards)))
+      .add("bloom_false_positive_percent", percentage(sum.bloom_false_positives, sum.bloom_checks))
+      .add("block_cache_hit_percent", percentage(cache.hits, cache.hits + cache.misses))
+      .add("record_cache_hit_percent",
+           percentage(sum.record_cache_hits, sum.record_cache_hits + sum.record_cache_misses))
+      .add("debt_bytes", {sum.debt_bytes, Unit::bytes})
+      .add("pressure", sum.pressure)
+      .add("delayed_writes", sum.delayed_writes)
+      .add("refused_writes", sum.refused_writes)
+      .add("longest_write_wait_us", {sum.longest_write_wait.count(), Unit::microseconds})
+      .add("damaged_tables", sum.damaged_tables)
+      .add("tombstones", sum.tombstones)
+      .add("oldest_deletion_age_ms", {sum.oldest_deletion_age.count(), Unit::milliseconds})
+      .add("shapes", shapes_of(shards));
+  return figures;
+}
+
+// The busiest, if there are too many for a screen; in the order of their ids.
+Figures screen_shards(Server& server, std::vector<ShardSnapshot> shards) {
+  const auto busy = [](const ShardSnapshot& shard) { return shard.counts.reads + shard.counts.writes; };
+  Figures figures;
+  if (shards.size() > kScreenShardsMax) {
+    figures.add("count", shards.size()).add("shown", "the busiest; all: STATS SHARDS");
+    std::ranges::sort(shards, std::greater{}, busy);
+    shards.resize(kScreenShardsMax);
+    std::ranges::sort(shards, {}, &ShardSnapshot::id);
+  }
+  const std::vector<double> ring_percents = ring_percentages(server.store());
+  Figure::Rows rows;
+  for (const ShardSnapshot& shard : shards) {
+    rows.push_back(shard_figures(server, shard, ring_percents)
+                       .pick({"id", "engine", "ring_percent", "keys", "disk_bytes", "memtable_bytes",
+                              "reads_per_second", "writes_per_second", "pressure"}));
+  }
+  figures.add("shards", std::move(rows));
+  return figures;
+}
+
+Figures memory_figures(Server& server, const engine::EngineStats& sum) {
+  const MemoryFigures process = server.memory();
+  const MemoryBudget& budget = server.memory_budget();
+  engine::lsm::TreeStore& trees = server.store().trees();
+  const auto part = [](std::string_view name, std::uint64_t share, Figure used) {
+    Figures row;
+    row.add("part", name).add("budget_bytes", {share, Unit::bytes}).add("used_bytes", std::move(used));
+    return row;
+  };
+  Figure::Rows parts;
+  parts.push_back(part("memtables", budget.memtables, {trees.memtables().used_bytes(), Unit::bytes}));
+  parts.push_back(part("caches", budget.caches,
+                       {trees.block_cache().stats().bytes + sum.record_cache_bytes, Unit::bytes}));
+  parts.push_back(part("connections", budget.connections, {server.connection_bytes(), Unit::bytes}));
+  parts.push_back(part("log", budget.log_maps, {NotKnown{}, Unit::bytes}));  // as much as the kernel likes
+  parts.push_back(part("indexes, filters, other", budget.overhead, {sum.table_memory_bytes, Unit::bytes}));
+  Figures figures;
+  figures.add("budget_bytes", {budget.total, Unit::bytes})
+      .add("resident_bytes", {process.resident, Unit::bytes})
+      .add("resident_peak_bytes", {process.resident_peak, Unit::bytes})
+      .add("allocated_bytes", {process.allocated, Unit::bytes})
+      .add("machine_bytes", {process.machine, Unit::bytes})
+      .add("parts", std::move(parts));
+  return figures;
+}
+
+}  // namespace
+
+Figures describe_overview(Server& server) {
+  std::vector<ShardSnapshot> shards = take_snapshots(server.store());
+  Figures figures;
+  figures.add("server", screen_server(server))
+      .add("memory", memory_figures(server, add_up(shards).engine))
+      .add("log", describe_log(server))
+      .add("lsm", screen_lsm(server, shards))
+      .add("shards", screen_shards(server, std::move(shards)));
+  return figures;
+}
+
+Figures describe_shards(Server& server) {
+  const std::vector<double> ring_percents = ring_percentages(server.store());
+  Figure::Rows rows;
+  for (const ShardSnapshot& shard : take_snapshots(server.store())) {
+    rows.push_back(shard_figures(server, shard, ring_percents));
+  }
+  Figures figures;
+  figures.add("count", rows.size()).add("shards", std::move(rows));
+  return figures;
+}
+
+Figures describe_shard(Server& server, cluster::ShardId id) {
+  const auto map = server.store().map();
+  const ShardSnapshot shard = take_snapshot(server.store(), id);
+  Figures figures = shard_figures(server, shard, ring_percentages(server.store()));
+  figures.add("ring_ranges", std::ranges::count(map->boundaries(), id, &cluster::Boundary::shard))
+      .add("lsm", tree_figures(shard));
+  return figures;
+}
+
+Figures describe_lsm(Server& server, cluster::ShardId id) {
+  return tree_figures(take_snapshot(server.store(), id));
+}
+
+Figures describe_lsm(Server& server) {
+  const std::vector<ShardSnapshot> shards = take_snapshots(server.store());
+  Figure::Rows rows;
+  for (const ShardSnapshot& shard : shards) rows.push_back(tree_figures(shard));
+  Figures totals;
+  add_tree_figures(add_up(shards).engine, last_levels_bytes(shards), totals);
+  Figures figures;
+  figures.add("totals", std::move(totals))
+      .add("block_cache", describe_block_cache(server.store().trees().block_cache()))
+      .add("shards", std::move(rows));
+  return figures;
+}
+
+Figures describe_log(Server& server) {
+  engine::Log& log = server.store().log();
+  const engine::LogStats stats = log.stats();
+  const engine::Status health = log.health();
+  Figures figures;
+  figures.add("appendfsync", server.config().text(Option::appendfsync))
+      .add("status", health ? "ok" : health.error().message)
+      .add("appended_lsn", log.appended_lsn())
+      .add("synced_lsn", log.synced_lsn())
+      .add("appended_records", stats.records_appended)
+      .add("appended_bytes", {stats.bytes_appended, Unit::bytes})
+      .add("kept_bytes", {stats.bytes_kept, Unit::bytes})
+      .add("segments", stats.segments)
+      .add("syncs", stats.syncs)
+      .add("last_sync_us", {stats.sync_us_last, Unit::microseconds})
+      .add("longest_sync_us", {stats.sync_us_max, Unit::microseconds});
+  return figures;
+}
+
+Figures describe_memory(Server& server) {
+  return memory_figures(server, add_up(take_snapshots(server.store())).engine);
+}
+
+Figures describe_ring(Server& server) {
+  const auto map = server.store().map();
+  std::map<cluster::ShardId, std::size_t> ranges;
+  for (const cluster::Boundary& boundary : map->boundaries()) ++ranges[boundary.shard];
+  Figure::Rows rows;
+  for (const auto& [id, share] : map->shares()) {
+    Figures row;
+    row.add("id", static_cast<std::uint32_t>(id))
+        .add("ranges", ranges[id])
+        .add("ring_percent", {100 * share, Unit::percent});
+    rows.push_back(std::move(row));
+  }
+  Figures figures;
+  figures.add("version", map->version())
+      .add("ranges", map->boundaries().size())
+      .add("shards", std::move(rows));
+  return figures;
+}
+
+}  // namespace shale::server

@@ -1,0 +1,22 @@
+// The sections of STATS, as Figures. All take shards' locks one at a time, if any, and wait for no disk.
+#pragma once
+
+#include "cluster/shard_map.h"
+#include "src/stats/figures.h"
+
+namespace shale::server {
+
+class Server;
+
+// The screen for people: sections that are Figures themselves.
+Figures describe_overview(Server& server);
+
+Figures describe_shards(Server& server);
+Figures describe_shard(Server& server, cluster::ShardId id);  // which must be there
+Figures describe_lsm(Server& server);
+Figures describe_lsm(Server& server, cluster::ShardId id);  // which must be there
+Figures describe_log(Server& server);
+Figures describe_memory(Server& server);
+Figures describe_ring(Server& server);
+
+}  // namespace shale::server
