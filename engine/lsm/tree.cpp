@@ -420,9 +420,9 @@ void Tree::run_flush() {
   flush_error_.reset();
   ++flushes_;
   if (!tables->empty()) {
+    note_flush(*tables);  // first: the plan is made with what it learns
     install(version_->with({}, *tables));
     value_census_.apply(values);
-    note_flush(*tables);
   }
   store_.note_flushed(sealed->memtable.live_bytes());
   sealed_.pop_front();

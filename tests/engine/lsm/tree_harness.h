@@ -130,9 +130,15 @@ class TreeHarness {
       std::this_thread::yield();
     }
   }
-  // Waits until no compaction is due.
+  // Waits until no compaction is due. After a reopening the first one is begun by a tick.
   void settle() {
-    while (stats().debt_bytes > 0) std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    while (stats().debt_bytes > 0) {
+      {
+        std::lock_guard lock{mutex_};
+        tree_->tick();
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    }
   }
   EngineStats stats() {
     std::lock_guard lock{mutex_};
