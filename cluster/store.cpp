@@ -163,6 +163,7 @@ engine::Status Store::open_engines() {
   tree_options.memtable_bytes = options_.memtable_bytes;
   tree_options.block_cache_bytes = options_.cache_bytes / 2;
   tree_options.record_cache_bytes = options_.cache_bytes / 2 / shards_.size();
+  tree_options.on_damage = options_.on_damage;
   tree_options.policy = policy_.get();
   tree_options.barrier = barrier_.get();
   tree_options.clock = &clock_;

@@ -11,6 +11,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <stop_token>
@@ -52,6 +53,8 @@ struct StoreOptions {
   // Of compaction while nobody writes; 0: compaction is not metered (engine/lsm/work_meter.h).
   std::uint64_t idle_work_bytes_per_second = 0;
   std::chrono::milliseconds maintenance_interval{100};  // 0: never by itself
+  // Called with a line that names the file whenever a table is found damaged, from any thread; may be empty.
+  std::function<void(const std::string& line)> on_damage;
   // Whether a stored value has expired at `unix_ms`; such records are absent to readers and dropped by
   // compaction.
   bool (*value_expired)(BytesView value, std::int64_t unix_ms) = nullptr;

@@ -109,6 +109,9 @@ cluster::StoreOptions store_options(const Config& config, const MemoryBudget& bu
   options.idle_work_bytes_per_second =
       static_cast<std::uint64_t>(config.number(Option::compaction_idle_rate));
   options.value_expired = value_expired;
+  options.on_damage = [](const std::string& line) {
+    spdlog::error("damaged table: {}; reads of its keys fail, the rest is served", line);
+  };
   return options;
 }
 

@@ -1,6 +1,8 @@
 #include "engine/lsm/compaction_picker.h"
 
 #include <algorithm>
+#include <functional>
+#include <numeric>
 
 namespace shale::engine::lsm {
 namespace {
@@ -91,19 +93,32 @@ std::uint64_t Compaction::input_bytes() const {
   return bytes;
 }
 
+// The level that is furthest beyond its plan, if it has something that may be moved.
 std::optional<Compaction> CompactionPicker::pick(const Version& version, const Shape& shape) {
   const LevelPlan plan = plan_levels(version, shape);
-  // The level that is furthest beyond its plan.
-  const auto fullest = std::max_element(plan.fill.begin(), plan.fill.end());
-  if (*fullest < 1) return {};
-  const auto level = static_cast<std::uint32_t>(fullest - plan.fill.begin());
-  const bool overflows = level < Version::kLastLevel && version.level_bytes(level) >= plan.limit_bytes[level];
+  std::array<std::uint32_t, Version::kLevelCount> levels;
+  std::iota(levels.begin(), levels.end(), 0);
+  std::ranges::stable_sort(levels, std::greater{}, [&](std::uint32_t level) { return plan.fill[level]; });
+  for (const std::uint32_t level : levels) {
+    if (plan.fill[level] < 1) break;
+    if (auto compaction = pick_level(version, shape, plan, level)) return compaction;
+  }
+  return {};
+}
+
+std::optional<Compaction> CompactionPicker::pick_level(const Version& version, const Shape& shape,
+                                                       const LevelPlan& plan, std::uint32_t level) {
+  if (level == 0 && version.damaged_tables() != 0) {
+    if (const auto crowded = crowded_range(version, plan, shape)) return merge_crowded(version, *crowded);
+  }
+  const bool overflows = level < Version::kLastLevel && plan.movable_bytes[level] >= plan.limit_bytes[level];
   if (level > 0 && !overflows && level >= plan.base_level) return merge_runs(version, level);
   return push_down(version, shape, plan, level);
 }
 
-bool CompactionPicker::begin_range(const std::vector<const Run*>& runs, const Run* target, Bytes& next_key,
-                                   Compaction& compaction) {
+std::optional<bool> CompactionPicker::begin_range(const std::vector<const Run*>& runs, const Run* target,
+                                                  const BlockedRanges& blocked, const Bytes& next_key,
+                                                  Compaction& compaction) {
   const auto first_at_or_above = [&](BytesView key) {
     std::optional<BytesView> first;
     for (const Run* run : runs) {
@@ -114,12 +129,24 @@ bool CompactionPicker::begin_range(const std::vector<const Run*>& runs, const Ru
     }
     return first;
   };
-  auto begin = first_at_or_above(next_key);
+  const auto first_free = [&](BytesView key) {
+    auto first = first_at_or_above(key);
+    while (first) {
+      const auto blocked_end = blocked.end_around(*first);
+      if (!blocked_end) break;
+      first = first_at_or_above(*blocked_end);
+    }
+    return first;
+  };
+  auto begin = first_free(next_key);
   const bool is_new_sweep = !begin || next_key.empty();
-  if (!begin) begin = first_at_or_above({});
+  if (!begin) begin = first_free({});
+  if (!begin) return {};
   compaction.begin_key = *begin;
   if (target != nullptr) {  // a table below is taken from its beginning, not from the middle
-    if (const LiveTable* around = target->table_for(*begin)) compaction.begin_key = around->begin_key();
+    if (const LiveTable* around = target->table_for(*begin)) {
+      compaction.begin_key = std::max(around->begin_key(), blocked.last_end_before(*begin));
+    }
   }
   return is_new_sweep;
 }
@@ -141,43 +168,58 @@ std::optional<Compaction> CompactionPicker::push_down(const Version& version, co
                                                       const LevelPlan& plan, std::uint32_t level) {
   Compaction compaction;
   compaction.source_level = level;
-  compaction.target_level = std::max(level + 1, plan.base_level);
-  // A level between that the plan no longer has must be empty before anything passes it by.
-  for (std::uint32_t between = level + 1; between < compaction.target_level; ++between) {
-    if (!version.runs(between).empty()) compaction.target_level = between;
-  }
+  compaction.target_level = target_level(version, plan, level);
   const auto sources = pointers(version.runs(level));
   const auto& below = version.runs(compaction.target_level);
   const Run* target = below.empty() ? nullptr : &below.front();
-  const bool is_new_sweep = begin_range(sources, target, next_key_[level], compaction);
-  compaction.target_run = choose_target_run(version, shape, plan, compaction.target_level, is_new_sweep);
+  const BlockedRanges blocked = blocked_below(version, plan, level);
+  const auto is_new_sweep = begin_range(sources, target, blocked, next_key_[level], compaction);
+  if (!is_new_sweep) return {};
+  compaction.target_run = choose_target_run(version, shape, plan, compaction.target_level, *is_new_sweep);
   if (target != nullptr && target->id() != compaction.target_run) target = nullptr;
-  take_range(version, sources, target, next_key_[level], compaction);
+  take_range(version, sources, target, blocked, next_key_[level], compaction);
   return compaction;
 }
 
 // Everything a level has in a range goes into its oldest run.
-Compaction CompactionPicker::merge_runs(const Version& version, std::uint32_t level) {
+std::optional<Compaction> CompactionPicker::merge_runs(const Version& version, std::uint32_t level) {
   Compaction compaction;
   compaction.reason = CompactionReason::merge_runs;
   compaction.source_level = compaction.target_level = level;
   auto sources = pointers(version.runs(level));
   const Run* oldest = sources.back();
   sources.pop_back();
+  if (sources.empty()) return {};
   compaction.target_run = oldest->id();
-  begin_range(sources, oldest, next_merge_key_[level], compaction);
-  take_range(version, sources, oldest, next_merge_key_[level], compaction);
+  const BlockedRanges blocked = blocked_within(version, level);
+  if (!begin_range(sources, oldest, blocked, next_merge_key_[level], compaction)) return {};
+  take_range(version, sources, oldest, blocked, next_merge_key_[level], compaction);
+  return compaction;
+}
+
+Compaction CompactionPicker::merge_crowded(const Version& version, const CrowdedRange& crowded) {
+  Compaction compaction;
+  compaction.reason = CompactionReason::merge_runs;
+  compaction.target_run = crowded.runs.back()->id();
+  compaction.begin_key = crowded.begin;
+  compaction.end_key = crowded.end;
+  for (const Run* run : crowded.runs)
+    compaction.inputs.push_back(run->overlapping(crowded.begin, crowded.end));
+  compaction.bottom = version.is_bottom(0, compaction.target_run, crowded.begin, crowded.end);
   return compaction;
 }
 
 void CompactionPicker::take_range(const Version& version, const std::vector<const Run*>& sources,
-                                  const Run* target, Bytes& next_key, Compaction& compaction) const {
+                                  const Run* target, const BlockedRanges& blocked, Bytes& next_key,
+                                  Compaction& compaction) const {
   const TableRef lone = lone_slice(sources, target, compaction.begin_key);
   if (lone && store_.may_move(compaction.source_level, compaction.target_level)) {
     compaction.begin_key = lone->begin_key();
     compaction.end_key = lone->end_key();
   } else {
     choose_end(sources, target, compaction);
+    const auto next_blocked = blocked.next_begin(compaction.begin_key);
+    if (next_blocked && *next_blocked < compaction.end_key) compaction.end_key = *next_blocked;
   }
   next_key = compaction.end_key;
   auto runs = sources;

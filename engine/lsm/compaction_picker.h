@@ -2,6 +2,7 @@
 // inputs come to about TreeStore::compaction_job_bytes(). Ranges of a level follow each other through the
 // keys, and at the end begin anew (LevelDB's doc/impl.md): so the next one begins where the level has
 // gathered most since it was last taken, and finds twice the average to merge into the same bytes below.
+// Damaged slices are gone around (blocked_ranges.h).
 #pragma once
 
 #include <array>
@@ -10,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/lsm/blocked_ranges.h"
 #include "engine/lsm/shape.h"
 #include "engine/lsm/tree_store.h"
 #include "engine/lsm/version.h"
@@ -49,16 +51,21 @@ class CompactionPicker {
   std::optional<Compaction> pick_obsolete(const Version& version) const;
 
  private:
+  std::optional<Compaction> pick_level(const Version& version, const Shape& shape, const LevelPlan& plan,
+                                       std::uint32_t level);
   std::optional<Compaction> push_down(const Version& version, const Shape& shape, const LevelPlan& plan,
                                       std::uint32_t level);
-  Compaction merge_runs(const Version& version, std::uint32_t level);
-  // Sets the beginning of the range; returns whether it begins a new sweep through the keys.
-  static bool begin_range(const std::vector<const Run*>& runs, const Run* target, Bytes& next_key,
-                          Compaction& compaction);
+  std::optional<Compaction> merge_runs(const Version& version, std::uint32_t level);
+  static Compaction merge_crowded(const Version& version, const CrowdedRange& crowded);
+  // Sets the beginning of the range; returns whether it begins a new sweep through the keys, or nothing if
+  // all of them are blocked.
+  static std::optional<bool> begin_range(const std::vector<const Run*>& runs, const Run* target,
+                                         const BlockedRanges& blocked, const Bytes& next_key,
+                                         Compaction& compaction);
   std::uint64_t choose_target_run(const Version& version, const Shape& shape, const LevelPlan& plan,
                                   std::uint32_t level, bool is_new_sweep);
   void take_range(const Version& version, const std::vector<const Run*>& sources, const Run* target,
-                  Bytes& next_key, Compaction& compaction) const;
+                  const BlockedRanges& blocked, Bytes& next_key, Compaction& compaction) const;
   void choose_end(const std::vector<const Run*>& sources, const Run* target, Compaction& compaction) const;
 
   TreeStore& store_;

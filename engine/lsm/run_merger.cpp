@@ -22,16 +22,24 @@ Status RunScanner::open(std::size_t place) {
     counted_ = counted == consumption_.end() ? nullptr : &counted->second;
     const BytesView from = std::max(slice.begin_key(), begin_);
     const bool from_start = from <= (*slice.table())->properties().smallest_key;
-    if (auto placed = from_start ? scanner_->seek_first() : scanner_->seek(from); !placed) return placed;
+    if (auto placed = from_start ? scanner_->seek_first() : scanner_->seek(from); !placed) {
+      return failed(placed.error());
+    }
     if (scanner_->valid() && scanner_->entry().key < slice_end_) return settle();
   }
   return {};
 }
 
 Status RunScanner::next() {
-  if (auto moved = scanner_->next(); !moved) return moved;
+  if (auto moved = scanner_->next(); !moved) return failed(moved.error());
   if (scanner_->valid() && scanner_->entry().key < slice_end_) return settle();
   return open(place_ + 1);
+}
+
+Status RunScanner::failed(const Error& error) {
+  valid_ = false;
+  slices_[place_]->file()->note_damage();
+  return error;
 }
 
 Status RunScanner::settle() {

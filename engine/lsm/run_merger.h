@@ -40,8 +40,9 @@ class RunScanner {
   std::uint64_t bytes_read() const { return bytes_read_ + (scanner_ ? scanner_->bytes_read() : 0); }
 
  private:
-  Status open(std::size_t place);  // on the first entry of this slice or a following one
-  Status settle();                 // the current entry is taken, or the next slice is opened
+  Status open(std::size_t place);     // on the first entry of this slice or a following one
+  Status failed(const Error& error);  // the current table cannot be read: remembered with it
+  Status settle();                    // the current entry is taken, or the next slice is opened
 
   const std::vector<TableRef>& slices_;
   const BytesView begin_;

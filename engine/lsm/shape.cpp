@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/lsm/blocked_ranges.h"
+
 namespace shale::engine::lsm {
 namespace {
 
@@ -13,6 +15,28 @@ constexpr double kGiveUpBelow = 0.6;
 constexpr double kRunsPerFlush = 2.5;
 // Fill of a level that has runs it should not have: due, but after levels that overflow.
 constexpr double kMergeRunsFill = 1.01;
+
+// How far a level is beyond its plan, `runs` of it counting.
+void fill_level(const Version& version, const Shape& shape, std::uint32_t level, std::size_t runs,
+                LevelPlan& plan) {
+  const std::uint64_t bytes = plan.movable_bytes[level];
+  double& fill = plan.fill[level];
+  if (level == 0 || level >= plan.base_level) {
+    if (bytes > plan.limit_bytes[level]) plan.debt_bytes += bytes - plan.limit_bytes[level];
+    if (level < Version::kLastLevel) {
+      fill = static_cast<double>(bytes) / static_cast<double>(plan.limit_bytes[level]);
+    }
+  } else if (bytes != 0) {
+    fill = 2;  // a level that the plan no longer has
+    plan.debt_bytes += bytes;
+  }
+  if (level == 0) {
+    fill = std::max(fill, static_cast<double>(runs) / (kRunsPerFlush * shape.runs_max[0]));
+  } else if (runs > shape.runs_max[level]) {
+    fill = std::max(fill, kMergeRunsFill);
+    plan.debt_bytes += version.runs(level).front().bytes();
+  }
+}
 
 }  // namespace
 
@@ -32,26 +56,31 @@ LevelPlan plan_levels(const Version& version, const Shape& shape) {
     plan.base_level = level;
   }
 
+  const bool is_damaged = version.damaged_tables() != 0;
   for (std::uint32_t level = 0; level <= last; ++level) {
-    const std::uint64_t bytes = version.level_bytes(level);
-    const std::size_t runs = version.runs(level).size();
-    if (runs == 0) continue;
-    double& fill = plan.fill[level];
-    if (level == 0 || level >= plan.base_level) {
-      if (bytes > plan.limit_bytes[level]) plan.debt_bytes += bytes - plan.limit_bytes[level];
-      if (level < last) fill = static_cast<double>(bytes) / static_cast<double>(plan.limit_bytes[level]);
-    } else {
-      fill = 2;  // a level that the plan no longer has
-      plan.debt_bytes += bytes;
+    if (version.runs(level).empty()) continue;
+    plan.movable_bytes[level] = version.level_bytes(level);
+    std::size_t runs = version.runs(level).size();
+    if (is_damaged) {
+      plan.movable_bytes[level] = movable_bytes(version, plan, level);
+      runs = level == 0 ? movable_runs(version, plan) : mergeable_runs(version, level);
     }
-    if (level == 0) {
-      fill = std::max(fill, static_cast<double>(runs) / (kRunsPerFlush * shape.runs_max[0]));
-    } else if (runs > shape.runs_max[level]) {
-      fill = std::max(fill, kMergeRunsFill);
-      plan.debt_bytes += version.runs(level).front().bytes();
-    }
+    if (level == 0) plan.level0_runs = runs;
+    fill_level(version, shape, level, runs, plan);
+  }
+  if (is_damaged && crowded_range(version, plan, shape)) {
+    plan.fill[0] = std::max(plan.fill[0], kMergeRunsFill);
   }
   return plan;
+}
+
+std::uint32_t target_level(const Version& version, const LevelPlan& plan, std::uint32_t level) {
+  std::uint32_t target = std::max(level + 1, plan.base_level);
+  // A level between that the plan no longer has must be empty before anything passes it by.
+  for (std::uint32_t between = target; between > level + 1;) {
+    if (!version.runs(--between).empty()) target = between;
+  }
+  return target;
 }
 
 }  // namespace shale::engine::lsm

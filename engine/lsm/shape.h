@@ -37,11 +37,16 @@ struct LevelPlan {
   std::uint32_t base_level = Version::kLastLevel;                 // where level 0 goes
   std::array<std::uint64_t, Version::kLevelCount> limit_bytes{};  // of the last level: no limit
 
+  // What compaction may move of a level; less than it holds only where there is damage (blocked_ranges.h).
+  std::array<std::uint64_t, Version::kLevelCount> movable_bytes{};
+  std::size_t level0_runs = 0;  // likewise, of level 0's runs
   // At most 1 for a level within its plan.
   std::array<double, Version::kLevelCount> fill{};
   // Bytes that compactions have to move before every level is within its plan.
   std::uint64_t debt_bytes = 0;
 };
 LevelPlan plan_levels(const Version& version, const Shape& shape);
+// Where a level's data goes next.
+std::uint32_t target_level(const Version& version, const LevelPlan& plan, std::uint32_t level);
 
 }  // namespace shale::engine::lsm

@@ -181,7 +181,7 @@ Status Tree::admit_write(std::size_t bytes) {
     note_busy(now);
     return Error{ErrorKind::busy, {}};
   }
-  if (version_->runs(0).size() >= kLevel0RunsMax) {
+  if (plan_.level0_runs >= kLevel0RunsMax) {
     if (compaction_error_) return *compaction_error_;
     note_busy(now);
     return Error{ErrorKind::busy, {}};
@@ -563,6 +563,7 @@ void Tree::run_compaction() {
     return;
   }
   const WorkPace pace = compaction_pace();
+  const std::size_t damaged_before = version->damaged_tables();
   lock.unlock();
 
   auto result = lsm::run_compaction(store_, *version, *compaction, pace);
@@ -581,6 +582,7 @@ void Tree::run_compaction() {
   compaction_running_ = false;
   if (!result || !logged) {
     compaction_error_ = result ? logged.error() : result.error();
+    note_damage(*version, damaged_before);
     return;  // tried again after the next flush
   }
   compaction_error_.reset();
@@ -614,6 +616,14 @@ ValueCensus::Change Tree::census_change(const Version& before, const CompactionR
     for (const TableRef& slice : *slices) change.add(*slice);
   }
   return change;
+}
+
+// A compaction has failed. If that was because it met a damaged table, the next one goes around it.
+void Tree::note_damage(const Version& version, std::size_t damaged_before) {
+  if (version.damaged_tables() == damaged_before) return;
+  if (const auto& report = store_.options().on_damage) report(compaction_error_->message);
+  plan_ = plan_levels(*version_, shape_);
+  schedule_compaction();
 }
 
 // Tables of which the compaction has left nothing.
@@ -688,6 +698,7 @@ EngineStats Tree::stats() const {
   stats.shape = shape_name(shape_, plan_);
   stats.shape_reason = shape_reason_;
   stats.shape_changes = shape_changes_;
+  stats.damaged_tables = version_->damaged_tables();
   return stats;
 }
 

@@ -139,6 +139,7 @@ class Tree final : public Engine {
   double compaction_fill() const;
   double value_fill() const;
   static ValueCensus::Change census_change(const Version& before, const CompactionResult& result);
+  void note_damage(const Version& version, std::size_t damaged_before);
   static void discard_consumed(const Version& before, const CompactionResult& result);
   std::optional<Compaction> pick_compaction();
 

@@ -93,6 +93,7 @@ Status TreeStore::open_tables() {
       auto file = open_table(number, uses);
       const auto& table = file->table();
       if (!table && table.error().kind == ErrorKind::unsupported) return table.error();
+      if (!table && options_.on_damage) options_.on_damage(table.error().message);
       for (const SliceDescriptor& slice : slices) {
         opened_[tree].push_back(std::make_shared<const LiveTable>(file, slice));
         highest = std::max({highest, number, slice.run});

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -42,6 +43,8 @@ struct TreeStoreOptions {
   std::uint32_t block_bytes = 4096;
   double filter_bits_per_key = 10;  // on average: young levels get more, the last one a little less
   Compression compression = Compression::lz4;  // below level 0, whose tables are soon rewritten
+  // Called with a line that names the file whenever a table is found damaged, from any thread; may be empty.
+  std::function<void(const std::string& line)> on_damage;
   // At what size tables are cut, and about how much one compaction reads; 0: as the memtables' size asks for.
   std::uint64_t table_bytes = 0;
   std::uint64_t compaction_job_bytes = 0;

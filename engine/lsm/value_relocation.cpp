@@ -31,7 +31,7 @@ std::optional<Compaction> pick_relocation(const Version& version, const ValueCen
   std::uint64_t table_bytes = 0;  // of all slices that refer to victims
   version.for_each([&](const TableRef& slice) {
     const std::uint64_t bytes = victim_bytes(slice->slice().value_files, census.victims());
-    if (bytes == 0 || !slice->table()) return;
+    if (bytes == 0 || slice->is_damaged()) return;
     table_bytes += slice->bytes();
     if (bytes <= chosen_bytes) return;
     chosen = slice;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 namespace shale::engine::lsm {
 
@@ -123,6 +124,14 @@ std::size_t Version::run_count() const {
   std::size_t count = 0;
   for (const auto& runs : levels_) count += runs.size();
   return count;
+}
+
+std::size_t Version::damaged_tables() const {
+  std::set<std::uint64_t> damaged;
+  for_each([&](const TableRef& slice) {
+    if (slice->is_damaged()) damaged.insert(slice->number());
+  });
+  return damaged.size();
 }
 
 void Version::for_each(const std::function<void(const TableRef&)>& visit) const {

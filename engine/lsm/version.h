@@ -46,6 +46,10 @@ class TableFile {
   const Result<std::shared_ptr<const Table>>& table() const { return table_; }
   // The value file with this number if the table's entries refer to it, else nullptr.
   const LiveValueFile* value_file(std::uint64_t number) const;
+  // Known to be damaged: it could not be opened, or note_damage() has been called since. Reads still try what
+  // can be read; compaction leaves it alone.
+  bool is_damaged() const { return !table_ || damaged_.load(std::memory_order_relaxed); }
+  void note_damage() const { damaged_.store(true, std::memory_order_relaxed); }
   // The manifest no longer names it: the file goes when nobody reads it any more.
   void discard() const;
 
@@ -54,6 +58,7 @@ class TableFile {
   Result<std::shared_ptr<const Table>> table_;
   Remove remove_;
   const std::vector<ValueFileRef> value_files_;
+  mutable std::atomic<bool> damaged_ = false;
   mutable std::atomic<bool> discarded_ = false;
 };
 
@@ -94,6 +99,7 @@ class LiveTable {
 
   // The table, or why it cannot be read.
   const Result<std::shared_ptr<const Table>>& table() const { return file_->table(); }
+  bool is_damaged() const { return file_->is_damaged(); }
   // As Table's; `key` must lie in the slice.
   bool may_contain(std::uint64_t hash) const { return !table() || (*table())->may_contain(hash); }
   void prefetch_filter(std::uint64_t hash) const {
@@ -164,6 +170,8 @@ class Version {
   std::uint64_t level_bytes(std::uint32_t level) const;
   std::uint64_t bytes() const;
   std::size_t run_count() const;
+  // How many of its tables are known to be damaged.
+  std::size_t damaged_tables() const;
   // Of every slice, level by level, newest run first.
   void for_each(const std::function<void(const TableRef&)>& visit) const;
 
