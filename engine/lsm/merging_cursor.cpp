@@ -40,7 +40,8 @@ class RunSource final : public EntrySource {
     return valid() ? Status{} : open(place_ + 1, {});
   }
   bool valid() const override {
-    return cursor_ && cursor_->valid() && cursor_->key() < run_.tables()[place_]->end_key();
+    if (!cursor_ || !cursor_->valid()) return false;
+    return key_head(cursor_->key()) < end_head_ || cursor_->key() < run_.tables()[place_]->end_key();
   }
   Entry entry() const override { return cursor_->entry(); }
   Result<BytesView> value() override {
@@ -59,6 +60,7 @@ class RunSource final : public EntrySource {
       const LiveTable& slice = *run_.tables()[place_];
       if (!slice.table()) return slice.table().error();
       cursor_.emplace(*slice.table(), context_);
+      end_head_ = key_head(slice.end_key());
       if (auto placed = cursor_->seek(std::max(key, slice.begin_key())); !placed) return placed;
       if (valid()) return {};
     }
@@ -70,6 +72,7 @@ class RunSource final : public EntrySource {
   const Run& run_;
   ReadContext& context_;
   std::size_t place_ = 0;
+  std::uint64_t end_head_ = 0;  // of the current slice
   std::optional<TableCursor> cursor_;
   decltype(ReadContext::pins) value_pins_;
 };
@@ -89,15 +92,28 @@ void append_table_sources(const std::shared_ptr<const Version>& version, ReadCon
   }
 }
 
+MergingCursor::MergingCursor(std::vector<std::unique_ptr<EntrySource>> newest_first) {
+  for (auto& source : newest_first) inputs_.push_back({std::move(source)});
+}
+
+void MergingCursor::Input::look() {
+  valid = source->valid();
+  if (valid) head = key_head(source->entry().key);
+}
+
 Status MergingCursor::seek(BytesView key) {
   // Every source is asked even if one lacks a block: what all of them lack is then loaded at once.
   std::optional<Error> error;
-  for (const auto& source : sources_) {
-    if (auto placed = source->seek(key); !placed && (!error || error->kind == ErrorKind::not_resident)) {
+  for (Input& input : inputs_) {
+    const auto placed = input.source->seek(key);
+    if (placed) {
+      input.look();
+    } else if (!error || error->kind == ErrorKind::not_resident) {
       error = placed.error();
     }
   }
   if (error) return *error;
+  choose();
   return settle();
 }
 
@@ -107,28 +123,61 @@ Status MergingCursor::next() {
 }
 
 Status MergingCursor::settle() {
-  for (;;) {
-    EntrySource* smallest = nullptr;  // the newest of those with the smallest key
-    for (const auto& source : sources_) {
-      if (!source->valid()) continue;
-      if (smallest == nullptr || source->entry().key < entry_.key) {
-        smallest = source.get();
-        entry_ = source->entry();
-      }
-    }
-    source_ = smallest;
-    valid_ = smallest != nullptr;
-    if (!valid_ || entry_.tag.type == EntryType::value) return {};
+  while (valid_ && entry_.tag.type != EntryType::value) {
     if (auto moved = step_over_current(); !moved) return moved;
   }
+  return {};
+}
+
+bool MergingCursor::is_before(const Input& a, const Input& b) const {
+  return a.head != b.head ? a.head < b.head : a.source->entry().key < b.source->entry().key;
+}
+
+void MergingCursor::choose() {
+  valid_ = false;
+  alone_ = true;
+  next_head_ = UINT64_MAX;
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    const Input& input = inputs_[i];
+    if (!input.valid) continue;
+    std::uint64_t other_head = input.head;
+    if (!valid_) {
+      current_ = i;
+      valid_ = true;
+      continue;
+    }
+    alone_ = false;
+    if (is_before(input, inputs_[current_])) {
+      other_head = inputs_[current_].head;
+      current_ = i;
+    }
+    next_head_ = std::min(next_head_, other_head);
+  }
+  if (valid_) entry_ = inputs_[current_].source->entry();
 }
 
 Status MergingCursor::step_over_current() {
-  const Bytes key{entry_.key};  // the entry's own view moves away under us
-  for (const auto& source : sources_) {
-    if (!source->valid() || source->entry().key != key) continue;
-    if (auto moved = source->next(); !moved) return moved;
+  shadowed_.clear();
+  if (!alone_ && next_head_ == inputs_[current_].head) {
+    // Found before anything moves: the current key is a view of what moves.
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      const Input& input = inputs_[i];
+      const bool shares_head = i != current_ && input.valid && input.head == inputs_[current_].head;
+      if (shares_head && input.source->entry().key == entry_.key) shadowed_.push_back(i);
+    }
   }
+  shadowed_.push_back(current_);
+  for (const std::size_t i : shadowed_) {
+    if (auto moved = inputs_[i].source->next(); !moved) return moved;
+    inputs_[i].look();
+  }
+  // As a rule several entries of one source follow each other.
+  const Input& current = inputs_[current_];
+  if (current.valid && (alone_ || current.head < next_head_)) {
+    entry_ = current.source->entry();
+    return {};
+  }
+  choose();
   return {};
 }
 

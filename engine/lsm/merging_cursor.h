@@ -35,24 +35,37 @@ void append_table_sources(const std::shared_ptr<const Version>& version, ReadCon
 
 class MergingCursor final : public Cursor {
  public:
-  explicit MergingCursor(std::vector<std::unique_ptr<EntrySource>> newest_first)
-      : sources_(std::move(newest_first)) {}
+  explicit MergingCursor(std::vector<std::unique_ptr<EntrySource>> newest_first);
 
   Status seek(BytesView key) override;
   Status next() override;
   bool valid() const override { return valid_; }
   BytesView key() const override { return entry_.key; }
   BytesView head() const override { return value_head(entry_); }
-  Result<BytesView> value() override { return source_->value(); }
+  Result<BytesView> value() override { return inputs_[current_].source->value(); }
 
  private:
-  Status settle();             // finds the next live entry among where the sources stand
-  Status step_over_current();  // moves every source past the current key
+  // A source, and what is asked of it at every step, kept at hand.
+  struct Input {
+    std::unique_ptr<EntrySource> source;
+    std::uint64_t head = 0;  // key_head of its entry's key
+    bool valid = false;
 
-  std::vector<std::unique_ptr<EntrySource>> sources_;
+    void look();
+  };
+
+  Status settle();             // finds the next live entry among where the inputs stand
+  Status step_over_current();  // moves every input past the current key
+  void choose();               // the newest of the inputs with the smallest key becomes the current one
+  bool is_before(const Input& a, const Input& b) const;
+
+  std::vector<Input> inputs_;          // newest first
+  std::vector<std::size_t> shadowed_;  // inputs that stand on the current key, too
   bool valid_ = false;
-  EntrySource* source_ = nullptr;  // of entry_
-  Entry entry_;
+  std::size_t current_ = 0;
+  std::uint64_t next_head_ = 0;  // the smallest among the other inputs; no smaller key is there
+  bool alone_ = false;           // no other input is valid
+  Entry entry_;                  // of the current input
 };
 
 }  // namespace shale::engine::lsm

@@ -1,5 +1,6 @@
 #include "engine/lsm/table_cursor.h"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -25,7 +26,9 @@ Status TableCursor::enter_next_block() {
     block_ = nullptr;
     return {};
   }
-  if (Status status = enter(block_index_ + 1, read_ahead_bytes_); !status) return status;
+  const std::uint64_t ahead = std::uint64_t{kFirstReadAheadBytes} << std::min(followed_blocks_++, 8U);
+  const auto bounded = static_cast<std::uint32_t>(std::min<std::uint64_t>(ahead, read_ahead_bytes_));
+  if (Status status = enter(block_index_ + 1, bounded); !status) return status;
   cursor_.seek_first();
   return {};
 }
@@ -43,7 +46,7 @@ Status TableCursor::enter_previous_block() {
 Status TableCursor::seek(BytesView key) {
   block_ = nullptr;
   if (table_->index_.block_count() == 0) return {};
-  if (Status status = enter(table_->index_.find(key).value_or(0), read_ahead_bytes_); !status) return status;
+  if (Status status = enter(table_->index_.find(key).value_or(0), 0); !status) return status;
   cursor_.seek(key);
   return cursor_.valid() ? Status{} : enter_next_block();
 }
@@ -64,7 +67,7 @@ Status TableCursor::seek_back(BytesView key) {
 Status TableCursor::seek_first() {
   block_ = nullptr;
   if (table_->index_.block_count() == 0) return {};
-  if (Status status = enter(0, read_ahead_bytes_); !status) return status;
+  if (Status status = enter(0, 0); !status) return status;
   cursor_.seek_first();
   return {};
 }

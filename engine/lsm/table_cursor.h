@@ -17,6 +17,9 @@ namespace shale::engine::lsm {
 // moves: it pins its block itself.
 class TableCursor {
  public:
+  // A seek asks for its block alone: most runs of a tree have few entries of a short scan. Each block that is
+  // then followed by another doubles what is read ahead.
+  static constexpr std::uint32_t kFirstReadAheadBytes = 16 * 1024;
   static constexpr std::uint32_t kReadAheadBytes = 64 * 1024;
 
   TableCursor(std::shared_ptr<const Table> table, ReadContext& context,
@@ -44,6 +47,7 @@ class TableCursor {
   std::shared_ptr<const Table> table_;
   ReadContext& context_;
   const std::uint32_t read_ahead_bytes_;
+  std::uint32_t followed_blocks_ = 0;  // entered by next()
   std::uint32_t block_index_ = 0;
   BlockHandle block_;  // null: past either end
   BlockCursor cursor_;

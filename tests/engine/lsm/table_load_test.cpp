@@ -153,6 +153,10 @@ TEST_F(TableLoads, AReadSharesWhatACursorLoadsAhead) {
   ReadContext read;
   TableCursor cursor{table, scan};
   ASSERT_FALSE(cursor.seek(key_.bytes));
+  run_all(scan);
+  const auto seek_loads = std::exchange(scan.missing, {});
+  for (Status moved = cursor.seek(key_.bytes); moved; moved = cursor.next()) {
+  }
   ASSERT_TRUE(lacks_block(table->find(HashedKey{"key15100"}, read)));
   EXPECT_EQ(scan.missing, read.missing);
   run_all(scan);
@@ -164,11 +168,13 @@ TEST_F(TableLoads, OneDamagedBlockDoesNotSpoilTheOthersReadWithIt) {
   file().bytes[10000] ^= 1;
   ReadContext context;
   TableCursor cursor{table, context};
-  ASSERT_FALSE(cursor.seek_first());
-  run_all(context);
-  Status status = cursor.seek_first();
   int entries = 0;
-  for (; status; status = cursor.next()) ++entries;
+  Status status;
+  do {
+    run_all(context);
+    entries = 0;
+    for (status = cursor.seek_first(); status; status = cursor.next()) ++entries;
+  } while (status.error().kind == ErrorKind::not_resident);
   EXPECT_GT(entries, 50);
   EXPECT_EQ(status.error().kind, ErrorKind::corruption);
 }
