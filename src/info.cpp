@@ -73,7 +73,7 @@ void write_server(Fields& fields, Server& server) {
   fields.add("tcp_port", server.port());
   fields.add("server_time_usec", std::chrono::duration_cast<std::chrono::microseconds>(now).count());
   fields.add("uptime_in_seconds", uptime_seconds);
-  fields.add("uptime_in_days", uptime_seconds / (24 * 60 * 60));
+  fields.add("uptime_in_days", std::chrono::floor<std::chrono::days>(server.uptime()).count());
   fields.add("executable", executable());
   fields.add("config_file", server.config_file());
   fields.add("io_threads_active", server.thread_count() > 1 ? 1 : 0);

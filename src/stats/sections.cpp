@@ -171,8 +171,8 @@ Figures describe_overview(Server& server) {
   figures.add("server", screen_server(server))
       .add("memory", memory_figures(server, add_up(shards).engine))
       .add("log", describe_log(server))
-      .add("lsm", screen_lsm(server, shards))
-      .add("shards", screen_shards(server, std::move(shards)));
+      .add("lsm", screen_lsm(server, shards));
+  figures.add("shards", screen_shards(server, std::move(shards)));
   return figures;
 }
 
@@ -183,7 +183,8 @@ Figures describe_shards(Server& server) {
     rows.push_back(shard_figures(server, shard, ring_percents));
   }
   Figures figures;
-  figures.add("count", rows.size()).add("shards", std::move(rows));
+  figures.add("count", rows.size());
+  figures.add("shards", std::move(rows));
   return figures;
 }
 
