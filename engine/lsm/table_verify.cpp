@@ -4,6 +4,9 @@
 
 #include <algorithm>
 
+#include "engine/lsm/value_file_format.h"
+#include "engine/lsm/value_reference.h"
+
 namespace shale::engine::lsm {
 namespace {
 
@@ -18,8 +21,13 @@ bool are_equal(std::vector<ClassBalance> a, std::vector<ClassBalance> b) {
 
 TableVerifier::TableVerifier(const std::shared_ptr<const Table>& table,
                              const std::vector<SliceDescriptor>& slices, const CountClassOf& class_of,
-                             Verification& verification)
-    : table_(table), class_of_(class_of), verification_(verification), slices_(slices), scanner_(table) {
+                             ReferencedValues& references, Verification& verification)
+    : table_(table),
+      class_of_(class_of),
+      references_(references),
+      verification_(verification),
+      slices_(slices),
+      scanner_(table) {
   std::ranges::sort(slices_, {}, &SliceDescriptor::begin_key);
 }
 
@@ -62,10 +70,21 @@ void TableVerifier::check_entry(const Entry& entry, std::uint64_t block_offset) 
   const std::uint32_t count_class = class_of_(entry.key);
   all_balances_.add(count_class, entry.tag.balance);
   while (slice_ < slices_.size() && slices_[slice_].end_key <= entry.key) ++slice_;
-  if (slice_ < slices_.size() && slices_[slice_].begin_key <= entry.key) {
-    live_balances_.add(count_class, entry.tag.balance);
-  }
+  const bool in_slice = slice_ < slices_.size() && slices_[slice_].begin_key <= entry.key;
+  if (in_slice) live_balances_.add(count_class, entry.tag.balance);
+  if (entry.tag.separated) check_reference(entry, block_offset, in_slice);
   last_key_ = entry.key;
+}
+
+void TableVerifier::check_reference(const Entry& entry, std::uint64_t block_offset, bool in_slice) {
+  const auto reference = ValueReference::decode(entry.value);
+  if (!reference) return problem(block_offset, "a damaged reference to a value file");
+  const std::uint64_t record_bytes = value_record_bytes(entry.key.size(), reference->value_bytes);
+  all_values_.add(reference->file, record_bytes);
+  if (!in_slice) return;  // what it refers to may be gone
+  live_values_.add(reference->file, record_bytes);
+  references_[reference->file][reference->offset] = {hash_bytes(entry.key), reference->value_bytes,
+                                                     table_->number()};
 }
 
 void TableVerifier::check_properties() {
@@ -80,6 +99,9 @@ void TableVerifier::check_properties() {
   check("bytes of values", said.raw_value_bytes, counted_.raw_value_bytes);
   if (said.smallest_key != counted_.smallest_key || said.largest_key != last_key_.value_or(Bytes{})) {
     problem_of_table("the properties name another smallest or largest key than the blocks hold");
+  }
+  if (said.value_files != all_values_.all()) {
+    problem_of_table("the properties name other values in value files than the entries do");
   }
   if (!are_equal(said.balances, all_balances_.all())) {
     problem_of_table("the properties' balances are not those of the entries");
@@ -109,7 +131,14 @@ void TableVerifier::check_slices() {
 void TableVerifier::check_slice_balances() {
   if (slices_.empty()) return;
   ClassCounts said;
-  for (const SliceDescriptor& slice : slices_) said.add(slice.balances);
+  ValueUsage said_values;
+  for (const SliceDescriptor& slice : slices_) {
+    said.add(slice.balances);
+    said_values.add(slice.value_files);
+  }
+  if (said_values.all() != live_values_.all()) {
+    problem_of_table("the manifest counts other values in value files than its entries refer to");
+  }
   for (const ClassBalance& balance : live_balances_.all()) {
     const bool is_listed = std::ranges::any_of(
         said.all(), [&](const ClassBalance& listed) { return listed.count_class == balance.count_class; });

@@ -106,7 +106,7 @@ class TreesVerifier {
       verification_.add(table.error());
       return;
     }
-    TableVerifier{*table, slices, class_of_, verification_}.run();
+    TableVerifier{*table, slices, class_of_, references_, verification_}.run();
   }
 
   // Every record of a value file, also those that nothing refers to any more.
@@ -123,7 +123,26 @@ class TreesVerifier {
     }
     verification_.count_file((*file)->file_bytes());
     verification_.count_records((*file)->record_count());
-    if (auto sound = verify_value_file(*file); !sound) verification_.add(sound.error());
+    verify_records(*file, path, references_[number]);
+  }
+
+  void verify_records(const std::shared_ptr<const ValueFile>& file, const std::string& path,
+                      std::map<std::uint64_t, ReferencedValue>& references) {
+    ValueFileScanner scanner{file};
+    Status moved = scanner.seek_first();
+    for (; moved && scanner.valid(); moved = scanner.next()) {
+      const auto referenced = references.find(scanner.offset());
+      if (referenced == references.end()) continue;  // garbage
+      const ReferencedValue& value = referenced->second;
+      if (value.key_hash == hash_bytes(scanner.key()) && value.value_bytes == scanner.value_bytes()) {
+        references.erase(referenced);
+      }
+    }
+    if (!moved) return verification_.add(moved.error());  // where the next record begins is not known
+    for (const auto& [offset, value] : references) {
+      verification_.problem(fmt::format("{}: offset {}: is not the value that {} refers to", path, offset,
+                                        path_of(TreeStore::table_name(value.table))));
+    }
   }
 
   void verify_runs(std::uint32_t tree, const Manifest::TreeState& state) {
@@ -154,6 +173,7 @@ class TreesVerifier {
   bool manifest_is_read_ = false;
   Manifest::Contents manifest_;
   std::map<std::uint64_t, std::vector<SliceDescriptor>> slices_;  // of all trees, by table
+  ReferencedValues references_;                                   // of slices
   std::set<std::uint64_t> value_files_;                           // that slices refer to
 };
 

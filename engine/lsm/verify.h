@@ -4,7 +4,10 @@
 //   - that every table it names is there, and which files it does not name
 //   - every block of every table: checksum, structure, order of the keys; that index and filter find every
 //     key; that the properties say what the blocks hold
-//   - that the slices lie within their tables and count what is in them, and that the slices of a run are in
+//   - every record of every value file, and that each reference from a table leads to one of its key and
+//   length
+//   - that the slices lie within their tables and count what is in them and refer to, and that the slices of
+//   a run are in
 //     order and disjoint
 #pragma once
 

@@ -155,6 +155,56 @@ TEST_F(VerifyTest, HoldsBalancesToTheEntries) {
   EXPECT_THAT(verify(disk_).problems, Contains(HasSubstr("live keys of class")));
 }
 
+// A tree with values in value files.
+class VerifyValues : public VerifyTest {
+ protected:
+  void SetUp() override {
+    TreeStoreOptions options = tiny_tables();
+    options.value_separation_bytes = 100;
+    SimulatedTree tree{disk_, policy_, options};
+    ASSERT_TRUE(tree.open());
+    for (Lsn lsn = 1; lsn <= 200; ++lsn) {
+      ASSERT_TRUE(tree.put(key_of(static_cast<int>(lsn) % 150), Bytes(300, 'v'), lsn));
+    }
+    tree.flush();
+    ASSERT_TRUE(tree.settle());
+    tree.close();
+    ASSERT_TRUE(tree.open());
+  }
+  std::string value_file() {
+    for (const std::string& name : *disk_.list("/lsm")) {
+      if (name.ends_with(".values")) return "/lsm/" + name;
+    }
+    return {};
+  }
+};
+
+TEST_F(VerifyValues, FindsNothingWrongWithSoundOnes) {
+  ASSERT_FALSE(value_file().empty());
+  const Findings findings = verify(disk_);
+  EXPECT_THAT(findings.problems, IsEmpty());
+  EXPECT_THAT(findings.remarks, IsEmpty());
+  EXPECT_GT(findings.records, 300u);
+}
+
+TEST_F(VerifyValues, NamesADamagedRecordAndAMissingFile) {
+  const std::string path = value_file();
+  disk_.flip_bit(path, 1'000 * 8);
+  EXPECT_THAT(verify(disk_).problems, ElementsAre(AllOf(HasSubstr(path), HasSubstr("offset"))));
+  ASSERT_TRUE(disk_.remove(path));
+  EXPECT_THAT(verify(disk_).problems, ElementsAre(AllOf(HasSubstr(path), HasSubstr("is missing"))));
+}
+
+TEST_F(VerifyValues, HoldsTheManifestToWhatIsReferredTo) {
+  const auto contents = Manifest::read(disk_, "/lsm").value();
+  const auto& [number, slices] = *contents.trees.at(1).tables.begin();
+  VersionEdit wrong{1, 0, {number}, slices};
+  ASSERT_THAT(wrong.added.front().value_files, testing::Not(IsEmpty()));
+  ++wrong.added.front().value_files.front().record_count;
+  edit(wrong);
+  EXPECT_THAT(verify(disk_).problems, ElementsAre(HasSubstr("counts other values")));
+}
+
 TEST_F(VerifyTest, SlicesOfARunMustNotOverlap) {
   SliceDescriptor second = any_slice();
   const auto trees = Manifest::read(disk_, "/lsm").value().trees;
