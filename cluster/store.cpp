@@ -99,6 +99,19 @@ engine::Status Store::recover(StoreRecovery& recovery) {
   if (!log) return log.error();
   log_ = std::move(*log);
   static_cast<StoreLogBarrier&>(*barrier_).set_ready();
+  return check_log_covers_tables();
+}
+
+// Tables are written after the log is durable up to what they hold. A log that ends before that has lost its
+// end to the disk; new records would get numbers that the next start takes for persisted, and skips.
+engine::Status Store::check_log_covers_tables() const {
+  for (const auto& shard : shards_) {
+    const engine::Lsn persisted = shard->engine->persisted_lsn();
+    if (persisted <= log_->appended_lsn()) continue;
+    return engine::corruption(
+        fmt::format("{}/log: ends with record {}, but shard {} has persisted record {}: its end is damaged",
+                    options_.folder, log_->appended_lsn(), static_cast<std::uint32_t>(shard->id), persisted));
+  }
   return {};
 }
 

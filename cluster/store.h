@@ -113,6 +113,7 @@ class Store {
   engine::Status recover(StoreRecovery& recovery);
   engine::Status prepare_folder(StoreRecovery& recovery);
   engine::Status load_catalog(bool created);
+  engine::Status check_log_covers_tables() const;
   engine::Status open_engines();
   engine::Status replay(engine::Lsn lsn, engine::RecordKind kind, BytesView payload, StoreRecovery& recovery);
   engine::Status replay_batch(engine::Lsn lsn, BytesView payload, StoreRecovery& recovery);

@@ -173,6 +173,12 @@ TEST_F(VerifyFolder, ALogThatEndsBeforeTheTablesDoIsDamage) {
   edit.persisted_lsn = 1'000'000;
   ASSERT_TRUE(engine::lsm::Manifest::open(disk_, "/data/lsm").value()->append(edit));
   EXPECT_THAT(verify(disk_).problems, Contains(HasSubstr("shard 1 has persisted record 1000000")));
+  // And no server goes on from there: what it logged would be taken for persisted at its next start.
+  background_ = engine::make_thread_background(1, 1);
+  StoreRecovery recovery;
+  const auto store = Store::open(disk_, *background_, *clock_, options_, recovery);
+  ASSERT_FALSE(store);
+  EXPECT_THAT(store.error().message, HasSubstr("shard 1 has persisted record 1000000"));
 }
 
 }  // namespace
