@@ -173,6 +173,22 @@ TEST_F(CompactionPickerTest, RangesEndBeforeDamageAndBeginBehindIt) {
   EXPECT_EQ(ranges[1].first, key_of(99) + '\0');  // the end of the damaged slice
 }
 
+TEST_F(CompactionPickerTest, DamageInTheSourceCutsRangesToo) {
+  add(0, 9, 0, 200, 5);
+  add(0, 8, 60, 80);
+  tables_[1]->file()->note_damage();
+  for (int first = 0; first < 200; first += 50) add(6, 1, first, first + 50);
+  std::vector<std::pair<Bytes, Bytes>> ranges;
+  for (int job = 0; job < 3; ++job) {
+    const auto compaction = pick();
+    ASSERT_TRUE(compaction);
+    ranges.emplace_back(compaction->begin_key, compaction->end_key);
+  }
+  EXPECT_EQ(ranges[0], (std::pair{key_of(0), key_of(50)}));
+  EXPECT_EQ(ranges[1], (std::pair{key_of(50), key_of(60)}));
+  EXPECT_EQ(ranges[2], (std::pair{key_of(79) + '\0', key_of(100)}));  // not from the beginning of the table
+}
+
 TEST_F(CompactionPickerTest, WhereAllIsBlockedNothingIsDue) {
   add(0, 9, 10, 40);
   add(6, 1, 0, 50);

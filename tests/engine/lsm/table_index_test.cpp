@@ -30,6 +30,32 @@ void expect_leads_to_every_key(const std::vector<Bytes>& keys, std::size_t keys_
   }
 }
 
+// What a compaction cuts at: nothing of the blocks before is at or above it, all of the block and behind is.
+TEST(TableIndex, FencesPartTheKeysAtTheirBlock) {
+  SHALE_TRACE_SEED;
+  std::mt19937_64 random{test_seed()};
+  std::vector<Bytes> with_zeros;  // where the end of a number and the end of a key are easily confused
+  for (int i = 1; i != 40; ++i) {
+    with_zeros.push_back(Bytes(static_cast<std::size_t>(i % 10), '\0') + Bytes(1, static_cast<char>(i)));
+    with_zeros.push_back(Bytes(1, static_cast<char>(i)) + Bytes(static_cast<std::size_t>(i % 12), '\0'));
+  }
+  std::ranges::sort(with_zeros);
+  with_zeros.erase(std::ranges::unique(with_zeros).begin(), with_zeros.end());
+  for (int round = 0; round != 100; ++round) {
+    std::vector<Bytes> keys = with_zeros;
+    if (round != 0) {
+      keys.clear();
+      for (const OwnedEntry& entry : random_entries(random, 2 + random() % 300, 0)) keys.push_back(entry.key);
+    }
+    const TableIndex index = index_of(keys);
+    for (std::uint32_t block = 1; block < index.block_count(); ++block) {
+      const Bytes fence = index.fence(block);
+      ASSERT_GT(fence, keys[std::size_t{block} * 2 - 1]) << "block " << block;
+      ASSERT_LE(fence, keys[std::size_t{block} * 2]) << "block " << block;
+    }
+  }
+}
+
 TEST(TableIndex, LeadsToTheBlockOfEveryKey) {
   SHALE_TRACE_SEED;
   std::mt19937_64 random{test_seed()};
