@@ -183,7 +183,6 @@ engine::Status Store::open_engines() {
   tree_options.compression = options_.compression;
   tree_options.value_separation_bytes = options_.value_separation_bytes;
   tree_options.compaction_mode = options_.compaction_mode;
-  tree_options.deletion_age_max = options_.deletion_age_max;
   tree_options.idle_work_bytes_per_second = options_.idle_work_bytes_per_second;
   auto trees = engine::lsm::TreeStore::open(files_, background_, tree_options);
   if (!trees) return trees.error();

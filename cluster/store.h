@@ -48,8 +48,6 @@ struct StoreOptions {
   engine::lsm::Compression compression = engine::lsm::Compression::lz4;  // below level 0
   std::uint32_t value_separation_bytes = 4096;    // larger values have files of their own; 0: never
   engine::lsm::CompactionMode compaction_mode{};  // adaptive
-  // What is deleted or has expired is gone from the disk this long after; 0: no bound.
-  std::chrono::milliseconds deletion_age_max{0};
   // Of compaction while nobody writes; 0: compaction is not metered (engine/lsm/work_meter.h).
   std::uint64_t idle_work_bytes_per_second = 0;
   std::chrono::milliseconds maintenance_interval{100};  // 0: never by itself

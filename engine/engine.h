@@ -117,7 +117,6 @@ struct EngineStats {
 
   // What is deleted or has expired and still takes space.
   std::uint64_t tombstones = 0;                      // now, in tables
-  std::chrono::milliseconds oldest_deletion_age{0};  // now: since the oldest of them could have gone
 
   std::string shape;         // now, for people: what compaction aims at
   std::string shape_reason;  // of its last change

@@ -105,7 +105,6 @@ cluster::StoreOptions store_options(const Config& config, const MemoryBudget& bu
   options.compression = compression_of(config);
   options.value_separation_bytes = static_cast<std::uint32_t>(config.number(Option::value_separation));
   options.compaction_mode = compaction_mode_of(config);
-  options.deletion_age_max = std::chrono::seconds{config.number(Option::deletion_age_max)};
   options.idle_work_bytes_per_second =
       static_cast<std::uint64_t>(config.number(Option::compaction_idle_rate));
   options.value_expired = value_expired;

@@ -126,7 +126,7 @@ std::string_view shape_name(const Shape& shape, const LevelPlan& plan) {
   for (std::uint32_t level = plan.base_level; level < Version::kLastLevel; ++level) {
     most = std::max(most, shape.runs_max[level]);
   }
-  if (most == 1 && shape.runs_max[0] <= 2) return "leveled";
+  if (most == 1 && shape.runs_max[0] <= 4) return "leveled";
   if (most >= kRunsMaxLimit / 2 || shape.runs_max[0] >= 8) return "tiered";
   return "between leveled and tiered";
 }

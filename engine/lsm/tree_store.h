@@ -51,9 +51,6 @@ struct TreeStoreOptions {
   // Values from this size on are written to value files, where they make up a good part of a flush; 0: never.
   std::uint32_t value_separation_bytes = 4096;
   CompactionMode compaction_mode = CompactionMode::adaptive;
-  // What is deleted or has expired is gone from the disk this long after, while the process runs; 0: no
-  // bound.
-  std::chrono::milliseconds deletion_age_max{0};
   // Of compaction while nobody writes (work_meter.h); 0: compaction is not metered.
   std::uint64_t idle_work_bytes_per_second = 0;
   const KeyPolicy* policy = nullptr;  // required; outlives the store, as do

@@ -36,8 +36,7 @@ Figures describe_disk(const engine::EngineStats& stats) {
       .add("live_value_bytes", {stats.live_value_bytes, Unit::bytes})
       .add("index_and_filter_bytes", {stats.table_memory_bytes, Unit::bytes})
       .add("damaged_tables", stats.damaged_tables)
-      .add("tombstones", stats.tombstones)
-      .add("oldest_deletion_age_ms", {stats.oldest_deletion_age.count(), Unit::milliseconds});
+      .add("tombstones", stats.tombstones);
   return figures;
 }
 

@@ -111,7 +111,6 @@ Figures screen_lsm(Server& server, std::span<const ShardSnapshot> shards) {
       .add("longest_write_wait_us", {sum.longest_write_wait.count(), Unit::microseconds})
       .add("damaged_tables", sum.damaged_tables)
       .add("tombstones", sum.tombstones)
-      .add("oldest_deletion_age_ms", {sum.oldest_deletion_age.count(), Unit::milliseconds})
       .add("shapes", shapes_of(shards));
   return figures;
 }

@@ -58,7 +58,6 @@ void add_engine(const engine::EngineStats& stats, engine::EngineStats& sum) {
   }
   sum.pressure = std::max(sum.pressure, stats.pressure);
   sum.longest_write_wait = std::max(sum.longest_write_wait, stats.longest_write_wait);
-  sum.oldest_deletion_age = std::max(sum.oldest_deletion_age, stats.oldest_deletion_age);
   add_levels(stats.levels, sum.levels);
 }
 
