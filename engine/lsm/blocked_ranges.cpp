@@ -7,6 +7,7 @@ namespace {
 
 std::vector<const Run*> pointers(const std::vector<Run>& runs) {
   std::vector<const Run*> found;
+  found.reserve(runs.size());
   for (const Run& run : runs) found.push_back(&run);
   return found;
 }

@@ -12,6 +12,7 @@ constexpr std::uint64_t kOversize = 2;
 
 std::vector<const Run*> pointers(const std::vector<Run>& runs) {
   std::vector<const Run*> found;
+  found.reserve(runs.size());
   for (const Run& run : runs) found.push_back(&run);
   return found;
 }

@@ -41,13 +41,13 @@ void fill_level(const Version& version, const Shape& shape, std::uint32_t level,
 }  // namespace
 
 LevelPlan plan_levels(const Version& version, const Shape& shape) {
-  constexpr std::uint32_t last = Version::kLastLevel;
+  constexpr std::uint32_t kLast = Version::kLastLevel;
   LevelPlan plan;
   const std::uint64_t flush_bytes = std::max(shape.flush_bytes, shape.flush_bytes_min);
   plan.limit_bytes[0] = shape.runs_max[0] * flush_bytes;
-  std::uint64_t limit = version.level_bytes(last);
-  plan.limit_bytes[last] = UINT64_MAX;
-  for (std::uint32_t level = last - 1; level > 0; --level) {
+  std::uint64_t limit = version.level_bytes(kLast);
+  plan.limit_bytes[kLast] = UINT64_MAX;
+  for (std::uint32_t level = kLast - 1; level > 0; --level) {
     limit /= shape.fanout;
     const bool in_use = !version.runs(level).empty();
     const double least = static_cast<double>(plan.limit_bytes[0]) * (in_use ? kGiveUpBelow : kUseAbove);
@@ -57,7 +57,7 @@ LevelPlan plan_levels(const Version& version, const Shape& shape) {
   }
 
   const bool is_damaged = version.damaged_tables() != 0;
-  for (std::uint32_t level = 0; level <= last; ++level) {
+  for (std::uint32_t level = 0; level <= kLast; ++level) {
     if (version.runs(level).empty()) continue;
     plan.movable_bytes[level] = version.level_bytes(level);
     std::size_t runs = version.runs(level).size();

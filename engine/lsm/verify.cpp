@@ -169,8 +169,8 @@ class TreesVerifier {
   const CountClassOf& class_of_;
   Verification& verification_;
   BlockCache cache_{0};  // every block is read once, and not through it
-  std::set<std::string> present_;
   bool manifest_is_read_ = false;
+  std::set<std::string> present_;
   Manifest::Contents manifest_;
   std::map<std::uint64_t, std::vector<SliceDescriptor>> slices_;  // of all trees, by table
   ReferencedValues references_;                                   // of slices

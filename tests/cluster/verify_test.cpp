@@ -91,7 +91,7 @@ class VerifyFolder : public testing::Test {
   }
   std::string file_in(const std::string& folder, const std::string& suffix) {
     for (const std::string& name : *disk_.list(folder)) {
-      if (name.ends_with(suffix)) return folder + "/" + name;
+      if (name.ends_with(suffix)) return fmt::format("{}/{}", folder, name);
     }
     ADD_FAILURE() << "no file " << suffix << " in " << folder;
     return {};
@@ -151,7 +151,7 @@ TEST_F(VerifyFolder, DamageIsNamedInEveryPart) {
   const std::string table = file_in("/data/lsm", ".table");
   const std::string segment = "/data/log/" + disk_.list("/data/log")->front();
   disk_.flip_bit(table, 100);
-  disk_.flip_bit(segment, (64 + 30) * 8);  // in the first record
+  disk_.flip_bit(segment, (64UL + 30) * 8);  // in the first record
   EXPECT_THAT(verify(disk_).problems,
               testing::UnorderedElementsAre(AllOf(HasSubstr(table), HasSubstr("offset 0")),
                                             AllOf(HasSubstr("/data/log/"), HasSubstr("offset 64"))));

@@ -104,7 +104,7 @@ class SimulatedTree {
       {
         const std::lock_guard lock{mutex_};
         std::map<Bytes, Bytes> found;
-        const Status walked = walk(from, context, found);
+        Status walked = walk(from, context, found);
         if (walked) return found;
         if (walked.error().kind != ErrorKind::not_resident) return walked.error();
       }
@@ -158,7 +158,7 @@ class SimulatedTree {
     for (;;) {
       {
         const std::lock_guard lock{mutex_};
-        const Status admitted = tree_->admit_write(key.size() + value.size());
+        Status admitted = tree_->admit_write(key.size() + value.size());
         if (admitted) {
           if (value.empty()) {
             tree_->erase(HashedKey{key}, lsn);

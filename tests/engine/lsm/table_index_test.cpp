@@ -40,7 +40,7 @@ TEST(TableIndex, FencesPartTheKeysAtTheirBlock) {
     with_zeros.push_back(Bytes(1, static_cast<char>(i)) + Bytes(static_cast<std::size_t>(i % 12), '\0'));
   }
   std::ranges::sort(with_zeros);
-  with_zeros.erase(std::ranges::unique(with_zeros).begin(), with_zeros.end());
+  with_zeros.erase(std::unique(with_zeros.begin(), with_zeros.end()), with_zeros.end());
   for (int round = 0; round != 100; ++round) {
     std::vector<Bytes> keys = with_zeros;
     if (round != 0) {

@@ -92,8 +92,8 @@ TEST_F(VerifyTest, FindsAnyBitThatHasFlippedInATable) {
 
 TEST_F(VerifyTest, NamesEveryDamagedBlock) {
   const std::string path = tables().front();
-  disk_.flip_bit(path, 30 * 8);
-  disk_.flip_bit(path, 900 * 8);
+  disk_.flip_bit(path, 30UL * 8);
+  disk_.flip_bit(path, 900UL * 8);
   EXPECT_THAT(verify(disk_).problems,
               ElementsAre(AllOf(HasSubstr(path), HasSubstr("offset 0:")), HasSubstr(path)));
 }
@@ -120,7 +120,7 @@ TEST_F(VerifyTest, StraysAreNoDamage) {
 
 TEST_F(VerifyTest, NamesADamagedEditAndStillChecksTheTables) {
   const std::string damaged_table = tables().back();
-  disk_.flip_bit(manifest(), (20 + 13) * 8);
+  disk_.flip_bit(manifest(), (20UL + 13) * 8);
   disk_.flip_bit(damaged_table, 8);
   EXPECT_THAT(verify(disk_).problems,
               ElementsAre(AllOf(HasSubstr(manifest()), HasSubstr("offset 20")), HasSubstr(damaged_table)));
@@ -189,7 +189,7 @@ TEST_F(VerifyValues, FindsNothingWrongWithSoundOnes) {
 
 TEST_F(VerifyValues, NamesADamagedRecordAndAMissingFile) {
   const std::string path = value_file();
-  disk_.flip_bit(path, 1'000 * 8);
+  disk_.flip_bit(path, 1'000UL * 8);
   EXPECT_THAT(verify(disk_).problems, ElementsAre(AllOf(HasSubstr(path), HasSubstr("offset"))));
   ASSERT_TRUE(disk_.remove(path));
   EXPECT_THAT(verify(disk_).problems, ElementsAre(AllOf(HasSubstr(path), HasSubstr("is missing"))));
