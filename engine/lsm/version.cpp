@@ -63,6 +63,10 @@ std::uint64_t LiveTable::approximate_bytes(BytesView begin, BytesView end) const
   return to > from ? to - from : 0;
 }
 
+void discard(const std::vector<TableRef>& tables) {
+  for (const TableRef& table : tables) table->file()->discard();
+}
+
 Run::Run(std::uint64_t id, std::vector<TableRef> tables) : id_(id), tables_(std::move(tables)) {
   std::sort(tables_.begin(), tables_.end(),
             [](const TableRef& a, const TableRef& b) { return a->begin_key() < b->begin_key(); });

@@ -123,6 +123,9 @@ class LiveTable {
 
 using TableRef = std::shared_ptr<const LiveTable>;
 
+// For tables that never came into the manifest, or are no longer there: their files go (TableFile::discard).
+void discard(const std::vector<TableRef>& tables);
+
 // What a flush or a compaction changes: first every slice of the tables in `removed` goes, then `added`
 // comes.
 struct VersionEdit {
