@@ -36,7 +36,7 @@ std::optional<Entry> settle(Entry entry, bool bottom, const KeyPolicy& policy) {
   return entry;
 }
 
-// The slice without what lies in [begin, end): nothing, one or two narrower ones, without balances.
+// The slice without what lies in [begin, end): nothing, it, one or two narrower ones, without sums.
 void append_rest(const LiveTable& slice, BytesView begin, BytesView end, std::vector<TableRef>& rest) {
   const auto keep = [&](BytesView from, BytesView to) {
     if (from >= to) return;
@@ -67,15 +67,22 @@ void append_rest(const LiveTable& slice, BytesView begin, BytesView end, std::ve
 class Inputs {
  public:
   Inputs(const Version& version, const Compaction& compaction) {
-    std::set<std::uint64_t> taken;
+    std::set<TableRef> taken;
+    std::set<std::uint64_t> tables;
     for (const auto& run : compaction.inputs) {
-      for (const TableRef& slice : run) taken.insert(slice->number());
+      for (const TableRef& slice : run) {
+        taken.insert(slice);
+        tables.insert(slice->number());
+      }
     }
     version.for_each([&](const TableRef& slice) {
-      if (!taken.contains(slice->number())) return;
+      if (!tables.contains(slice->number())) return;
       before_[slice->number()].balances.add(slice->slice().balances);
       before_[slice->number()].values.add(slice->slice().value_files);
-      append_rest(*slice, compaction.begin_key, compaction.end_key, rest_[slice->number()]);
+      // Another slice of the table may be in another level by now, and in the range, and is not read.
+      const bool is_read = taken.contains(slice);
+      append_rest(*slice, is_read ? compaction.begin_key : BytesView{},
+                  is_read ? compaction.end_key : BytesView{}, rest_[slice->number()]);
     });
     for (const auto& [number, rest] : rest_) {
       numbers_.push_back(number);

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/lsm/blocked_ranges.h"
+#include "engine/lsm/compaction.h"
 #include "engine/lsm/table_writer.h"
 #include "engine/testing/manual_background.h"
 #include "engine/testing/manual_clock.h"
@@ -220,6 +221,43 @@ TEST_F(CompactionPickerTest, OnlyTablesOfDeadClassesAreDropped) {
   const auto drop = picker_->pick_obsolete(*version_);
   ASSERT_TRUE(drop);
   EXPECT_THAT(drop->obsolete, SizeIs(1));
+}
+
+class CompactionTest : public CompactionPickerTest {};
+
+// Of one table, a slice was moved to a deeper level while another stayed. A compaction that takes the one has
+// no business with the other, even if its range covers both.
+TEST_F(CompactionTest, LeavesSlicesAloneThatItDoesNotRead) {
+  const TableRef table = add(0, 9, 0, 100);
+  SliceDescriptor low = table->slice();
+  low.end_key = key_of(20);
+  SliceDescriptor high = table->slice();
+  high.begin_key = key_of(80);
+  high.level = 4;
+  high.run = 3;
+  high.balances.clear();
+  const auto slice_of = [&](const SliceDescriptor& slice) {
+    return std::make_shared<const LiveTable>(table->file(), slice);
+  };
+  tables_ = {slice_of(low), slice_of(high)};
+  version_ = std::make_shared<const Version>(tables_);
+  Compaction compaction;
+  compaction.reason = CompactionReason::merge_runs;  // is read, not moved
+  compaction.target_level = 4;
+  compaction.target_run = 12;
+  compaction.begin_key = key_of(0);
+  compaction.end_key = key_of(100);
+  compaction.inputs = {{version_->runs(0).front().tables().front()}};
+  const auto result = run_compaction(*store_, *version_, compaction, {});
+  ASSERT_TRUE(result);
+  ASSERT_THAT(result->leftover, SizeIs(1));
+  const SliceDescriptor& left = result->leftover.front()->slice();
+  EXPECT_EQ(left.level, 4u);
+  EXPECT_EQ(left.run, 3u);
+  EXPECT_EQ(left.begin_key, key_of(80));
+  EXPECT_EQ(left.end_key, high.end_key);
+  ASSERT_THAT(left.balances, SizeIs(1));
+  EXPECT_EQ(left.balances.front().sum, 80);  // what was there, less the 20 that were taken
 }
 
 class VersionTest : public CompactionPickerTest {};

@@ -100,14 +100,14 @@ class ModelRun {
     const Bytes from = workload_.any_key();
     const auto found = live_contents(tree_, workload_, from);
     ASSERT_TRUE(found) << found.error().message;
-    ASSERT_TRUE((*found == Model{model_.lower_bound(from), model_.end()})) << "from " << from;
+    ASSERT_EQ(difference(*found, Model{model_.lower_bound(from), model_.end()}), "") << "from " << from;
     if (read_first_) expect_counts(tree_, workload_, model_);
   }
 
   void compare_all() {
     const auto found = live_contents(tree_, workload_);
     ASSERT_TRUE(found) << found.error().message;
-    ASSERT_TRUE(*found == model_);
+    ASSERT_EQ(difference(*found, model_), "");
     if (read_first_) expect_counts(tree_, workload_, model_);
   }
 

@@ -113,6 +113,19 @@ inline Result<Model> live_contents(SimulatedTree& tree, const Workload& workload
   return std::move(*found);
 }
 
+// The first key in which they differ, for people; empty if they are equal.
+inline std::string difference(const Model& found, const Model& expected) {
+  const auto [in_found, in_expected] =
+      std::mismatch(found.begin(), found.end(), expected.begin(), expected.end());
+  if (in_found == found.end() && in_expected == expected.end()) return {};
+  const auto describe_entry = [](const Model& model, const auto& place) {
+    return place == model.end() ? std::string{"the end"}
+                                : fmt::format("{} = {}", place->first, place->second);
+  };
+  return fmt::format("found {}, expected {}", describe_entry(found, in_found),
+                     describe_entry(expected, in_expected));
+}
+
 inline void expect_counts(SimulatedTree& tree, const Workload& workload, const Model& model) {
   for (const char count_class : workload.classes()) {
     const auto keys = std::count_if(model.begin(), model.end(),
