@@ -106,6 +106,7 @@ engine::Status Store::recover(StoreRecovery& recovery) {
 // end to the disk; new records would get numbers that the next start takes for persisted, and skips.
 engine::Status Store::check_log_covers_tables() const {
   for (const auto& shard : shards_) {
+    std::lock_guard lock{shard->mutex};  // replay may have begun flushes, which go on
     const engine::Lsn persisted = shard->engine->persisted_lsn();
     if (persisted <= log_->appended_lsn()) continue;
     return engine::corruption(

@@ -48,6 +48,13 @@ std::optional<BytesView> BlockedRanges::next_begin(BytesView key) const {
   return above->begin;
 }
 
+bool BlockedRanges::leave_something_of(const Run& run) const {
+  return std::ranges::any_of(run.tables(), [this](const TableRef& slice) {
+    const auto blocked_end = end_around(slice->begin_key());
+    return !blocked_end || *blocked_end < slice->end_key();
+  });
+}
+
 std::uint64_t BlockedRanges::free_bytes(const Run& run) const {
   std::uint64_t bytes = run.bytes();
   for (const Range& range : ranges_) {
@@ -82,15 +89,15 @@ std::uint64_t movable_bytes(const Version& version, const LevelPlan& plan, std::
 
 std::size_t movable_runs(const Version& version, const LevelPlan& plan) {
   const BlockedRanges blocked = blocked_below(version, plan, 0);
-  return static_cast<std::size_t>(
-      std::ranges::count_if(version.runs(0), [&](const Run& run) { return blocked.free_bytes(run) > 0; }));
+  return static_cast<std::size_t>(std::ranges::count_if(
+      version.runs(0), [&](const Run& run) { return blocked.leave_something_of(run); }));
 }
 
 std::size_t mergeable_runs(const Version& version, std::uint32_t level) {
   const auto& runs = version.runs(level);
   const BlockedRanges blocked = blocked_within(version, level);
   return 1 + static_cast<std::size_t>(std::count_if(runs.begin(), std::prev(runs.end()), [&](const Run& run) {
-           return blocked.free_bytes(run) > 0;
+           return blocked.leave_something_of(run);
          }));
 }
 

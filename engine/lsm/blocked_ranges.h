@@ -29,6 +29,9 @@ class BlockedRanges {
   BytesView last_end_before(BytesView key) const;
   // Where the first range above `key` begins, if there is one.
   std::optional<BytesView> next_begin(BytesView key) const;
+  // Whether the run has keys outside the ranges, however few: what it has there in bytes may round to
+  // nothing.
+  bool leave_something_of(const Run& run) const;
   // Bytes that the run has outside the ranges.
   std::uint64_t free_bytes(const Run& run) const;
 
