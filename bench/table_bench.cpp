@@ -233,7 +233,7 @@ void seek_and_walk(benchmark::State& state) {
   }
   std::size_t next = 0;
   for (auto _ : state) {
-    TableCursor cursor{one.table, context};
+    TableCursor cursor{*one.table, {}, context};
     cursor.seek(keys[next].bytes).value();
     for (std::int64_t i = 0; i != state.range(0) && cursor.valid(); ++i) cursor.next().value();
     next = next + 1 == keys.size() ? 0 : next + 1;

@@ -49,18 +49,33 @@ struct ReadContext {
   }
 };
 
-// Walks keys in order. Lives only while the engine's mutex is held without interruption, and no write is
-// applied meanwhile. seek and next return not_resident as get does; the cursor is then of no further use.
+// Which keys a cursor walks: begin <= key < end. An empty end is open, as an empty begin is by itself.
+struct CursorBounds {
+  BytesView begin;
+  BytesView end;
+};
+
+// Walks the keys within its bounds in order, forward and backward, and may turn at any key. To it there are
+// no others: seek of a key below the bounds finds their first key, seek_before of one behind them their last.
+// What lies outside of them is not read.
+//
+// A new cursor stands nowhere, one that has been moved past either end likewise: it is not valid() until a
+// seek finds a key. Lives only while the engine's mutex is held without interruption, and no write is applied
+// meanwhile. Every move returns not_resident as get does; after an error the cursor is of no further use.
+// Like get, it shows records that KeyPolicy calls obsolete as long as they are there.
 class Cursor {
  public:
   virtual ~Cursor() = default;
-  virtual Status seek(BytesView key) = 0;  // to the first key >= `key`
-  virtual Status next() = 0;               // requires valid()
-  virtual bool valid() const = 0;          // false past the last key
-  virtual BytesView key() const = 0;       // valid until the next call on the cursor
-  // How the value begins: at least kHeadBytes of it, or all of a shorter one. Valid as key().
+  virtual Status seek(BytesView key) = 0;         // to the first key >= `key`; of all, with an empty one
+  virtual Status seek_before(BytesView key) = 0;  // to the last key < `key`
+  virtual Status seek_last() = 0;                 // to the last key of all
+  virtual Status next() = 0;                      // requires valid()
+  virtual Status previous() = 0;                  // requires valid()
+  virtual bool valid() const = 0;
+  virtual BytesView key() const = 0;  // requires valid(); valid until the next call on the cursor
+  // How the value begins: at least kHeadBytes of it, or all of a shorter one. As key().
   virtual BytesView head() const = 0;
-  // Valid as key(). Errors: not_resident as from next(), of a large value; io, corruption.
+  // As key(). Errors: not_resident as from a move, of a large value; io, corruption.
   virtual Result<BytesView> value() = 0;
 
   static constexpr std::size_t kHeadBytes = 16;
@@ -116,7 +131,7 @@ struct EngineStats {
   std::uint64_t not_resident = 0;        // reads that had to wait for a block
 
   // What is deleted or has expired and still takes space.
-  std::uint64_t tombstones = 0;                      // now, in tables
+  std::uint64_t tombstones = 0;  // now, in tables
 
   std::string shape;         // now, for people: what compaction aims at
   std::string shape_reason;  // of its last change
@@ -154,7 +169,8 @@ class Engine {
   // starts giving their space back in the background, once that record is durable.
   virtual void reclaim_obsolete(Lsn lsn) = 0;
 
-  virtual std::unique_ptr<Cursor> cursor(ReadContext& context) = 0;
+  // `context` and the bytes of the bounds must outlive the cursor.
+  virtual std::unique_ptr<Cursor> cursor(CursorBounds bounds, ReadContext& context) = 0;
 
   // Everything up to here survives without the log. What oldest_unpersisted_lsn() names is the first record
   // the log still has to keep for this engine, if there is one.

@@ -91,8 +91,8 @@ class Walk {
     const bool last =
         range + 1 == boundaries.size() || (!stop_.empty() && BytesView{boundaries[range + 1].begin} >= stop_);
     const BytesView end = last ? BytesView{stop_} : BytesView{boundaries[range + 1].begin};
-    const auto cursor = shard.engine->cursor(reads_);
-    if (auto walked = walk_records(*cursor, begin, end); !walked) return walked;
+    const auto cursor = shard.engine->cursor({begin, end}, reads_);
+    if (auto walked = walk_records(*cursor); !walked) return walked;
     if (full_) return {};
     --ranges_left_;
     progressed_ = true;
@@ -106,12 +106,11 @@ class Walk {
   }
 
   // Sets full_ and next_ if a limit is met. On an error next_ is behind the last record that has been walked.
-  engine::Status walk_records(engine::Cursor& cursor, BytesView begin, BytesView end) {
+  engine::Status walk_records(engine::Cursor& cursor) {
     bool any = false;
-    auto moved = cursor.seek(begin);
+    auto moved = cursor.seek({});
     for (; moved && cursor.valid(); moved = advance(cursor)) {
       const BytesView position = cursor.key();
-      if (!end.empty() && position >= end) return {};
       const cluster::PositionParts parts = cluster::split_position(position);
       std::size_t& left = parts.database == id_ ? keys_left_ : records_left_;
       if (left == 0) {

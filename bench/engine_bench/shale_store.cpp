@@ -231,7 +231,7 @@ class ShaleAdapter final : public StoreAdapter {
   bool scan_resident(std::string& from, std::size_t& count, ScanCheck& check_entry,
                      engine::ReadContext& context) {
     std::lock_guard lock{mutex_};
-    const auto cursor = tree_->cursor(context);
+    const auto cursor = tree_->cursor({}, context);
     engine::Status moved = cursor->seek(from);
     bool any = false;
     while (moved && cursor->valid()) {

@@ -300,6 +300,7 @@ std::optional<Entry> BlockView::find(BytesView key) const {
 void BlockCursor::reset(const BlockView& block) {
   block_ = block;
   valid_ = false;
+  listed_restart_.reset();
 }
 
 void BlockCursor::enter(std::uint32_t restart) {
@@ -341,6 +342,15 @@ void BlockCursor::seek(BytesView key) {
   while (valid_ && entry_.key < key) next();
 }
 
+void BlockCursor::seek_before(BytesView key) {
+  seek(key);
+  if (valid_) {
+    previous();
+  } else {
+    seek_last();
+  }
+}
+
 void BlockCursor::next() {
   assert(valid_);
   if (next_offset_ == block_.size_) {
@@ -351,18 +361,31 @@ void BlockCursor::next() {
   read(next_offset_);
 }
 
-void BlockCursor::prev() {
+void BlockCursor::previous() {
   assert(valid_);
-  const std::uint32_t from = offset_;
-  if (from == block_.entry_offset(restart_)) {
+  if (offset_ == block_.entry_offset(restart_)) {
     if (restart_ == 0) {
       valid_ = false;
       return;
     }
-    --restart_;
+    enter(restart_ - 1);
+    if (next_offset_ == block_.entry_offset(restart_ + 1)) return;  // it stands alone
+    list_group();
+    return read(group_.back());
   }
-  enter(restart_);
-  while (next_offset_ != from) read(next_offset_);
+  list_group();
+  read(*(std::ranges::lower_bound(group_, offset_) - 1));
+}
+
+void BlockCursor::list_group() {
+  if (listed_restart_ == restart_) return;
+  listed_restart_ = restart_;
+  group_.clear();
+  const char* const end = block_.bytes_ + block_.entry_offset(restart_ + 1);
+  for (const char* at = block_.bytes_ + block_.entry_offset(restart_); at != end;) {
+    group_.push_back(static_cast<std::uint32_t>(at - block_.bytes_));
+    at = read_trusted_entry(at).end;
+  }
 }
 
 namespace {

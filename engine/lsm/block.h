@@ -97,10 +97,11 @@ class BlockCursor {
 
   void reset(const BlockView& block);  // onto no entry
   void seek(BytesView key);            // to the first key >= `key`
+  void seek_before(BytesView key);     // to the last key < `key`
   void seek_first();
   void seek_last();
-  void next();  // requires valid()
-  void prev();  // requires valid()
+  void next();      // requires valid()
+  void previous();  // requires valid()
 
   bool valid() const { return valid_; }
   const Entry& entry() const { return entry_; }  // views valid until the next call
@@ -108,12 +109,16 @@ class BlockCursor {
  private:
   void enter(std::uint32_t restart);  // onto its first entry
   void read(std::uint32_t offset);
+  void list_group();
 
   BlockView block_;
   bool valid_ = false;
   std::uint32_t restart_ = 0;      // of the current entry
   std::uint32_t offset_ = 0;       // of the current entry
   std::uint32_t next_offset_ = 0;  // behind it
+  // Where the entries of one group begin, for walks backward: looked up once for all of them.
+  std::vector<std::uint32_t> group_;
+  std::optional<std::uint32_t> listed_restart_;
   BytesView restart_key_;
   Entry entry_;
   Bytes key_;  // of an entry that shares bytes with its restart point

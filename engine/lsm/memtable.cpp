@@ -110,6 +110,10 @@ Reference Memtable::add_record(BytesView key, BytesView value, EntryTag tag, std
 Memtable::Cursor Memtable::cursor() const { return {arena_, order_}; }
 
 void Memtable::Cursor::seek(BytesView key) { position_ = order_->lower_bound(key); }
+void Memtable::Cursor::seek_before(BytesView key) {
+  const MemtableOrder::Position at_or_behind = order_->lower_bound(key);
+  position_ = at_or_behind.leaf == 0 ? order_->last() : order_->previous(at_or_behind);
+}
 void Memtable::Cursor::seek_to_first() { position_ = order_->first(); }
 void Memtable::Cursor::seek_to_last() { position_ = order_->last(); }
 
@@ -119,7 +123,7 @@ void Memtable::Cursor::next() {
   if (valid()) order_->prefetch_ahead(position_);
 }
 
-void Memtable::Cursor::prev() {
+void Memtable::Cursor::previous() {
   assert(valid());
   position_ = order_->previous(position_);
 }

@@ -83,11 +83,12 @@ class Memtable::Cursor {
   // The one way to make one is Memtable::cursor().
   Cursor(const ChunkArena& arena, const MemtableOrder& order) : arena_(&arena), order_(&order) {}
 
-  void seek(BytesView key);  // to the first key >= `key`
+  void seek(BytesView key);         // to the first key >= `key`
+  void seek_before(BytesView key);  // to the last key < `key`
   void seek_to_first();
   void seek_to_last();
-  void next();  // requires valid(); past the last key the cursor is invalid, as it is when made
-  void prev();  // requires valid(); before the first key likewise
+  void next();      // requires valid(); past the last key the cursor is invalid, as it is when made
+  void previous();  // requires valid(); before the first key likewise
   bool valid() const { return position_.leaf != 0; }
   Entry entry() const;  // requires valid(); the views live as long as the memtable is not changed
 

@@ -1,69 +1,63 @@
 // Walks a whole tree in key order for foreground scans: merges memtables and tables, newest first, and passes
-// over tombstones. Made and used under the owner's lock; see engine.h for what may come back from seek and
-// next.
+// over tombstones. Made and used under the owner's lock; see engine.h for what may come back from its moves.
 #pragma once
 
 #include <memory>
 #include <vector>
 
 #include "engine/engine.h"
-#include "engine/lsm/entry.h"
-#include "engine/lsm/memtable.h"
+#include "engine/lsm/entry_source.h"
 #include "engine/lsm/value_reference.h"
-#include "engine/lsm/version.h"
 
 namespace shale::engine::lsm {
 
 static_assert(kValueHeadBytes >= Cursor::kHeadBytes);
 
-// One sorted run among those that are merged.
-class EntrySource {
- public:
-  virtual ~EntrySource() = default;
-  virtual Status seek(BytesView key) = 0;
-  virtual Status next() = 0;
-  virtual bool valid() const = 0;
-  virtual Entry entry() const = 0;
-  // Of the current entry, wherever it is. Errors: not_resident, io, corruption.
-  virtual Result<BytesView> value() = 0;
-};
-
-std::unique_ptr<EntrySource> make_memtable_source(const Memtable& memtable);
-// All runs of the version, newest first, appended to `sources`.
-void append_table_sources(const std::shared_ptr<const Version>& version, ReadContext& context,
-                          std::vector<std::unique_ptr<EntrySource>>& sources);
-
 class MergingCursor final : public Cursor {
  public:
-  explicit MergingCursor(std::vector<std::unique_ptr<EntrySource>> newest_first);
+  // The sources have the cursor's bounds. `version` is kept alive for them.
+  MergingCursor(std::vector<std::unique_ptr<EntrySource>> newest_first,
+                std::shared_ptr<const Version> version);
 
   Status seek(BytesView key) override;
+  Status seek_before(BytesView key) override;
+  Status seek_last() override;
   Status next() override;
+  Status previous() override;
   bool valid() const override { return valid_; }
   BytesView key() const override { return entry_.key; }
   BytesView head() const override { return value_head(entry_); }
   Result<BytesView> value() override { return inputs_[current_].source->value(); }
 
  private:
-  // A source, and what is asked of it at every step, kept at hand.
+  //   I1  While the cursor is valid, every input stands, in the walk's direction, on its first entry at or
+  //       behind the current key, or nowhere if there is none.
+  enum class Direction : std::uint8_t { forward, backward };
+
+  // A source, and what is asked of it at every step.
   struct Input {
     std::unique_ptr<EntrySource> source;
-    std::uint64_t head = 0;  // key_head of its entry's key
+    std::uint64_t rank = 0;  // of its key's head: the smaller, the sooner it comes in the walk's direction
     bool valid = false;
-
-    void look();
   };
 
+  template <class Move>
+  Status place_all(Direction direction, Move move);  // moves every source, then finds the first live entry
+  Status turn(Direction direction);
+  Status advance(EntrySource& source) const;  // by one entry in the walk's direction
+  void look(Input& input) const;
   Status settle();             // finds the next live entry among where the inputs stand
   Status step_over_current();  // moves every input past the current key
-  void choose();               // the newest of the inputs with the smallest key becomes the current one
+  void choose();               // the newest of the inputs whose key comes first becomes the current one
   bool is_before(const Input& a, const Input& b) const;
 
+  const std::shared_ptr<const Version> version_;
   std::vector<Input> inputs_;          // newest first
   std::vector<std::size_t> shadowed_;  // inputs that stand on the current key, too
+  Direction direction_ = Direction::forward;
   bool valid_ = false;
   std::size_t current_ = 0;
-  std::uint64_t next_head_ = 0;  // the smallest among the other inputs; no smaller key is there
+  std::uint64_t next_rank_ = 0;  // the smallest among the other inputs; nothing comes before it
   bool alone_ = false;           // no other input is valid
   Entry entry_;                  // of the current input
 };

@@ -216,14 +216,9 @@ Result<BlockHandle> Table::resident_block(std::uint32_t block_index, BlockCache:
   return load->outcome(block_index).value_or(BlockHandle{});
 }
 
-Error Table::request(std::uint32_t block_index, std::uint64_t read_ahead_bytes, ReadContext& context) const {
-  std::uint32_t end = block_index + 1;
-  std::uint64_t bytes = index_.stored_bytes(block_index);
-  for (; end < index_.block_count(); ++end) {
-    bytes += index_.stored_bytes(end);
-    if (bytes > read_ahead_bytes || !slots_[end].is_empty()) break;
-  }
-  std::shared_ptr<Load> load = loads_->find_or_make(*this, block_index, end - block_index);
+Error Table::request(std::uint32_t block_index, std::uint32_t first, std::uint32_t end,
+                     ReadContext& context) const {
+  std::shared_ptr<Load> load = loads_->find_or_make(*this, block_index, first, end);
   // Neighbouring keys of one command want the same block; a Load that is there twice does no harm.
   if (context.missing.empty() || context.missing.back() != load) context.missing.push_back(std::move(load));
   return {ErrorKind::not_resident, {}};
@@ -234,7 +229,7 @@ Result<std::optional<Entry>> Table::find(const HashedKey& key, ReadContext& cont
   if (!block_index) return std::optional<Entry>{};
   Result<BlockHandle> block = resident_block(*block_index, BlockCache::Access::point);
   if (!block) return block.error();
-  if (*block == nullptr) return request(*block_index, 0, context);
+  if (*block == nullptr) return request(*block_index, *block_index, *block_index + 1, context);
   std::optional<Entry> entry = (*block)->view().find(key.bytes);
   if (entry) context.pins.push_back(*std::move(block));
   return entry;

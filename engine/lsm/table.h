@@ -104,8 +104,10 @@ class Table : public std::enable_shared_from_this<Table> {
   void cache(std::uint32_t block_index, BlockHandle block) const {
     cache_.insert(block_id(block_index), std::move(block), &slots_[block_index]);
   }
-  // Adds the Load of this block, and of those that follow it within `read_ahead_bytes`, to context.missing.
-  Error request(std::uint32_t block_index, std::uint64_t read_ahead_bytes, ReadContext& context) const;
+  // Adds the Load of this block to context.missing; a new one takes those around it in [first, end), too, as
+  // far as no other Load has them.
+  Error request(std::uint32_t block_index, std::uint32_t first, std::uint32_t end,
+                ReadContext& context) const;
 
   const std::string path_;
   const std::unique_ptr<File> file_;

@@ -6,90 +6,129 @@
 
 namespace shale::engine::lsm {
 
-TableCursor::TableCursor(std::shared_ptr<const Table> table, ReadContext& context,
+TableCursor::TableCursor(const Table& table, CursorBounds bounds, ReadContext& context,
                          std::uint32_t read_ahead_bytes)
-    : table_(std::move(table)), context_(context), read_ahead_bytes_(read_ahead_bytes) {}
+    : table_(table),
+      bounds_(bounds),
+      begin_head_(key_head(bounds.begin)),
+      end_head_(bounds.end.empty() ? UINT64_MAX : key_head(bounds.end)),
+      context_(context),
+      read_ahead_bytes_(read_ahead_bytes) {}
 
-Status TableCursor::enter(std::uint32_t block_index, std::uint32_t read_ahead_bytes) {
-  block_ = nullptr;
-  Result<BlockHandle> block = table_->resident_block(block_index, BlockCache::Access::scan);
-  if (!block) return block.error();
-  if (*block == nullptr) return table_->request(block_index, read_ahead_bytes, context_);
-  block_index_ = block_index;
-  block_ = *std::move(block);
+Status TableCursor::enter(std::uint32_t block, Direction read_ahead) {
+  valid_ = false;
+  Result<BlockHandle> resident = table_.resident_block(block, BlockCache::Access::scan);
+  if (!resident) return resident.error();
+  if (*resident == nullptr) return request(block, read_ahead);
+  block_index_ = block;
+  block_ = *std::move(resident);
   cursor_.reset(block_->view());
   return {};
 }
 
-Status TableCursor::enter_next_block() {
-  if (block_index_ + 1 == table_->index_.block_count()) {
-    block_ = nullptr;
-    return {};
+Error TableCursor::request(std::uint32_t block, Direction read_ahead) {
+  const TableIndex& index = table_.index_;
+  std::uint32_t first = block;
+  std::uint32_t end = block + 1;
+  if (read_ahead != Direction::none) {
+    const std::uint64_t wanted = std::uint64_t{kFirstReadAheadBytes} << std::min(followed_blocks_ - 1, 8U);
+    const std::uint64_t bytes_max = std::min<std::uint64_t>(wanted, read_ahead_bytes_);
+    std::uint64_t bytes = index.stored_bytes(block);
+    const auto takes = [&](std::uint32_t other) {
+      bytes += index.stored_bytes(other);
+      return bytes <= bytes_max && table_.slots_[other].is_empty();
+    };
+    if (read_ahead == Direction::forward) {
+      while (end != index.block_count() &&
+             (bounds_.end.empty() || !index.begins_at_or_above(end, bounds_.end)) && takes(end)) {
+        ++end;
+      }
+    } else {
+      while (first != 0 && !index.begins_at_or_below(first, bounds_.begin) && takes(first - 1)) --first;
+    }
   }
-  const std::uint64_t ahead = std::uint64_t{kFirstReadAheadBytes} << std::min(followed_blocks_++, 8U);
-  const auto bounded = static_cast<std::uint32_t>(std::min<std::uint64_t>(ahead, read_ahead_bytes_));
-  if (Status status = enter(block_index_ + 1, bounded); !status) return status;
+  return table_.request(block, first, end, context_);
+}
+
+Status TableCursor::enter_next_block() {
+  valid_ = false;
+  const std::uint32_t next = block_index_ + 1;
+  if (next == table_.index_.block_count()) return {};
+  if (!bounds_.end.empty() && table_.index_.begins_at_or_above(next, bounds_.end)) return {};
+  ++followed_blocks_;
+  if (Status status = enter(next, Direction::forward); !status) return status;
   cursor_.seek_first();
-  return {};
+  return settle_forward();
 }
 
 Status TableCursor::enter_previous_block() {
-  if (block_index_ == 0) {
-    block_ = nullptr;
-    return {};
-  }
-  if (Status status = enter(block_index_ - 1, 0); !status) return status;
+  valid_ = false;
+  if (block_index_ == 0 || table_.index_.begins_at_or_below(block_index_, bounds_.begin)) return {};
+  ++followed_blocks_;
+  if (Status status = enter(block_index_ - 1, Direction::backward); !status) return status;
   cursor_.seek_last();
+  return settle_backward();
+}
+
+void TableCursor::look() {
+  head_ = key_head(cursor_.entry().key);
+  valid_ = true;
+}
+
+Status TableCursor::settle_forward() {
+  if (!cursor_.valid()) return enter_next_block();
+  look();
+  if (head_ >= end_head_ && !bounds_.end.empty()) valid_ = cursor_.entry().key < bounds_.end;
+  return {};
+}
+
+Status TableCursor::settle_backward() {
+  if (!cursor_.valid()) return enter_previous_block();
+  look();
+  if (head_ <= begin_head_) valid_ = cursor_.entry().key >= bounds_.begin;
   return {};
 }
 
 Status TableCursor::seek(BytesView key) {
-  block_ = nullptr;
-  if (table_->index_.block_count() == 0) return {};
-  if (Status status = enter(table_->index_.find(key).value_or(0), 0); !status) return status;
-  cursor_.seek(key);
-  return cursor_.valid() ? Status{} : enter_next_block();
+  valid_ = false;
+  if (table_.index_.block_count() == 0) return {};
+  const BytesView from = std::max(key, bounds_.begin);
+  if (!bounds_.end.empty() && from >= bounds_.end) return {};
+  if (Status status = enter(table_.index_.find(from).value_or(0), Direction::none); !status) return status;
+  cursor_.seek(from);
+  return settle_forward();
 }
 
-Status TableCursor::seek_back(BytesView key) {
-  block_ = nullptr;
-  const std::optional<std::uint32_t> block_index = table_->index_.find(key);
-  if (!block_index) return {};
-  if (Status status = enter(*block_index, 0); !status) return status;
-  cursor_.seek(key);
-  if (!cursor_.valid()) {
-    cursor_.seek_last();
-    return {};
-  }
-  return cursor_.entry().key == key ? Status{} : prev();
-}
-
-Status TableCursor::seek_first() {
-  block_ = nullptr;
-  if (table_->index_.block_count() == 0) return {};
-  if (Status status = enter(0, 0); !status) return status;
-  cursor_.seek_first();
-  return {};
+Status TableCursor::seek_before(BytesView key) {
+  valid_ = false;
+  const BytesView to = bounds_.end.empty() ? key : std::min(key, bounds_.end);
+  if (to <= bounds_.begin) return {};
+  const std::optional<std::uint32_t> block = table_.index_.find_before(to);
+  if (!block) return {};
+  if (Status status = enter(*block, Direction::none); !status) return status;
+  cursor_.seek_before(to);
+  return settle_backward();
 }
 
 Status TableCursor::seek_last() {
-  block_ = nullptr;
-  if (table_->index_.block_count() == 0) return {};
-  if (Status status = enter(table_->index_.block_count() - 1, 0); !status) return status;
+  if (!bounds_.end.empty()) return seek_before(bounds_.end);
+  valid_ = false;
+  if (table_.index_.block_count() == 0) return {};
+  if (Status status = enter(table_.index_.block_count() - 1, Direction::none); !status) return status;
   cursor_.seek_last();
-  return {};
+  return settle_backward();
 }
 
 Status TableCursor::next() {
   assert(valid());
   cursor_.next();
-  return cursor_.valid() ? Status{} : enter_next_block();
+  return settle_forward();
 }
 
-Status TableCursor::prev() {
+Status TableCursor::previous() {
   assert(valid());
-  cursor_.prev();
-  return cursor_.valid() ? Status{} : enter_previous_block();
+  cursor_.previous();
+  return settle_backward();
 }
 
 }  // namespace shale::engine::lsm

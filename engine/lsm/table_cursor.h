@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <optional>
 
 #include "engine/engine.h"
 #include "engine/lsm/block.h"
@@ -12,9 +12,10 @@
 
 namespace shale::engine::lsm {
 
-// Used by one thread. Every move may return not_resident, with a Load of the block and of some that follow
-// added to the context; the cursor is then of no further use. Values stay where they are until the cursor
-// moves: it pins its block itself.
+// Used by one thread. As engine's Cursor, it knows only the entries within its bounds, may turn anywhere, and
+// touches no block that has none of them. Every move may return not_resident, with a Load of the block and of
+// some that follow in the walk's direction added to the context; the cursor is then of no further use. Values
+// stay where they are until the cursor moves: it pins its block itself.
 class TableCursor {
  public:
   // A seek asks for its block alone: most runs of a tree have few entries of a short scan. Each block that is
@@ -22,35 +23,45 @@ class TableCursor {
   static constexpr std::uint32_t kFirstReadAheadBytes = 16 * 1024;
   static constexpr std::uint32_t kReadAheadBytes = 64 * 1024;
 
-  TableCursor(std::shared_ptr<const Table> table, ReadContext& context,
+  // Table, bytes of the bounds, and context must outlive the cursor.
+  TableCursor(const Table& table, CursorBounds bounds, ReadContext& context,
               std::uint32_t read_ahead_bytes = kReadAheadBytes);
 
-  Status seek(BytesView key);       // to the first key >= `key`
-  Status seek_back(BytesView key);  // to the last key <= `key`
-  Status seek_first();
+  Status seek(BytesView key);         // to the first key >= `key`
+  Status seek_before(BytesView key);  // to the last key < `key`
   Status seek_last();
-  Status next();  // requires valid()
-  Status prev();  // requires valid(); for a step or two, as it reads the restart group again
+  Status next();      // requires valid()
+  Status previous();  // requires valid()
 
-  bool valid() const { return block_ != nullptr && cursor_.valid(); }
+  bool valid() const { return valid_; }
   // Views valid until the next call on the cursor.
   const Entry& entry() const { return cursor_.entry(); }
-  BytesView key() const { return cursor_.entry().key; }
-  BytesView value() const { return cursor_.entry().value; }
+  std::uint64_t head() const { return head_; }  // key_head of the entry's key
 
  private:
-  // Makes the block current, with the cursor on nothing.
-  Status enter(std::uint32_t block_index, std::uint32_t read_ahead_bytes);
+  enum class Direction : std::uint8_t { none, forward, backward };
+
+  // Makes the block current, with the cursor on nothing. What is read with it lies in that direction.
+  Status enter(std::uint32_t block, Direction read_ahead);
+  Error request(std::uint32_t block, Direction read_ahead);
   Status enter_next_block();
   Status enter_previous_block();
+  Status settle_forward();   // on where the block's cursor stands, or in the next block, if within the bounds
+  Status settle_backward();  // likewise
+  void look();
 
-  std::shared_ptr<const Table> table_;
+  const Table& table_;
+  const CursorBounds bounds_;
+  const std::uint64_t begin_head_;
+  const std::uint64_t end_head_;  // the largest if there is no end
   ReadContext& context_;
   const std::uint32_t read_ahead_bytes_;
-  std::uint32_t followed_blocks_ = 0;  // entered by next()
+  std::uint32_t followed_blocks_ = 0;  // entered from a neighbour
   std::uint32_t block_index_ = 0;
-  BlockHandle block_;  // null: past either end
+  BlockHandle block_;
   BlockCursor cursor_;
+  bool valid_ = false;
+  std::uint64_t head_ = 0;
 };
 
 }  // namespace shale::engine::lsm

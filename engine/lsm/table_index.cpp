@@ -172,6 +172,26 @@ std::optional<std::uint32_t> TableIndex::find(BytesView key) const {
   return last;
 }
 
+std::optional<std::uint32_t> TableIndex::find_before(BytesView key) const {
+  const std::optional<std::uint32_t> block = find(key);
+  // The key may be the fence itself: then all before it stand before the block.
+  if (!block || *block == 0 || compare_fence(*block, key) < 0) return block;
+  return *block - 1;
+}
+
+int TableIndex::compare_fence(std::uint32_t block, BytesView key) const {
+  const std::uint64_t head = key_head(key);
+  if (heads_[block] != head) return heads_[block] < head ? -1 : 1;
+  return BytesView{fence(block)}.compare(key);  // rare
+}
+
+bool TableIndex::begins_at_or_above(std::uint32_t block, BytesView key) const {
+  return compare_fence(block, key) >= 0;
+}
+bool TableIndex::begins_at_or_below(std::uint32_t block, BytesView key) const {
+  return compare_fence(block, key) <= 0;
+}
+
 Bytes TableIndex::fence(std::uint32_t block) const {
   if (!text_ends_.empty()) {
     if (const BytesView whole = text(block); !whole.empty()) return Bytes{whole};

@@ -45,6 +45,13 @@ class TableIndex {
   // The one block that may hold `key`; nothing if the key is below the first block's.
   std::optional<std::uint32_t> find(BytesView key) const;
 
+  // The one block that may hold the last key below `key`; nothing if none is below the first block's.
+  std::optional<std::uint32_t> find_before(BytesView key) const;
+  // Whether all keys of this block and of those behind it are at or above `key`. Not for block 0.
+  bool begins_at_or_above(std::uint32_t block, BytesView key) const;
+  // Whether all keys of the blocks before this one are below `key`. Not for block 0.
+  bool begins_at_or_below(std::uint32_t block, BytesView key) const;
+
   // A key that parts the table at the beginning of a block: above every key of the blocks before it, at or
   // below every key of it and those behind. Not for block 0.
   Bytes fence(std::uint32_t block) const;
@@ -55,6 +62,8 @@ class TableIndex {
   std::uint32_t last_at_or_below(std::uint64_t head) const;
   std::uint32_t refine(BytesView key, std::uint32_t last) const;
   BytesView text(std::uint32_t block) const;
+  // Below 0, 0 or above: how the block's fence stands to the key.
+  int compare_fence(std::uint32_t block, BytesView key) const;
 
   std::vector<std::uint64_t> heads_;      // ascending, equal ones only with texts
   std::vector<std::uint64_t> offsets_;    // one more than blocks: the last is the end of the data

@@ -57,18 +57,21 @@ std::shared_ptr<TableLoad> TableLoadRegistry::find(std::uint32_t block_index) co
   return found == loads_.end() ? nullptr : found->second.lock();
 }
 
-std::shared_ptr<TableLoad> TableLoadRegistry::find_or_make(const Table& table, std::uint32_t first_block,
-                                                           std::uint32_t block_count) {
+bool TableLoadRegistry::is_covered(std::uint32_t block) const {
+  const auto found = loads_.find(block);
+  return found != loads_.end() && !found->second.expired();
+}
+
+std::shared_ptr<TableLoad> TableLoadRegistry::find_or_make(const Table& table, std::uint32_t wanted,
+                                                           std::uint32_t first, std::uint32_t end) {
   const std::lock_guard lock{mutex_};
-  std::weak_ptr<TableLoad>& slot = loads_[first_block];
-  if (std::shared_ptr<TableLoad> load = slot.lock()) return load;
-  std::uint32_t count = 1;
-  for (; count < block_count; ++count) {
-    const auto other = loads_.find(first_block + count);
-    if (other != loads_.end() && !other->second.expired()) break;
-  }
-  auto load = std::make_shared<TableLoad>(table.shared_from_this(), first_block, count);
-  for (std::uint32_t i = 0; i != count; ++i) loads_[first_block + i] = load;
+  if (std::shared_ptr<TableLoad> load = loads_[wanted].lock()) return load;
+  std::uint32_t begin = wanted;
+  while (begin != first && !is_covered(begin - 1)) --begin;
+  std::uint32_t behind = wanted + 1;
+  while (behind != end && !is_covered(behind)) ++behind;
+  auto load = std::make_shared<TableLoad>(table.shared_from_this(), begin, behind - begin);
+  for (std::uint32_t block = begin; block != behind; ++block) loads_[block] = load;
   return load;
 }
 

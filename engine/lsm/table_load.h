@@ -44,13 +44,14 @@ class TableLoadRegistry {
  public:
   // The load that covers this block, or null.
   std::shared_ptr<TableLoad> find(std::uint32_t block_index) const;
-  // The one that covers `first_block`, made if there is none. A new one covers at most `block_count` blocks,
-  // and none that another load covers.
-  std::shared_ptr<TableLoad> find_or_make(const Table& table, std::uint32_t first_block,
-                                          std::uint32_t block_count);
+  // The one that covers `wanted`, made if there is none. A new one covers neighbours in [first, end), up to
+  // those that another load covers.
+  std::shared_ptr<TableLoad> find_or_make(const Table& table, std::uint32_t wanted, std::uint32_t first,
+                                          std::uint32_t end);
 
  private:
   friend class TableLoad;
+  bool is_covered(std::uint32_t block) const;  // requires mutex_
   void forget_expired(std::uint32_t first_block, std::uint32_t block_count);
 
   mutable std::mutex mutex_;

@@ -134,15 +134,15 @@ void Tree::prefetch_record(const HashedKey& key) const {
   record_cache_.prefetch_record(key);
 }
 
-std::unique_ptr<Cursor> Tree::cursor(ReadContext& context) {
+std::unique_ptr<Cursor> Tree::cursor(CursorBounds bounds, ReadContext& context) {
   ++workload_.seeks;  // a cursor is made for every one
   std::vector<std::unique_ptr<EntrySource>> sources;
-  sources.push_back(make_memtable_source(active_->memtable));
+  sources.push_back(make_memtable_source(active_->memtable, bounds));
   for (auto sealed = sealed_.rbegin(); sealed != sealed_.rend(); ++sealed) {
-    sources.push_back(make_memtable_source((*sealed)->memtable));
+    sources.push_back(make_memtable_source((*sealed)->memtable, bounds));
   }
-  append_table_sources(version_, context, sources);
-  return std::make_unique<MergingCursor>(std::move(sources));
+  append_table_sources(*version_, bounds, context, sources);
+  return std::make_unique<MergingCursor>(std::move(sources), version_);
 }
 
 // --- Writing

@@ -73,7 +73,7 @@ class Tree final : public Engine {
   }
   void erase(const HashedKey& key, Lsn lsn) override { write(key, {}, EntryType::tombstone, lsn); }
   void reclaim_obsolete(Lsn lsn) override;
-  std::unique_ptr<Cursor> cursor(ReadContext& context) override;
+  std::unique_ptr<Cursor> cursor(CursorBounds bounds, ReadContext& context) override;
   Lsn persisted_lsn() const override { return persisted_lsn_; }
   std::optional<Lsn> oldest_unpersisted_lsn() const override;
   void flush() override;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "tests/engine/cursor_walk.h"
 #include "tests/engine/lsm/table_test_support.h"
 
 namespace shale::engine::lsm {
@@ -54,7 +55,7 @@ void expect_finds(const Bytes& bytes, const std::vector<OwnedEntry>& entries,
   for (std::size_t i = entries.size(); i-- != 0;) {
     ASSERT_TRUE(cursor.valid());
     ASSERT_EQ(cursor.entry().key, entries[i].key);
-    cursor.prev();
+    cursor.previous();
   }
   EXPECT_FALSE(cursor.valid());
 }
@@ -73,6 +74,24 @@ TEST(Block, AnswersAsASortedListDoes) {
     }
     expect_finds(build_block(entries), entries, others);
     if (HasFatalFailure()) return;
+  }
+}
+
+TEST(Block, ACursorTurnsAnywhere) {
+  SHALE_TRACE_SEED;
+  std::mt19937_64 random{test_seed()};
+  for (int round = 0; round != 200; ++round) {
+    const auto entries = random_entries(random, 1 + random() % 60, 100);
+    CursorModel model;
+    for (const OwnedEntry& entry : entries) model.emplace(entry.key, entry.value);
+    const auto any_key = [&] {
+      return random() % 2 == 0 ? random_key(random) : entries[random() % entries.size()].key;
+    };
+    const Bytes bytes = build_block(entries);
+    CursorAdapter<BlockCursor> cursor;
+    cursor.inner().reset(*BlockView::parse(bytes));
+    ASSERT_TRUE(expect_walk(cursor, model, draw_moves(random, 200, any_key)));
+    if (HasFailure()) return;
   }
 }
 

@@ -86,7 +86,7 @@ void expect_same(const Memtable& memtable, const Model& model, SeededRandom& ran
   ASSERT_EQ(memtable.live_bytes(), live_bytes);
 
   cursor.seek_to_last();
-  for (auto expected = model.rbegin(); expected != model.rend(); ++expected, cursor.prev()) {
+  for (auto expected = model.rbegin(); expected != model.rend(); ++expected, cursor.previous()) {
     ASSERT_TRUE(cursor.valid());
     ASSERT_EQ(cursor.entry().key, expected->first);
   }
@@ -102,6 +102,11 @@ void expect_same(const Memtable& memtable, const Model& model, SeededRandom& ran
       ASSERT_EQ(cursor.entry().key, expected->first);
     }
     ASSERT_EQ(memtable.find(HashedKey{key}).has_value(), model.contains(key));
+    cursor.seek_before(key);
+    ASSERT_EQ(cursor.valid(), expected != model.begin()) << key;
+    if (cursor.valid()) {
+      ASSERT_EQ(cursor.entry().key, std::prev(expected)->first);
+    }
   }
 }
 

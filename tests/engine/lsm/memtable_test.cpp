@@ -40,7 +40,7 @@ std::vector<std::string> keys_forward(const Memtable& memtable) {
 std::vector<std::string> keys_backward(const Memtable& memtable) {
   std::vector<std::string> keys;
   auto cursor = memtable.cursor();
-  for (cursor.seek_to_last(); cursor.valid(); cursor.prev()) keys.emplace_back(cursor.entry().key);
+  for (cursor.seek_to_last(); cursor.valid(); cursor.previous()) keys.emplace_back(cursor.entry().key);
   return keys;
 }
 
@@ -216,7 +216,7 @@ TEST(Memtable, SeeksToTheFirstKeyThatIsNotSmaller) {
   EXPECT_FALSE(cursor.valid());
   cursor.seek("");
   ASSERT_TRUE(cursor.valid());
-  cursor.prev();
+  cursor.previous();
   EXPECT_FALSE(cursor.valid());
 }
 

@@ -51,7 +51,7 @@ inline Shape tiny_levels() {
 
 class SimulatedTree {
  public:
-  SimulatedTree(SimulatedDisk& disk, TestPolicy& policy, TreeStoreOptions options = tiny_tables())
+  SimulatedTree(SimulatedDisk& disk, const KeyPolicy& policy, TreeStoreOptions options = tiny_tables())
       : disk_(disk), options_(std::move(options)) {
     options_.folder = "/lsm";
     options_.policy = &policy;
@@ -148,6 +148,7 @@ class SimulatedTree {
     const std::lock_guard lock{mutex_};
     return tree_->oldest_unpersisted_lsn();
   }
+  // For calls that take no lock themselves, where all background work runs on the caller's thread.
   Tree& tree() { return static_cast<Tree&>(*tree_); }
   bool is_open() const { return tree_ != nullptr; }
   const std::string& folder() const { return options_.folder; }
@@ -173,7 +174,7 @@ class SimulatedTree {
     }
   }
   Status walk(BytesView from, ReadContext& context, std::map<Bytes, Bytes>& found) {
-    const auto cursor = tree_->cursor(context);
+    const auto cursor = tree_->cursor({}, context);
     Status moved = cursor->seek(from);
     std::optional<Error> lacking;  // a value; the walk goes on, so that all that lack are loaded at once
     while (moved && cursor->valid()) {

@@ -47,20 +47,20 @@ inline void read_in_every_way(const std::shared_ptr<Table>& table) {
   const auto run = [&](auto move) {
     ReadContext context;
     for (int round = 0; round != 100; ++round) {
-      TableCursor cursor{table, context, 1024};
+      TableCursor cursor{*table, {}, context, 1024};
       const Status status = move(cursor);
       if (status || status.error().kind != ErrorKind::not_resident) return;
       run_all(context);
     }
   };
   run([](TableCursor& cursor) {
-    Status status = cursor.seek_first();
+    Status status = cursor.seek({});
     while (status && cursor.valid()) status = cursor.next();
     return status;
   });
   run([](TableCursor& cursor) {
     Status status = cursor.seek_last();
-    while (status && cursor.valid()) status = cursor.prev();
+    while (status && cursor.valid()) status = cursor.previous();
     return status;
   });
   for (const BytesView key : {BytesView{}, BytesView{"a"}, BytesView{"user:17"}, BytesView{"user:177"},
@@ -70,7 +70,7 @@ inline void read_in_every_way(const std::shared_ptr<Table>& table) {
     require(!found || !*found || (**found).key == key);
     table->probe(HashedKey{key});
     run([&](TableCursor& cursor) { return cursor.seek(key); });
-    run([&](TableCursor& cursor) { return cursor.seek_back(key); });
+    run([&](TableCursor& cursor) { return cursor.seek_before(key); });
     TableScanner scanner{table, 1};
     static_cast<void>(scanner.seek(key).has_value());
   }

@@ -78,6 +78,33 @@ TEST(TableIndex, LeadsToTheBlockOfEveryKey) {
   }
 }
 
+// What a cursor's bounds rely on.
+TEST(TableIndex, KnowsWhatLiesBeforeAKeyAndBehindIt) {
+  SHALE_TRACE_SEED;
+  std::mt19937_64 random{test_seed()};
+  for (int round = 0; round != 100; ++round) {
+    std::vector<Bytes> keys;
+    for (const OwnedEntry& entry : random_entries(random, 1 + random() % 300, 0)) keys.push_back(entry.key);
+    const TableIndex index = index_of(keys);
+    std::vector<Bytes> asked = keys;
+    for (int i = 0; i != 50; ++i) asked.push_back(random_key(random));
+    for (std::uint32_t block = 1; block < index.block_count(); ++block) asked.push_back(index.fence(block));
+    for (const Bytes& key : asked) {
+      const auto below = static_cast<std::size_t>(std::ranges::lower_bound(keys, key) - keys.begin());
+      const std::optional<std::uint32_t> before = index.find_before(key);
+      if (below != 0) {
+        ASSERT_TRUE(before);
+        ASSERT_GE(*before, (below - 1) / 2);  // that key's block, or one behind it with nothing below
+        ASSERT_TRUE(*before == 0 || index.fence(*before) < key);
+      }
+      for (std::uint32_t block = 1; block < index.block_count(); ++block) {
+        ASSERT_EQ(index.begins_at_or_above(block, key), index.fence(block) >= key);
+        ASSERT_EQ(index.begins_at_or_below(block, key), index.fence(block) <= key);
+      }
+    }
+  }
+}
+
 TEST(TableIndex, FindsInUniformSkewedAndEqualHeads) {
   SHALE_TRACE_SEED;
   std::mt19937_64 random{test_seed()};

@@ -132,8 +132,8 @@ TEST_F(TableLoads, ACursorLoadsAheadAndReadsNoBlockTwice) {
   const std::uint64_t reads = file().reads;
   std::uint64_t rounds = 0;
   while (true) {
-    TableCursor cursor{table, context};
-    Status status = cursor.seek_first();
+    TableCursor cursor{*table, {}, context};
+    Status status = cursor.seek({});
     for (int i = 0; i != 5000 && status; ++i) status = cursor.next();
     if (status) break;
     ASSERT_EQ(status.error().kind, ErrorKind::not_resident);
@@ -146,12 +146,71 @@ TEST_F(TableLoads, ACursorLoadsAheadAndReadsNoBlockTwice) {
   EXPECT_EQ(cache_.stats().insertions, cache_.stats().blocks);
 }
 
+TEST_F(TableLoads, ACursorLoadsAheadAlsoBackward) {
+  const auto table = open(cache_);
+  ReadContext context;
+  const std::uint64_t reads = file().reads;
+  std::uint64_t rounds = 0;
+  while (true) {
+    TableCursor cursor{*table, {}, context};
+    Status status = cursor.seek_before("key15000");
+    while (status && cursor.valid()) status = cursor.previous();
+    if (status) break;
+    ASSERT_EQ(status.error().kind, ErrorKind::not_resident);
+    run_all(context);
+    context.clear();
+    ++rounds;
+  }
+  EXPECT_EQ(file().reads - reads, rounds);
+  EXPECT_LT(rounds, table->properties().data_bytes / 2 / (50 * 1024) + 3);
+  EXPECT_EQ(cache_.stats().insertions, cache_.stats().blocks);
+}
+
+// Some 36 entries lie in a block.
+TEST_F(TableLoads, ACursorReadsNoBlockOutsideOfItsBounds) {
+  const auto table = open(cache_);
+  const auto blocks_read = [&](CursorBounds bounds, auto walk) {
+    cache_.set_capacity(0);
+    cache_.set_capacity(1 << 24);
+    const std::uint64_t before = cache_.stats().insertions;
+    ReadContext context;
+    for (;; run_all(context)) {
+      TableCursor cursor{*table, bounds, context};
+      if (walk(cursor)) return cache_.stats().insertions - before;
+    }
+  };
+  const auto forward = [](TableCursor& cursor) {
+    Status status = cursor.seek({});
+    while (status && cursor.valid()) status = cursor.next();
+    return status.has_value();
+  };
+  const auto backward = [](TableCursor& cursor) {
+    Status status = cursor.seek_last();
+    while (status && cursor.valid()) status = cursor.previous();
+    return status.has_value();
+  };
+  const std::uint64_t all = blocks_read({}, forward);
+  EXPECT_EQ(all, table->properties().block_count);
+  EXPECT_EQ(blocks_read({}, backward), all);
+  EXPECT_LE(blocks_read({"key15000", "key15200"}, forward), 8u);
+  EXPECT_LE(blocks_read({"key15000", "key15200"}, backward), 8u);
+  EXPECT_LE(blocks_read({"key15000", "key15001"}, backward), 2u);
+  EXPECT_EQ(blocks_read({"key15000", "key15000"}, forward), 0u);
+  EXPECT_EQ(blocks_read({"key15000", "key15000"}, backward), 0u);
+  EXPECT_EQ(blocks_read({"", "key1"}, backward), 0u);
+  // The whole blocks of a range, no more: from one block's first key to another's.
+  const Bytes begin = table->key_at(table->block_offset(20)).value();
+  const Bytes end = table->key_at(table->block_offset(60)).value();
+  EXPECT_EQ(blocks_read({begin, end}, forward), 40u);
+  EXPECT_EQ(blocks_read({begin, end}, backward), 40u);
+}
+
 TEST_F(TableLoads, AReadSharesWhatACursorLoadsAhead) {
   BlockCache cache{0};
   const auto table = open(cache);
   ReadContext scan;
   ReadContext read;
-  TableCursor cursor{table, scan};
+  TableCursor cursor{*table, {}, scan};
   ASSERT_FALSE(cursor.seek(key_.bytes));
   run_all(scan);
   const auto seek_loads = std::exchange(scan.missing, {});
@@ -167,13 +226,13 @@ TEST_F(TableLoads, OneDamagedBlockDoesNotSpoilTheOthersReadWithIt) {
   const auto table = open(cache_);
   file().bytes[10000] ^= 1;
   ReadContext context;
-  TableCursor cursor{table, context};
+  TableCursor cursor{*table, {}, context};
   int entries = 0;
   Status status;
   do {
     run_all(context);
     entries = 0;
-    for (status = cursor.seek_first(); status; status = cursor.next()) ++entries;
+    for (status = cursor.seek({}); status; status = cursor.next()) ++entries;
   } while (status.error().kind == ErrorKind::not_resident);
   EXPECT_GT(entries, 50);
   EXPECT_EQ(status.error().kind, ErrorKind::corruption);

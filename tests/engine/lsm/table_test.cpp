@@ -7,6 +7,7 @@
 
 #include "engine/lsm/table_cursor.h"
 #include "engine/lsm/table_scanner.h"
+#include "tests/engine/cursor_walk.h"
 #include "tests/engine/lsm/table_test_support.h"
 
 namespace shale::engine::lsm {
@@ -23,7 +24,7 @@ template <class Move>
 void with_cursor(const std::shared_ptr<Table>& table, Move move) {
   ReadContext context;
   while (true) {
-    TableCursor cursor{table, context};
+    TableCursor cursor{*table, {}, context};
     const Status status = move(cursor);
     if (status) return;
     ASSERT_EQ(status.error().kind, ErrorKind::not_resident) << status.error().message;
@@ -53,7 +54,7 @@ void expect_scans(const std::shared_ptr<Table>& table, const std::vector<OwnedEn
 void expect_walks(const std::shared_ptr<Table>& table, const std::vector<OwnedEntry>& entries) {
   with_cursor(table, [&](TableCursor& cursor) -> Status {
     std::size_t i = 0;
-    Status status = cursor.seek_first();
+    Status status = cursor.seek({});
     for (; status && cursor.valid(); status = cursor.next()) expect_same(cursor.entry(), entries[i++]);
     if (status) {
       EXPECT_EQ(i, entries.size());
@@ -63,7 +64,7 @@ void expect_walks(const std::shared_ptr<Table>& table, const std::vector<OwnedEn
   with_cursor(table, [&](TableCursor& cursor) -> Status {
     std::size_t i = entries.size();
     Status status = cursor.seek_last();
-    for (; status && cursor.valid(); status = cursor.prev()) expect_same(cursor.entry(), entries[--i]);
+    for (; status && cursor.valid(); status = cursor.previous()) expect_same(cursor.entry(), entries[--i]);
     if (status) {
       EXPECT_EQ(i, 0U);
     }
@@ -84,16 +85,7 @@ void expect_seeks(const std::shared_ptr<Table>& table, const std::vector<OwnedEn
     if (!status) return status;
     EXPECT_EQ(cursor.valid(), place != entries.end());
     if (cursor.valid()) {
-      EXPECT_EQ(cursor.key(), place->key);
-    }
-    return {};
-  });
-  with_cursor(table, [&](TableCursor& cursor) -> Status {
-    const Status status = cursor.seek_back(key);
-    if (!status) return status;
-    EXPECT_EQ(cursor.valid(), is_there || place != entries.begin());
-    if (cursor.valid()) {
-      EXPECT_EQ(cursor.key(), is_there ? key : BytesView{std::prev(place)->key});
+      EXPECT_EQ(cursor.entry().key, place->key);
     }
     return {};
   });
@@ -101,6 +93,24 @@ void expect_seeks(const std::shared_ptr<Table>& table, const std::vector<OwnedEn
   ASSERT_TRUE(scanner.seek(key));
   ASSERT_EQ(scanner.valid(), place != entries.end());
   if (scanner.valid()) expect_same(scanner.entry(), *place);
+}
+
+// Whatever the bounds, with as many turns.
+void expect_bounded_walks(const std::shared_ptr<Table>& table, const std::vector<OwnedEntry>& entries,
+                          std::mt19937_64& random) {
+  CursorModel model;
+  for (const OwnedEntry& entry : entries) model.emplace(entry.key, entry.value);
+  const auto any_key = [&] {
+    return random() % 2 == 0 ? random_key(random) : entries[random() % entries.size()].key;
+  };
+  const auto make = [&](CursorBounds bounds, ReadContext& context) {
+    return std::make_unique<CursorAdapter<TableCursor>>(*table, bounds, context, 600U);
+  };
+  for (int walk = 0; walk != 30; ++walk) {
+    const Bytes begin = random() % 3 == 0 ? Bytes{} : any_key();
+    const Bytes end = random() % 3 == 0 ? Bytes{} : any_key();
+    expect_walk_with_loads(make, {begin, end}, model, draw_moves(random, 100, any_key));
+  }
 }
 
 TEST(Table, AnswersAsASortedListDoes) {
@@ -132,6 +142,7 @@ TEST(Table, AnswersAsASortedListDoes) {
     expect_seeks(table, entries, Bytes(400, '\xff'));
     expect_scans(table, entries, 1U << (random() % 20));
     expect_walks(table, entries);
+    expect_bounded_walks(table, entries, random);
     if (HasFailure()) return;
   }
 }

@@ -165,7 +165,7 @@ class TreeHarness {
     }
   }
   bool walk(BytesView from, ReadContext& context, std::map<Bytes, Bytes>& found) {
-    const auto cursor = tree_->cursor(context);
+    const auto cursor = tree_->cursor({}, context);
     Status moved = cursor->seek(from);
     bool has_all_values = true;
     while (moved && cursor->valid()) {

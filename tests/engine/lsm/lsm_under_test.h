@@ -1,0 +1,45 @@
+// The LSM tree as one of the engines that the contract test runs over.
+#pragma once
+
+#include <memory>
+
+#include "tests/engine/engine_under_test.h"
+#include "tests/engine/lsm/simulated_tree.h"
+
+namespace shale::engine::lsm {
+
+class LsmUnderTest final : public EngineUnderTest {
+ public:
+  explicit LsmUnderTest(std::uint64_t seed) : seed_(seed), disk_(seed), tree_(disk_, policy_) { open(); }
+
+  Engine& engine() override { return tree_.tree(); }
+  bool run_one() override { return tree_.run_one(); }
+  void reopen() override {
+    tree_.close();
+    open();
+  }
+
+ private:
+  class OneClass final : public KeyPolicy {
+   public:
+    std::uint32_t count_class(BytesView) const override { return 0; }
+    bool is_live_class(std::uint32_t) const override { return true; }
+    bool is_obsolete(BytesView, BytesView) const override { return false; }
+  };
+
+  void open() {
+    const Status opened = tree_.open(seed_++);
+    ASSERT_TRUE(opened) << opened.error().message;
+  }
+
+  std::uint64_t seed_;
+  OneClass policy_;
+  SimulatedDisk disk_;
+  SimulatedTree tree_;
+};
+
+inline std::unique_ptr<EngineUnderTest> make_lsm_under_test(std::uint64_t seed) {
+  return std::make_unique<LsmUnderTest>(seed);
+}
+
+}  // namespace shale::engine::lsm
