@@ -6,13 +6,13 @@ namespace shale::cluster {
 namespace {
 
 constexpr std::string_view kFormat = "shale data folder, format ";
-constexpr unsigned kFormatVersion = 1;
+constexpr unsigned kNewestVersion = kFolderFormatWithLargeValues;
 
 }  // namespace
 
-std::string folder_format() { return fmt::format("{}{}\n", kFormat, kFormatVersion); }
+std::string folder_format(unsigned version) { return fmt::format("{}{}\n", kFormat, version); }
 
-engine::Status check_folder_format(engine::BytesView contents, const std::string& path) {
+engine::Result<unsigned> check_folder_format(engine::BytesView contents, const std::string& path) {
   unsigned version = 0;
   if (contents.starts_with(kFormat)) {
     for (const char c : contents.substr(kFormat.size())) {
@@ -22,10 +22,11 @@ engine::Status check_folder_format(engine::BytesView contents, const std::string
   }
   if (version == 0)
     return engine::Error{engine::ErrorKind::unsupported, path + ": does not name a Shale format"};
-  if (version == kFormatVersion) return {};
-  return engine::Error{engine::ErrorKind::unsupported,
-                       fmt::format("{}: the data folder has format version {}, this build reads version {}",
-                                   path, version, kFormatVersion)};
+  if (version <= kNewestVersion) return version;
+  return engine::Error{
+      engine::ErrorKind::unsupported,
+      fmt::format("{}: the data folder has format version {}, this build reads versions up to {}", path,
+                  version, kNewestVersion)};
 }
 
 }  // namespace shale::cluster

@@ -8,9 +8,14 @@
 
 namespace shale::cluster {
 
-// What the file holds in a folder that this build makes.
-std::string folder_format();
-// Success if the file's contents are ones that this build can read, else Error{unsupported} naming `path`.
-engine::Status check_folder_format(engine::BytesView contents, const std::string& path);
+// 2 since there are large values (docs/large-values.md): a folder is given it with its first one, so that
+// earlier builds go on reading folders without any.
+inline constexpr unsigned kFolderFormatOfNew = 1;
+inline constexpr unsigned kFolderFormatWithLargeValues = 2;
+
+// What the file holds in a folder of that format.
+std::string folder_format(unsigned version);
+// The version, if this build can read it, else Error{unsupported} naming `path`.
+engine::Result<unsigned> check_folder_format(engine::BytesView contents, const std::string& path);
 
 }  // namespace shale::cluster

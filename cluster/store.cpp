@@ -9,8 +9,10 @@
 #include <set>
 
 #include "cluster/folder_format.h"
+#include "cluster/large_value_sweep.h"
 #include "cluster/log_records.h"
 #include "engine/encoding.h"
+#include "engine/large/large_value_store.h"
 #include "engine/lsm/tree_store.h"
 
 namespace shale::cluster {
@@ -88,6 +90,7 @@ engine::Result<std::unique_ptr<Store>> Store::open(engine::FileSystem& files, en
 engine::Status Store::recover(StoreRecovery& recovery) {
   if (auto prepared = prepare_folder(recovery); !prepared) return prepared;
   if (auto loaded = load_catalog(recovery.created); !loaded) return loaded;
+  if (auto opened = open_large_values(); !opened) return opened;
   if (auto opened = open_engines(); !opened) return opened;
   const engine::LogOptions log_options{options_.log_segment_bytes, options_.sync_mode};
   auto log = engine::open_log(
@@ -143,7 +146,8 @@ engine::Status Store::prepare_folder(StoreRecovery& recovery) {
   if (recovery.created) return {};
   const auto contents = engine::read_file(files_, format_path);
   if (!contents) return contents.error();
-  return check_folder_format(*contents, format_path);
+  const auto version = check_folder_format(*contents, format_path);
+  return version ? engine::Status{} : engine::Status{version.error()};
 }
 
 engine::Status Store::load_catalog(bool created) {
@@ -153,7 +157,7 @@ engine::Status Store::load_catalog(bool created) {
     for (std::uint32_t id = 0; id < options_.shards; ++id)
       shards_.push_back(std::make_unique<Shard>(ShardId{id}));
     if (auto written = write_catalog(1); !written) return written.error();
-    return engine::replace_file(files_, options_.folder + "/FORMAT", folder_format());
+    return engine::replace_file(files_, options_.folder + "/FORMAT", folder_format(kFolderFormatOfNew));
   }
   const auto bytes = engine::read_file(files_, path);
   if (!bytes) return bytes.error();
@@ -167,6 +171,32 @@ engine::Status Store::load_catalog(bool created) {
     shards_.push_back(std::make_unique<Shard>(ShardId{id}));
   map_ = std::make_shared<ShardMap>(state->map_version, std::move(state->boundaries));
   return {};
+}
+
+// From its first large value on, a folder is of a format that earlier builds refuse.
+engine::Status Store::open_large_values() {
+  const std::string format_path = options_.folder + "/FORMAT";
+  const auto before_first = [this, format_path]() -> engine::Status {
+    const auto contents = engine::read_file(files_, format_path);
+    if (!contents) return contents.error();
+    const auto version = check_folder_format(*contents, format_path);
+    if (!version) return version.error();
+    if (*version >= kFolderFormatWithLargeValues) return {};
+    return engine::replace_file(files_, format_path, folder_format(kFolderFormatWithLargeValues));
+  };
+  auto opened =
+      engine::LargeValueStore::open(files_, background_, clock_, options_.folder + "/large", before_first);
+  if (!opened) return opened.error();
+  large_values_ = std::move(*opened);
+  large_value_sweep_ = std::make_unique<LargeValueSweep>(*this);
+  return {};
+}
+
+std::optional<engine::LargeValueReference> Store::large_value_in(BytesView stored) const {
+  using Reference = engine::LargeValueReference;
+  if (options_.value_is_large == nullptr || !options_.value_is_large(stored)) return {};
+  if (stored.size() < Reference::kEncodedBytes) return {};
+  return Reference::decode(std::span{stored}.last<Reference::kEncodedBytes>());
 }
 
 engine::Status Store::open_engines() {
@@ -279,6 +309,7 @@ engine::Result<engine::Lsn> Store::flush_databases(unsigned first, unsigned coun
   if (!lsn) return lsn.error();
   apply_flush(payload);
   for (const auto& shard : shards_) shard->engine->reclaim_obsolete(*lsn);
+  large_value_sweep_->note_flush();
   return *lsn;
 }
 
@@ -329,6 +360,11 @@ void Store::flush_oldest_shard() {
   holder->engine->flush();
 }
 
+engine::Status Store::maintain_large_values() {
+  large_value_sweep_->round();
+  return large_values_->remove_dead([this](engine::Lsn lsn) { return barrier_->wait_until_durable(lsn); });
+}
+
 engine::Status Store::maintain() {
   std::lock_guard round{maintenance_mutex_};
   for (const auto& shard : shards_) {
@@ -336,6 +372,7 @@ engine::Status Store::maintain() {
     shard->engine->tick();
   }
   if (log_->stats().bytes_kept > options_.log_bytes_max) flush_oldest_shard();
+  if (auto removed = maintain_large_values(); !removed) return removed;
   // Identities and map changed before this point are in the catalog that follows, whatever is changed
   // meanwhile.
   const engine::Lsn needed_from = oldest_needed_lsn();

@@ -6,6 +6,7 @@
 //   LOCK      held while a process has the folder open
 //   catalog   shard map, database identities; replaced atomically before the log that carries changes is
 //   trimmed log/      the write-ahead log lsm/      tables and manifest of every LSM tree
+//   large/    large values, a file for each (docs/large-values.md); made with the first of them
 #pragma once
 
 #include <atomic>
@@ -14,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -28,12 +30,19 @@
 #include "engine/log/log.h"
 #include "engine/lsm/compression.h"
 
+namespace shale::engine {
+class LargeValueStore;
+struct LargeValueReference;
+}  // namespace shale::engine
+
 namespace shale::engine::lsm {
 class TreeStore;
 enum class CompactionMode : std::uint8_t;
 }  // namespace shale::engine::lsm
 
 namespace shale::cluster {
+
+class LargeValueSweep;
 
 struct StoreOptions {
   std::string folder;
@@ -56,6 +65,8 @@ struct StoreOptions {
   // Whether a stored value has expired at `unix_ms`; such records are absent to readers and dropped by
   // compaction.
   bool (*value_expired)(BytesView value, std::int64_t unix_ms) = nullptr;
+  // Whether a stored value ends with a reference to a large value; null: none ever does.
+  bool (*value_is_large)(BytesView value) = nullptr;
 };
 
 struct StoreRecovery {  // for the start-up lines
@@ -101,6 +112,10 @@ class Store {
 
   engine::Log& log() { return *log_; }
   engine::lsm::TreeStore& trees() { return *trees_; }
+  engine::LargeValueStore& large_values() { return *large_values_; }
+  // The large value that a stored value stands for, if it does.
+  std::optional<engine::LargeValueReference> large_value_in(BytesView stored) const;
+  const engine::KeyPolicy& policy() const { return *policy_; }
   engine::Clock& clock() { return clock_; }
   const StoreOptions& options() const { return options_; }
 
@@ -112,6 +127,7 @@ class Store {
   engine::Status prepare_folder(StoreRecovery& recovery);
   engine::Status load_catalog(bool created);
   engine::Status check_log_covers_tables() const;
+  engine::Status open_large_values();
   engine::Status open_engines();
   engine::Status replay(engine::Lsn lsn, engine::RecordKind kind, BytesView payload, StoreRecovery& recovery);
   engine::Status replay_batch(engine::Lsn lsn, BytesView payload, StoreRecovery& recovery);
@@ -121,6 +137,7 @@ class Store {
   engine::Lsn oldest_needed_lsn();
   engine::Status write_catalog(engine::Lsn log_needed_from);
   void flush_oldest_shard();
+  engine::Status maintain_large_values();
   void maintenance_loop(const std::stop_token& stop);
 
   engine::FileSystem& files_;
@@ -136,6 +153,8 @@ class Store {
 
   std::unique_ptr<engine::KeyPolicy> policy_;
   std::unique_ptr<engine::LogBarrier> barrier_;
+  std::unique_ptr<engine::LargeValueStore> large_values_;
+  std::unique_ptr<LargeValueSweep> large_value_sweep_;
   std::unique_ptr<engine::lsm::TreeStore> trees_;
   std::unique_ptr<engine::Log> log_;
   std::vector<std::unique_ptr<Shard>> shards_;

@@ -4,6 +4,7 @@
 #include <cassert>
 
 #include "cluster/log_records.h"
+#include "engine/large/large_value_store.h"
 
 namespace shale::cluster {
 
@@ -94,6 +95,14 @@ void Transaction::put(std::size_t index, BytesView value) {
   remember({static_cast<std::uint32_t>(index), false, payload_.size() - value.size(), value.size()});
 }
 
+void Transaction::put_large(std::size_t index, BytesView header,
+                            std::shared_ptr<engine::StagedLargeValue> staged) {
+  Bytes stored{header};
+  staged->reference().append_to(stored);
+  put(index, stored);
+  staged_.push_back({writes_.size() - 1, std::move(staged)});
+}
+
 void Transaction::erase(std::size_t index) {
   append_erase(payload_, locks_.key(index).bytes);
   remember({static_cast<std::uint32_t>(index), true, 0, 0});
@@ -138,12 +147,41 @@ engine::Status Transaction::admit() {
   return {};
 }
 
+// The file of a large value is durable before its reference is in the log: see docs/large-values.md.
+engine::Status Transaction::finish_large_values() {
+  for (const StagedWrite& write : staged_) {
+    if (auto sound = write.value->status(); !sound) return sound;
+    const BytesView key = locks_.key(writes_[write.number].key_index).bytes;
+    if (write.value->is_finished_for(key)) continue;
+    reads_.missing.push_back(std::make_shared<engine::LargeValueFinish>(write.value, key));
+  }
+  return reads_.missing.empty() ? engine::Status{} : engine::Error{engine::ErrorKind::not_resident, {}};
+}
+
+void Transaction::note_large_values(const Write& write, std::size_t number, engine::Lsn lsn) {
+  engine::LargeValueStore& large = store_.large_values();
+  const engine::HashedKey key = locks_.key(write.key_index);
+  if (large.may_own(key.hash)) {
+    const auto reference =
+        write.erases
+            ? std::nullopt
+            : store_.large_value_in(BytesView{payload_}.substr(write.value_offset, write.value_length));
+    large.release(key, reference ? std::optional{reference->id} : std::nullopt, lsn);
+  }
+  const auto staged = std::ranges::find(staged_, number, &StagedWrite::number);
+  if (staged != staged_.end()) large.commit(*staged->value, key);
+}
+
 engine::Result<engine::Lsn> Transaction::commit() {
   if (writes_.empty()) return engine::Lsn{0};
+  if (!staged_.empty()) {
+    if (auto finished = finish_large_values(); !finished) return finished.error();
+  }
   if (auto admitted = admit(); !admitted) return admitted.error();
   const auto lsn = store_.log().append(static_cast<engine::RecordKind>(LogRecord::batch), payload_);
   if (!lsn) return lsn.error();
-  for (const Write& write : writes_) {
+  for (std::size_t number = 0; number < writes_.size(); ++number) {
+    const Write& write = writes_[number];
     Shard& shard = locks_.shard(write.key_index);
     ++shard.stats.writes;
     if (write.erases) {
@@ -152,6 +190,7 @@ engine::Result<engine::Lsn> Transaction::commit() {
       const BytesView value = BytesView{payload_}.substr(write.value_offset, write.value_length);
       shard.engine->put(locks_.key(write.key_index), value, *lsn);
     }
+    note_large_values(write, number, *lsn);
   }
   return *lsn;
 }
@@ -161,6 +200,7 @@ void Transaction::reset() {
       std::size_t{64} << 10;  // one large command must not hold memory for the connection's life
   reads_.clear();
   writes_.clear();
+  staged_.clear();
   newest_write_.clear();
   payload_.clear();
   if (payload_.capacity() > kKeptBytes) payload_.shrink_to_fit();

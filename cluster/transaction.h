@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "cluster/shard.h"
 #include "cluster/store.h"
 #include "engine/engine.h"
+#include "engine/large/staged_large_value.h"
 
 namespace shale::cluster {
 
@@ -70,10 +72,14 @@ class Transaction {
   engine::Result<std::optional<BytesView>> get(std::size_t index);
   // Later writes of one index replace earlier ones. `value` is copied.
   void put(std::size_t index, BytesView value);
+  // A large value, of which `header` is the beginning that is stored with its reference. `staged` has all its
+  // bytes.
+  void put_large(std::size_t index, BytesView header, std::shared_ptr<engine::StagedLargeValue> staged);
   void erase(std::size_t index);
 
   // Makes the writes happen: log, then engines. Returns the record's Lsn, or 0 if there was nothing to write.
-  // On an Error nothing has changed. busy: release the locks and try again shortly.
+  // On an Error nothing has changed. busy: release the locks and try again shortly. not_resident: a large
+  // value is not durable yet, as reads().missing will make it.
   engine::Result<engine::Lsn> commit();
   // Forgets buffered writes, what reads lacked and what they held; keeps the locks.
   void reset();
@@ -92,13 +98,22 @@ class Transaction {
   };
   const Write* pending_write(std::size_t index) const;
   void remember(Write write);
+  engine::Status finish_large_values();
   engine::Status admit();
+  // What of large values changes with this write, which has been made with the record `lsn`.
+  void note_large_values(const Write& write, std::size_t number, engine::Lsn lsn);
+
+  struct StagedWrite {
+    std::size_t number;  // of the write
+    std::shared_ptr<engine::StagedLargeValue> value;
+  };
 
   Store& store_;
   ShardLocks& locks_;
   engine::ReadContext reads_;
   Bytes payload_;  // the log record under construction
   std::vector<Write> writes_;
+  std::vector<StagedWrite> staged_;  // in the order of the writes
   std::vector<std::uint32_t>
       newest_write_;  // by key index: 1 + index into writes_, or 0; empty while writes are few
   std::chrono::microseconds write_delay_{0};

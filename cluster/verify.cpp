@@ -72,7 +72,8 @@ class FolderVerifier {
       lock_ = std::move(*lock);
     }
     const auto format = engine::read_file(files_, format_path);
-    const engine::Status known = format ? check_folder_format(*format, format_path) : format.error();
+    const auto known =
+        format ? check_folder_format(*format, format_path) : engine::Result<unsigned>{format.error()};
     if (!known) {
       verification_.add(known.error());
       return false;

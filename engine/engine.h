@@ -35,6 +35,9 @@ class Load {
  public:
   virtual ~Load() = default;
   virtual void run() = 0;
+  // A long one does a part with each run(), so that others get their turn on the thread: false if run() has
+  // to be called again.
+  virtual bool done() const { return true; }
 };
 
 // What one command's reads need and hold. Not thread-safe; lives as long as views returned by the reads are

@@ -257,11 +257,11 @@ TEST_F(StoreTest, RefusesAForeignFolder) {
 TEST_F(StoreTest, RefusesANewerFormat) {
   open();
   close();
-  std::ofstream{options_.folder + "/FORMAT"} << "shale data folder, format 2\n";
+  std::ofstream{options_.folder + "/FORMAT"} << "shale data folder, format 3\n";
   const auto opened = try_open();
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().kind, engine::ErrorKind::unsupported);
-  EXPECT_THAT(opened.error().message, HasSubstr("version 2"));
+  EXPECT_THAT(opened.error().message, HasSubstr("version 3"));
 }
 
 TEST_F(StoreTest, KeepsTheShardsThatTheFolderWasMadeWith) {
