@@ -21,21 +21,18 @@ namespace {
 // Answers the engines' questions about records: whose they are, and whether they may go.
 class StoreKeyPolicy final : public engine::KeyPolicy {
  public:
-  StoreKeyPolicy(const DatabaseTable& databases, const engine::Clock& clock,
-                 bool (*value_expired)(BytesView, std::int64_t))
-      : databases_(databases), clock_(clock), value_expired_(value_expired) {}
+  StoreKeyPolicy(const DatabaseTable& databases, std::int64_t (*value_expiry_ms)(BytesView))
+      : databases_(databases), value_expiry_ms_(value_expiry_ms) {}
 
   std::uint32_t count_class(BytesView position) const override { return split_position(position).database; }
   bool is_live_class(std::uint32_t count_class) const override { return databases_.is_live(count_class); }
-  bool is_obsolete(BytesView position, BytesView value) const override {
-    if (!databases_.is_live(split_position(position).database)) return true;
-    return value_expired_ != nullptr && value_expired_(value, clock_.unix_ms());
+  std::int64_t obsolete_from_ms(BytesView, BytesView value) const override {
+    return value_expiry_ms_ == nullptr ? kNeverObsolete : value_expiry_ms_(value);
   }
 
  private:
   const DatabaseTable& databases_;
-  const engine::Clock& clock_;
-  bool (*value_expired_)(BytesView, std::int64_t);
+  std::int64_t (*value_expiry_ms_)(BytesView);
 };
 
 // Lets background threads of the engines wait for the log's sync thread.
@@ -200,7 +197,7 @@ std::optional<engine::LargeValueReference> Store::large_value_in(BytesView store
 }
 
 engine::Status Store::open_engines() {
-  policy_ = std::make_unique<StoreKeyPolicy>(databases_, clock_, options_.value_expired);
+  policy_ = std::make_unique<StoreKeyPolicy>(databases_, options_.value_expiry_ms);
   barrier_ = std::make_unique<StoreLogBarrier>(log_);
   engine::lsm::TreeStoreOptions tree_options;
   tree_options.folder = options_.folder + "/lsm";
@@ -214,6 +211,7 @@ engine::Status Store::open_engines() {
   tree_options.compression = options_.compression;
   tree_options.value_separation_bytes = options_.value_separation_bytes;
   tree_options.compaction_mode = options_.compaction_mode;
+  tree_options.deletion_age_max = options_.deletion_age_max;
   tree_options.idle_work_bytes_per_second = options_.idle_work_bytes_per_second;
   auto trees = engine::lsm::TreeStore::open(files_, background_, tree_options);
   if (!trees) return trees.error();

@@ -57,14 +57,16 @@ struct StoreOptions {
   engine::lsm::Compression compression = engine::lsm::Compression::lz4;  // below level 0
   std::uint32_t value_separation_bytes = 4096;    // larger values have files of their own; 0: never
   engine::lsm::CompactionMode compaction_mode{};  // adaptive
+  // How long what is deleted or has expired may take space in tables, while the store is open; 0: for ever.
+  std::chrono::milliseconds deletion_age_max{0};
   // Of compaction while nobody writes; 0: compaction is not metered (engine/lsm/work_meter.h).
   std::uint64_t idle_work_bytes_per_second = 0;
   std::chrono::milliseconds maintenance_interval{100};  // 0: never by itself
   // Called with a line that names the file whenever a table is found damaged, from any thread; may be empty.
   std::function<void(const std::string& line)> on_damage;
-  // Whether a stored value has expired at `unix_ms`; such records are absent to readers and dropped by
-  // compaction.
-  bool (*value_expired)(BytesView value, std::int64_t unix_ms) = nullptr;
+  // When a stored value expires, in Unix milliseconds, or engine::KeyPolicy::kNeverObsolete. From then on it
+  // is absent to readers; compaction drops it.
+  std::int64_t (*value_expiry_ms)(BytesView value) = nullptr;
   // Whether a stored value ends with a reference to a large value; null: none ever does.
   bool (*value_is_large)(BytesView value) = nullptr;
 };

@@ -133,8 +133,13 @@ struct EngineStats {
   std::uint64_t record_cache_bytes = 0;  // now
   std::uint64_t not_resident = 0;        // reads that had to wait for a block
 
-  // What is deleted or has expired and still takes space.
-  std::uint64_t tombstones = 0;  // now, in tables
+  // What is deleted, overwritten or has expired and still takes space in tables, now.
+  std::uint64_t tombstones = 0;
+  std::uint64_t obsolete_entries = 0;  // tombstones, and values that newer entries hide; those that have
+                                       // expired count only from when compaction has met them
+  std::uint64_t obsolete_bytes = 0;    // about what these take
+  std::chrono::milliseconds obsolete_age{0};  // how long the oldest deletion or expiry has been waiting; an
+                                              // upper bound
 
   std::string shape;         // now, for people: what compaction aims at
   std::string shape_reason;  // of its last change
@@ -209,10 +214,12 @@ class KeyPolicy {
   virtual std::uint32_t count_class(BytesView key) const = 0;
   // False once every record of the class is obsolete, for ever.
   virtual bool is_live_class(std::uint32_t count_class) const = 0;
-  // Whether a record may be forgotten (it has expired, or all of its kind has been dropped). Must never turn
-  // from true to false, and reads by the owner must already treat such a record as absent. Of a large value
-  // only the beginning may be given, as Cursor::head().
-  virtual bool is_obsolete(BytesView key, BytesView value) const = 0;
+  // From when on the record may be forgotten, in Unix milliseconds: when it expires; 0 if it may go already,
+  // kNeverObsolete if it stays. Must always be the same, and reads by the owner must treat the record as
+  // absent from then on. Of a large value only the beginning may be given, as Cursor::head().
+  virtual std::int64_t obsolete_from_ms(BytesView key, BytesView value) const = 0;
+
+  static constexpr std::int64_t kNeverObsolete = INT64_MAX;
 };
 
 }  // namespace shale::engine

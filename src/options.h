@@ -40,6 +40,7 @@ enum class Option : std::uint8_t {
   value_separation,
   compaction,
   compaction_idle_rate,
+  deletion_age_max,
   threads,
   loglevel,
   logfile,

@@ -107,7 +107,8 @@ cluster::StoreOptions store_options(const Config& config, const MemoryBudget& bu
   options.compaction_mode = compaction_mode_of(config);
   options.idle_work_bytes_per_second =
       static_cast<std::uint64_t>(config.number(Option::compaction_idle_rate));
-  options.value_expired = value_expired;
+  options.deletion_age_max = std::chrono::seconds{config.number(Option::deletion_age_max)};
+  options.value_expiry_ms = value_expiry_ms;
   options.on_damage = [](const std::string& line) {
     spdlog::error("damaged table: {}; reads of its keys fail, the rest is served", line);
   };

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "engine/bytes.h"
+#include "engine/engine.h"
 
 namespace shale::server {
 
@@ -47,10 +48,14 @@ inline Value decode_value(BytesView stored) {
   return value;
 }
 
+// When the value expires, or engine::KeyPolicy::kNeverObsolete.
+inline std::int64_t value_expiry_ms(BytesView stored) {
+  const std::int64_t expires_at_ms = stored.empty() ? kNoExpiry : decode_value(stored).expires_at_ms;
+  return expires_at_ms == kNoExpiry ? engine::KeyPolicy::kNeverObsolete : expires_at_ms;
+}
+
 inline bool value_expired(BytesView stored, std::int64_t unix_ms) {
-  if (stored.empty()) return false;
-  const std::int64_t expires_at_ms = decode_value(stored).expires_at_ms;
-  return expires_at_ms != kNoExpiry && expires_at_ms <= unix_ms;
+  return value_expiry_ms(stored) <= unix_ms;
 }
 
 inline const char* type_name(ValueType type) {

@@ -46,7 +46,7 @@ class KeepAll final : public engine::KeyPolicy {
  public:
   std::uint32_t count_class(std::string_view) const override { return 0; }
   bool is_live_class(std::uint32_t) const override { return true; }
-  bool is_obsolete(std::string_view, std::string_view) const override { return false; }
+  std::int64_t obsolete_from_ms(std::string_view, std::string_view) const override { return kNeverObsolete; }
 };
 
 class WaitForLog final : public engine::LogBarrier {

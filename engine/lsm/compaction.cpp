@@ -23,9 +23,9 @@ std::chrono::nanoseconds thread_time() {
 }
 
 // What is left of an entry in its new place, or nothing.
-std::optional<Entry> settle(Entry entry, bool bottom, const KeyPolicy& policy) {
+std::optional<Entry> settle(Entry entry, bool bottom, const KeyPolicy& policy, std::int64_t now_ms) {
   if (!policy.is_live_class(policy.count_class(entry.key))) return {};
-  if (entry.tag.type == EntryType::value && policy.is_obsolete(entry.key, value_head(entry))) {
+  if (entry.tag.type == EntryType::value && policy.obsolete_from_ms(entry.key, value_head(entry)) <= now_ms) {
     // An expired value becomes a tombstone: older versions below must stay hidden.
     entry.value = {};
     entry.tag = {EntryType::tombstone, static_cast<std::int8_t>(std::max(entry.tag.balance - 1, -1))};
@@ -94,7 +94,8 @@ class Inputs {
   const std::vector<std::uint64_t>& numbers() const { return numbers_; }
 
   // After all has been read. The sums over what is left of a table stand with its first slice.
-  std::vector<TableRef> leftover() {
+  // `cut_since_ms`: 0 if no deleted or expired entry was met, else now: what was taken stays in the files.
+  std::vector<TableRef> leftover(std::int64_t cut_since_ms) {
     std::vector<TableRef> all;
     for (auto& [number, rest] : rest_) {
       if (rest.empty()) continue;
@@ -104,11 +105,15 @@ class Inputs {
         left.balances.add(balance.count_class, -balance.sum);
       }
       left.values.subtract(taken.values);
-      SliceDescriptor first = rest.front()->slice();
-      first.balances = left.balances.all();
-      first.value_files = left.values.all();
-      rest.front() = std::make_shared<const LiveTable>(rest.front()->file(), std::move(first));
-      all.insert(all.end(), rest.begin(), rest.end());
+      for (const TableRef& slice : rest) {
+        SliceDescriptor descriptor = slice->slice();
+        if (&slice == &rest.front()) {
+          descriptor.balances = left.balances.all();
+          descriptor.value_files = left.values.all();
+        }
+        if (descriptor.cut_since_ms == 0) descriptor.cut_since_ms = cut_since_ms;
+        all.push_back(std::make_shared<const LiveTable>(slice->file(), std::move(descriptor)));
+      }
     }
     return all;
   }
@@ -119,6 +124,16 @@ class Inputs {
   std::vector<std::uint64_t> numbers_;
   Consumption consumption_;
 };
+
+// What no tombstone among the compaction's results is older than: one that was there, or was a value that
+// has expired since.
+std::int64_t tombstones_since_ms(const Compaction& compaction, std::int64_t now_ms) {
+  std::int64_t since_ms = now_ms;
+  for (const auto& run : compaction.inputs) {
+    for (const TableRef& slice : run) since_ms = std::min(since_ms, slice->entries_obsolete_from_ms());
+  }
+  return since_ms;
+}
 
 // A slice in another place, as it is.
 TableRef moved(const TableRef& slice, std::uint32_t level, std::uint64_t run) {
@@ -156,10 +171,13 @@ Result<CompactionResult> run_compaction(TreeStore& store, const Version& version
   Inputs inputs{version, compaction};
   RunMerger entries{compaction.inputs, compaction.begin_key, compaction.end_key, policy,
                     inputs.consumption()};
-  TableWriter writer{store, compaction.target_level, compaction.target_run};
+  const std::int64_t now_ms = store.unix_ms();
+  TableWriter writer{store, compaction.target_level, compaction.target_run,
+                     tombstones_since_ms(compaction, now_ms)};
   if (auto started = entries.start(); !started) return started.error();
   ValueRelocator relocator{store, compaction};
   std::uint64_t paid_bytes = 0;
+  bool met_deletions = false;
   while (entries.valid()) {
     const std::uint64_t bytes_read = entries.bytes_read() + relocator.relocated_bytes();
     if (bytes_read > paid_bytes + kBeatBytes) {
@@ -167,7 +185,9 @@ Result<CompactionResult> run_compaction(TreeStore& store, const Version& version
       store.work_meter().pay(2 * (bytes_read - paid_bytes), pace.behind, pace.quota);
       paid_bytes = bytes_read;
     }
-    if (const auto settled = settle(entries.entry(), compaction.bottom, policy)) {
+    const auto settled = settle(entries.entry(), compaction.bottom, policy, now_ms);
+    met_deletions |= !settled || settled->tag.type == EntryType::tombstone;
+    if (settled) {
       if (auto added = relocator.add(*settled, writer); !added) return added.error();
     }
     if (auto moved_on = entries.advance(); !moved_on) return moved_on.error();
@@ -177,7 +197,7 @@ Result<CompactionResult> run_compaction(TreeStore& store, const Version& version
   result.tables = std::move(*tables);
   result.bytes_written = writer.value_bytes_written();
   for (const TableRef& table : result.tables) result.bytes_written += table->bytes();
-  result.leftover = inputs.leftover();
+  result.leftover = inputs.leftover(met_deletions ? now_ms : 0);
   result.consumed = inputs.numbers();
   result.relocated_bytes = relocator.relocated_bytes();
   result.unreadable_values = relocator.unreadable();

@@ -113,8 +113,10 @@ std::optional<Compaction> CompactionPicker::pick_level(const Version& version, c
     if (const auto crowded = crowded_range(version, plan, shape)) return merge_crowded(version, *crowded);
   }
   const bool overflows = level < Version::kLastLevel && plan.movable_bytes[level] >= plan.limit_bytes[level];
-  if (level > 0 && !overflows && level >= plan.base_level) return merge_runs(version, level);
-  return push_down(version, shape, plan, level);
+  if (level > 0 && !overflows && level >= plan.base_level) {
+    return merge_runs(version, level, next_merge_key_[level]);
+  }
+  return push_down(version, shape, plan, level, next_key_[level]);
 }
 
 std::optional<bool> CompactionPicker::begin_range(const std::vector<const Run*>& runs, const Run* target,
@@ -154,7 +156,7 @@ std::optional<bool> CompactionPicker::begin_range(const std::vector<const Run*>&
 
 std::uint64_t CompactionPicker::choose_target_run(const Version& version, const Shape& shape,
                                                   const LevelPlan& plan, std::uint32_t level,
-                                                  bool is_new_sweep) {
+                                                  bool is_new_sweep) const {
   const auto& runs = version.runs(level);
   if (runs.empty()) return store_.new_number();
   const std::uint32_t runs_max = shape.runs_max[level];
@@ -166,7 +168,8 @@ std::uint64_t CompactionPicker::choose_target_run(const Version& version, const 
 }
 
 std::optional<Compaction> CompactionPicker::push_down(const Version& version, const Shape& shape,
-                                                      const LevelPlan& plan, std::uint32_t level) {
+                                                      const LevelPlan& plan, std::uint32_t level,
+                                                      Bytes& next_key) const {
   Compaction compaction;
   compaction.source_level = level;
   compaction.target_level = target_level(version, plan, level);
@@ -174,16 +177,17 @@ std::optional<Compaction> CompactionPicker::push_down(const Version& version, co
   const auto& below = version.runs(compaction.target_level);
   const Run* target = below.empty() ? nullptr : &below.front();
   const BlockedRanges blocked = blocked_below(version, plan, level);
-  const auto is_new_sweep = begin_range(sources, target, blocked, next_key_[level], compaction);
+  const auto is_new_sweep = begin_range(sources, target, blocked, next_key, compaction);
   if (!is_new_sweep) return {};
   compaction.target_run = choose_target_run(version, shape, plan, compaction.target_level, *is_new_sweep);
   if (target != nullptr && target->id() != compaction.target_run) target = nullptr;
-  take_range(version, sources, target, blocked, next_key_[level], compaction);
+  take_range(version, sources, target, blocked, next_key, compaction);
   return compaction;
 }
 
 // Everything a level has in a range goes into its oldest run.
-std::optional<Compaction> CompactionPicker::merge_runs(const Version& version, std::uint32_t level) {
+std::optional<Compaction> CompactionPicker::merge_runs(const Version& version, std::uint32_t level,
+                                                       Bytes& next_key) const {
   Compaction compaction;
   compaction.reason = CompactionReason::merge_runs;
   compaction.source_level = compaction.target_level = level;
@@ -193,8 +197,8 @@ std::optional<Compaction> CompactionPicker::merge_runs(const Version& version, s
   if (sources.empty()) return {};
   compaction.target_run = oldest->id();
   const BlockedRanges blocked = blocked_within(version, level);
-  if (!begin_range(sources, oldest, blocked, next_merge_key_[level], compaction)) return {};
-  take_range(version, sources, oldest, blocked, next_merge_key_[level], compaction);
+  if (!begin_range(sources, oldest, blocked, next_key, compaction)) return {};
+  take_range(version, sources, oldest, blocked, next_key, compaction);
   return compaction;
 }
 
@@ -267,24 +271,6 @@ void CompactionPicker::choose_end(const std::vector<const Run*>& sources, const 
   std::size_t chosen = 0;
   while (chosen + 1 < ends.size() && job_bytes(ends[chosen + 1]) <= wanted) ++chosen;
   compaction.end_key = ends[chosen];
-}
-
-std::optional<Compaction> CompactionPicker::pick_obsolete(const Version& version) const {
-  const KeyPolicy& policy = *store_.options().policy;
-  Compaction compaction;
-  compaction.reason = CompactionReason::obsolete_class;
-  version.for_each([&](const TableRef& slice) {
-    // A slice says nothing of classes if another slice of its table has the sums of both.
-    const auto& balances =
-        slice->table() ? (*slice->table())->properties().balances : slice->slice().balances;
-    const bool is_dead =
-        !balances.empty() && std::none_of(balances.begin(), balances.end(), [&](const ClassBalance& balance) {
-          return policy.is_live_class(balance.count_class);
-        });
-    if (is_dead) compaction.obsolete.push_back(slice);
-  });
-  if (compaction.obsolete.empty()) return {};
-  return compaction;
 }
 
 }  // namespace shale::engine::lsm

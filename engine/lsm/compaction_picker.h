@@ -18,7 +18,13 @@
 
 namespace shale::engine::lsm {
 
-enum class CompactionReason : std::uint8_t { overflow, merge_runs, obsolete_class, relocate_values };
+enum class CompactionReason : std::uint8_t {
+  overflow,
+  merge_runs,
+  obsolete_class,
+  deletion_age,
+  relocate_values
+};
 
 struct Compaction {
   CompactionReason reason = CompactionReason::overflow;
@@ -49,13 +55,23 @@ class CompactionPicker {
   std::optional<Compaction> pick(const Version& version, const Shape& shape);
   // Tables all of whose records belong to classes that are no longer live.
   std::optional<Compaction> pick_obsolete(const Version& version) const;
+  // One step of what has been obsolete since before `due_ms` (ObsoleteTimes) on its way out, the oldest
+  // first: towards the last level with tombstones, so that they meet what they hide; expired values in the
+  // last level are dropped where they are. Lethe (Sarkar et al., SIGMOD 2020) is the idea: a bound on how
+  // long deletes take to become real.
+  std::optional<Compaction> pick_overdue(const Version& version, const Shape& shape,
+                                         std::int64_t due_ms) const;
 
  private:
   std::optional<Compaction> pick_level(const Version& version, const Shape& shape, const LevelPlan& plan,
                                        std::uint32_t level);
+  // Both begin at `next_key`, or above it, and leave there where they end.
   std::optional<Compaction> push_down(const Version& version, const Shape& shape, const LevelPlan& plan,
-                                      std::uint32_t level);
-  std::optional<Compaction> merge_runs(const Version& version, std::uint32_t level);
+                                      std::uint32_t level, Bytes& next_key) const;
+  std::optional<Compaction> merge_runs(const Version& version, std::uint32_t level, Bytes& next_key) const;
+  std::optional<Compaction> expel(const Version& version, const Shape& shape, const LevelPlan& plan,
+                                  const TableRef& slice) const;
+  Compaction rewrite(const Version& version, const TableRef& slice) const;
   static Compaction merge_crowded(const Version& version, const CrowdedRange& crowded);
   // Sets the beginning of the range; returns whether it begins a new sweep through the keys, or nothing if
   // all of them are blocked.
@@ -63,7 +79,7 @@ class CompactionPicker {
                                          const BlockedRanges& blocked, const Bytes& next_key,
                                          Compaction& compaction);
   std::uint64_t choose_target_run(const Version& version, const Shape& shape, const LevelPlan& plan,
-                                  std::uint32_t level, bool is_new_sweep);
+                                  std::uint32_t level, bool is_new_sweep) const;
   void take_range(const Version& version, const std::vector<const Run*>& sources, const Run* target,
                   const BlockedRanges& blocked, Bytes& next_key, Compaction& compaction) const;
   void choose_end(const std::vector<const Run*>& sources, const Run* target, Compaction& compaction) const;

@@ -13,15 +13,16 @@ namespace {
 
 // file := magic:8  format:u32  snapshot_bytes:u64  edit*      (of the edits that the file began with)
 // edit := checksum:u64 (XXH3-64 of everything behind it)  length:u32  payload
-// payload := tree:varint  persisted_lsn:varint  removed count:varint  number:varint*  added count:varint
-// slice* slice := number:varint  level:varint  run:varint  begin_key:text  end_key:text  bytes:varint
-// entries:varint
-//          tombstones:varint  balance count:varint  (class:varint  sum:zigzag varint)*
+// payload := tree:varint  persisted_lsn:varint  removed count:varint  number:varint*
+//            added count:varint  slice*
+// slice := number:varint  level:varint  run:varint  begin_key:text  end_key:text  bytes:varint
+//          entries:varint  tombstones:varint  cut_since_ms:varint
+//          balance count:varint  (class:varint  sum:zigzag varint)*
 //          value file count:varint  (file:varint  records:varint  bytes:varint)*
 // text := length:varint  bytes
 constexpr BytesView kMagic = "SHALEMAN";
-constexpr std::uint32_t kFormatVersion =
-    4;  // 1 had neither runs nor slices, 2 no snapshot_bytes, 3 no value files
+// 1 had neither runs nor slices, 2 no snapshot_bytes, 3 no value files, 4 no cut_since_ms.
+constexpr std::uint32_t kFormatVersion = 5;
 constexpr std::size_t kHeaderBytes = 20;
 constexpr std::size_t kEditHeaderBytes = 12;
 constexpr BytesView kNamePrefix = "manifest-";
@@ -38,6 +39,7 @@ void append_slice(Bytes& into, const SliceDescriptor& slice) {
   append_varint(into, slice.bytes);
   append_varint(into, slice.entry_count);
   append_varint(into, slice.tombstone_count);
+  append_varint(into, static_cast<std::uint64_t>(slice.cut_since_ms));
   append_varint(into, slice.balances.size());
   for (const ClassBalance& balance : slice.balances) {
     append_varint(into, balance.count_class);
@@ -61,6 +63,7 @@ SliceDescriptor take_slice(ByteReader& reader) {
   slice.bytes = reader.varint();
   slice.entry_count = reader.varint();
   slice.tombstone_count = reader.varint();
+  slice.cut_since_ms = static_cast<std::int64_t>(reader.varint());
   for (std::uint64_t count = reader.varint(); count > 0 && !reader.failed(); --count) {
     const auto count_class = static_cast<std::uint32_t>(reader.varint());
     slice.balances.push_back({count_class, reader.signed_varint()});

@@ -66,9 +66,7 @@ class TableBuilder::Implementation {
     properties_.block_count = index_.block_count();
     std::ranges::sort(properties_.balances, {}, &ClassBalance::count_class);
     properties_.value_files = value_usage_.all();
-    // Where it makes no difference, the format that earlier builds read too.
-    properties_.format_version =
-        properties_.value_files.empty() ? kTableFormatWithoutValueFiles : kTableFormatVersion;
+    properties_.format_version = format_version_for(properties_);
 
     TableFooter footer;
     footer.format_version = properties_.format_version;
@@ -102,6 +100,17 @@ class TableBuilder::Implementation {
     if (options_.filter_bits_per_key > 0) hashes_.push_back(hash_bytes(entry.key));
     balance_of(entry.key) += entry.tag.balance;  // also 0: the class is then known to occur
     if (entry.tag.separated) count_reference(entry);
+    note_obsolete_time(entry);
+  }
+
+  void note_obsolete_time(const Entry& entry) {
+    ObsoleteTimes& times = properties_.obsolete_times;
+    if (entry.tag.type == EntryType::tombstone) {
+      times.oldest_tombstone_ms = options_.tombstones_since_ms;
+    } else if (options_.policy != nullptr) {
+      times.earliest_expiry_ms =
+          std::min(times.earliest_expiry_ms, options_.policy->obsolete_from_ms(entry.key, value_head(entry)));
+    }
   }
 
   void count_reference(const Entry& entry) {

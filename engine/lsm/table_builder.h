@@ -19,8 +19,11 @@ struct TableBuilderOptions {
   // A block is closed before it would grow beyond this; a larger record gets a block of its own.
   std::uint32_t block_bytes = 4096;
   Compression compression = Compression::none;
-  double filter_bits_per_key = 10;    // 0: no filter
-  const KeyPolicy* policy = nullptr;  // sorts balances into classes; without one all are of class 0
+  double filter_bits_per_key = 10;  // 0: no filter
+  // Sorts balances into classes, and knows when values expire; without one all are of class 0 and stay.
+  const KeyPolicy* policy = nullptr;
+  // No tombstone is older; Unix milliseconds, ObsoleteTimes::kNever if that is of no interest.
+  std::int64_t tombstones_since_ms = ObsoleteTimes::kNever;
 };
 
 // Used by one thread. The caller creates the file under a temporary name and renames it after finish().

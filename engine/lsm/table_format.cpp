@@ -25,6 +25,17 @@ void store(char* to, Number number) {
   std::memcpy(to, &number, sizeof number);
 }
 
+// 0 stands for never.
+void append_time(Bytes& encoded, std::int64_t time_ms) {
+  const bool never = time_ms == ObsoleteTimes::kNever;
+  append_varint(encoded, never ? 0 : static_cast<std::uint64_t>(std::max<std::int64_t>(time_ms, 1)));
+}
+
+std::int64_t take_time(ByteReader& reader) {
+  const std::uint64_t encoded = reader.varint();
+  return encoded == 0 || encoded > INT64_MAX ? ObsoleteTimes::kNever : static_cast<std::int64_t>(encoded);
+}
+
 bool decode_value_files(ByteReader& reader, std::vector<ValueFileUse>& uses) {
   const std::uint64_t count = reader.varint();
   if (count > reader.rest().size()) return false;
@@ -93,7 +104,13 @@ FooterState decode_footer(std::span<const char, TableFooter::kEncodedBytes> from
   return FooterState::sound;
 }
 
+std::uint32_t format_version_for(const TableProperties& properties) {
+  if (properties.obsolete_times != ObsoleteTimes{}) return kTableFormatVersion;
+  return properties.value_files.empty() ? kTableFormatWithoutValueFiles : kTableFormatWithValueFiles;
+}
+
 Bytes encode_properties(const TableProperties& properties) {
+  assert(properties.format_version >= format_version_for(properties));
   Bytes encoded;
   append_varint(encoded, properties.entry_count);
   append_varint(encoded, properties.tombstone_count);
@@ -107,16 +124,16 @@ Bytes encode_properties(const TableProperties& properties) {
     append_varint(encoded, balance.count_class);
     append_signed_varint(encoded, balance.sum);
   }
-  if (properties.format_version == kTableFormatWithoutValueFiles) {
-    assert(properties.value_files.empty());
-    return encoded;
-  }
+  if (properties.format_version == kTableFormatWithoutValueFiles) return encoded;
   append_varint(encoded, properties.value_files.size());
   for (const ValueFileUse& use : properties.value_files) {
     append_varint(encoded, use.file);
     append_varint(encoded, use.record_count);
     append_varint(encoded, use.record_bytes);
   }
+  if (properties.format_version == kTableFormatWithValueFiles) return encoded;
+  append_time(encoded, properties.obsolete_times.oldest_tombstone_ms);
+  append_time(encoded, properties.obsolete_times.earliest_expiry_ms);
   return encoded;
 }
 
@@ -143,6 +160,10 @@ std::optional<TableProperties> decode_properties(BytesView stored, std::uint32_t
   if (format_version != kTableFormatWithoutValueFiles &&
       !decode_value_files(reader, properties.value_files)) {
     return std::nullopt;
+  }
+  if (format_version > kTableFormatWithValueFiles) {
+    properties.obsolete_times.oldest_tombstone_ms = take_time(reader);
+    properties.obsolete_times.earliest_expiry_ms = take_time(reader);
   }
   if (reader.failed() || !reader.at_end()) return std::nullopt;
   if (properties.tombstone_count > properties.entry_count ||

@@ -17,8 +17,9 @@
 
 namespace shale::engine::lsm {
 
-inline constexpr std::uint32_t kTableFormatVersion = 2;            // the latest that is known
-inline constexpr std::uint32_t kTableFormatWithoutValueFiles = 1;  // what a table without references is in
+inline constexpr std::uint32_t kTableFormatVersion = 3;            // the latest that is known
+inline constexpr std::uint32_t kTableFormatWithValueFiles = 2;     // has no obsolete times
+inline constexpr std::uint32_t kTableFormatWithoutValueFiles = 1;  // nor references
 inline constexpr std::uint64_t kTableMagic = 0x0a4c42544c414853;   // the file ends with "SHALTBL\n"
 
 struct BlockTrailer {
@@ -54,6 +55,8 @@ enum class FooterState : std::uint8_t { sound, not_a_table, damaged, newer_versi
 FooterState decode_footer(std::span<const char, TableFooter::kEncodedBytes> from, bool verify_checksum,
                           TableFooter& footer);
 
+// The earliest format that can hold them: earlier builds read what they can.
+std::uint32_t format_version_for(const TableProperties& properties);
 // In the format that properties.format_version names, which must be one that can hold them.
 Bytes encode_properties(const TableProperties& properties);
 // Leaves table number, format version and file_bytes, which the footer knows, at 0.

@@ -1,6 +1,7 @@
 // What a table says about its contents, kept in the file and resident while the table is open.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -25,6 +26,17 @@ struct ValueFileUse {
   bool operator==(const ValueFileUse&) const = default;
 };
 
+// Since when a table's entries take space for nothing, or from when on they will; in Unix milliseconds.
+struct ObsoleteTimes {
+  static constexpr std::int64_t kNever = INT64_MAX;
+
+  std::int64_t oldest_tombstone_ms = kNever;  // the oldest of its tombstones was not written earlier
+  std::int64_t earliest_expiry_ms = kNever;   // when the first of its values expires
+
+  std::int64_t earliest_ms() const { return std::min(oldest_tombstone_ms, earliest_expiry_ms); }
+  bool operator==(const ObsoleteTimes&) const = default;
+};
+
 struct TableProperties {
   std::uint64_t table_number = 0;
   std::uint32_t format_version = 0;
@@ -42,6 +54,7 @@ struct TableProperties {
   std::vector<ClassBalance> balances;
   // By file, ascending: every file that an entry refers to.
   std::vector<ValueFileUse> value_files;
+  ObsoleteTimes obsolete_times;
 
   bool operator==(const TableProperties&) const = default;
 };

@@ -19,7 +19,7 @@ TableWriter::~TableWriter() {
 
 Status TableWriter::add(const Entry& entry) {
   if (!table_) {
-    auto created = store_.create_table(level_);
+    auto created = store_.create_table(level_, tombstones_since_ms_);
     if (!created) return created.error();
     table_ = std::move(*created);
   }

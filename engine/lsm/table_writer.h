@@ -13,8 +13,9 @@ namespace shale::engine::lsm {
 // Used by one thread; waits for the disk. Destroyed before finish() has succeeded, it removes its files.
 class TableWriter {
  public:
-  TableWriter(TreeStore& store, std::uint32_t level, std::uint64_t run)
-      : store_(store), level_(level), run_(run) {}
+  // None of the tombstones to come is older than `tombstones_since_ms`, in Unix milliseconds.
+  TableWriter(TreeStore& store, std::uint32_t level, std::uint64_t run, std::int64_t tombstones_since_ms)
+      : store_(store), level_(level), run_(run), tombstones_since_ms_(tombstones_since_ms) {}
   ~TableWriter();
   TableWriter(const TableWriter&) = delete;
   TableWriter& operator=(const TableWriter&) = delete;
@@ -37,6 +38,7 @@ class TableWriter {
   TreeStore& store_;
   const std::uint32_t level_;
   const std::uint64_t run_;
+  const std::int64_t tombstones_since_ms_;
   std::optional<TreeStore::NewTable> table_;
   std::vector<std::uint64_t> closed_;  // tables that are written but not yet opened, by number
   std::vector<TableRef> tables_;

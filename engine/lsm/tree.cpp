@@ -230,7 +230,10 @@ void Tree::write(const HashedKey& key, BytesView value, EntryType type, Lsn lsn)
   if (!slot.entry) record_cache_.erase(key);
   memtable.put_at(slot, key, value, type, balance_change);
   active_->balances.add(store_.options().policy->count_class(key.bytes), balance_change);
-  if (active_->first_lsn == 0) active_->first_lsn = lsn;
+  if (active_->first_lsn == 0) {
+    active_->first_lsn = lsn;
+    active_->first_write_ms = store_.unix_ms();
+  }
   active_->last_lsn = lsn;
   const std::uint32_t separation_bytes = store_.options().value_separation_bytes;
   if (separation_bytes != 0 && value.size() >= separation_bytes) active_->separable_bytes += value.size();
@@ -264,6 +267,26 @@ LevelStats Tree::level_stats(std::uint32_t level) const {
   return stats;
 }
 
+// A key's entries sum up to a balance of one if it lives (entry.h): the others are there for nothing.
+void Tree::count_obsolete(EngineStats& stats) const {
+  std::int64_t entries = 0;
+  std::uint64_t bytes = 0;
+  for (const LevelStats& level : stats.levels) {
+    entries += static_cast<std::int64_t>(level.entries);
+    bytes += level.bytes;
+  }
+  if (entries == 0) return;
+  std::int64_t live = 0;
+  for (const ClassBalance& balance : table_balances_.all()) live += balance.sum;
+  const std::int64_t obsolete = entries - std::clamp<std::int64_t>(live, 0, entries);
+  stats.obsolete_entries = static_cast<std::uint64_t>(obsolete);
+  stats.obsolete_bytes = static_cast<std::uint64_t>(
+      static_cast<double>(bytes) * static_cast<double>(obsolete) / static_cast<double>(entries));
+  stats.obsolete_bytes += value_census_.garbage_bytes();
+  const std::int64_t since_ms = version_->obsolete_from_ms();
+  stats.obsolete_age = std::chrono::milliseconds{std::max<std::int64_t>(store_.unix_ms() - since_ms, 0)};
+}
+
 EngineStats Tree::stats() const {
   EngineStats stats;
   stats.memtable_bytes = active_->memtable.memory_bytes();
@@ -277,6 +300,7 @@ EngineStats Tree::stats() const {
   version_->for_each([&stats](const TableRef& table) {
     if (table->table()) stats.table_memory_bytes += (*table->table())->resident_bytes();
   });
+  count_obsolete(stats);
   stats.value_files = value_census_.file_count();
   stats.value_file_bytes = value_census_.total_bytes();
   stats.live_value_bytes = value_census_.live_bytes();

@@ -48,7 +48,8 @@ struct LoggedMemtable {
   MemtableBudget::Share share;  // given back when the memory has been
   Memtable memtable;
   ClassCounts balances;
-  Lsn first_lsn = 0;  // 0: empty
+  Lsn first_lsn = 0;                // 0: empty
+  std::int64_t first_write_ms = 0;  // Unix milliseconds
   Lsn last_lsn = 0;
   std::uint64_t separable_bytes = 0;  // put with values that are large enough for a value file
   std::size_t guess_count = 0;        // of all entries, looked up or not
@@ -100,12 +101,18 @@ class Tree final : public Engine {
   Result<std::optional<Entry>> get_from_table(const LiveTable& table, const HashedKey& key,
                                               ReadContext& context);
 
+  // What has been obsolete since before then is to go now: half of the time it may stay is for its way.
+  std::int64_t overdue_ms() const;
+  bool has_overdue() const;
+  double overdue_fill() const;
+  void flush_if_old();
   bool active_is_dead() const;
   MemtableRef make_memtable() const;
   void seal_active();
   void note_active_memory();
   void adapt_shape();
   LevelStats level_stats(std::uint32_t level) const;
+  void count_obsolete(EngineStats& stats) const;
   void note_busy(std::chrono::steady_clock::time_point now);
   void note_wait(std::chrono::steady_clock::duration waited);
   // What of the user's writes stands in level 0, values in value files included.
@@ -142,6 +149,8 @@ class Tree final : public Engine {
   void note_damage(const Version& version, std::size_t damaged_before);
   static void discard_consumed(const Version& before, const CompactionResult& result);
   std::optional<Compaction> pick_compaction();
+  std::optional<Compaction> pick_overdue();
+  std::optional<Compaction> pick_relocation();
 
   TreeStore& store_;
   const std::uint32_t id_;
@@ -162,9 +171,11 @@ class Tree final : public Engine {
   MemtableRef resolving_;              // whose guesses are being looked up
   bool compaction_running_ = false;
   bool reclaim_wanted_ = false;
-  bool relocation_stalled_ = false;  // nothing to relocate was found in this version_
-  bool relocation_is_next_ = false;  // after another compaction, if there is something to relocate
-  Lsn reclaim_lsn_ = 0;              // the newest record that made a class obsolete
+  std::int64_t next_expulsion_ms_ = 0;  // nothing overdue could be compacted; not tried again before then
+  bool overdue_is_next_ = false;        // after another compaction, if something is overdue
+  bool relocation_stalled_ = false;     // nothing to relocate was found in this version_
+  bool relocation_is_next_ = false;     // after another compaction, if there is something to relocate
+  Lsn reclaim_lsn_ = 0;                 // the newest record that made a class obsolete
   Shape shape_;
   LevelPlan plan_;  // of version_ and shape_
   ShapeAdvisor advisor_;

@@ -53,6 +53,7 @@ void Tree::adapt_shape() {
 
 void Tree::tick() {
   adapt_shape();
+  flush_if_old();
   throttle_.note_drained(0, compaction_pressure(), store_.now());
   schedule_compaction();
 }
@@ -76,27 +77,66 @@ void Tree::reclaim_obsolete(Lsn lsn) {
   schedule_compaction();
 }
 
+// What is overdue and what is to be relocated take turns with what keeps the levels in shape, and have the
+// rest of the time. A level 0 that is behind goes first: every read passes it, and values that it shadows
+// need not be moved.
 std::optional<Compaction> Tree::pick_compaction() {
   if (std::exchange(reclaim_wanted_, false)) {
     if (auto drop = picker_.pick_obsolete(*version_)) return drop;
   }
-  // Every second time, and where nothing else is to do. A level 0 that is behind goes first: every read
-  // passes it, and values that it shadows need not be moved.
-  const std::uint64_t relocation_bytes = store_.compaction_job_bytes();
-  const bool may_relocate = !value_census_.victims().empty() && !relocation_stalled_;
-  if (may_relocate && std::exchange(relocation_is_next_, false) && plan_.fill[0] < kFillFree) {
-    if (auto relocation = pick_relocation(*version_, value_census_, relocation_bytes)) return relocation;
-    relocation_stalled_ = true;
+  const bool level0_is_behind = plan_.fill[0] >= kFillFree;
+  if (std::exchange(overdue_is_next_, false) && !level0_is_behind) {
+    if (auto overdue = pick_overdue()) return overdue;
   }
-  relocation_is_next_ = true;
+  if (std::exchange(relocation_is_next_, false) && !level0_is_behind) {
+    if (auto relocation = pick_relocation()) return relocation;
+  }
+  overdue_is_next_ = relocation_is_next_ = true;
   if (auto compaction = picker_.pick(*version_, shape_)) {
-    add_relocation(value_census_, relocation_bytes, *compaction);
+    add_relocation(value_census_, store_.compaction_job_bytes(), *compaction);
     return compaction;
   }
-  if (!may_relocate || relocation_stalled_) return {};
-  auto relocation = pick_relocation(*version_, value_census_, relocation_bytes);
+  if (auto overdue = pick_overdue()) return overdue;
+  return pick_relocation();
+}
+
+std::optional<Compaction> Tree::pick_overdue() {
+  constexpr std::int64_t kRetryPart = 64;  // of the time that obsolete records may stay
+  if (!has_overdue()) return {};
+  auto compaction = picker_.pick_overdue(*version_, shape_, overdue_ms());
+  if (!compaction)
+    next_expulsion_ms_ = store_.unix_ms() + store_.options().deletion_age_max.count() / kRetryPart;
+  return compaction;
+}
+
+std::optional<Compaction> Tree::pick_relocation() {
+  if (value_census_.victims().empty() || relocation_stalled_) return {};
+  auto relocation = lsm::pick_relocation(*version_, value_census_, store_.compaction_job_bytes());
   relocation_stalled_ = !relocation;
   return relocation;
+}
+
+std::int64_t Tree::overdue_ms() const {
+  return store_.unix_ms() - store_.options().deletion_age_max.count() / 2;
+}
+
+bool Tree::has_overdue() const {
+  if (store_.options().deletion_age_max.count() == 0) return false;
+  return version_->obsolete_from_ms() <= overdue_ms() && store_.unix_ms() >= next_expulsion_ms_;
+}
+
+// 1 when something has become overdue, 2 when its time is up.
+double Tree::overdue_fill() const {
+  if (!has_overdue()) return 0;
+  const auto age_max = static_cast<double>(store_.options().deletion_age_max.count());
+  return 1 + static_cast<double>(overdue_ms() - version_->obsolete_from_ms()) / (age_max / 2);
+}
+
+// So that nothing stays in memory, and its log on disk, because nobody writes any more.
+void Tree::flush_if_old() {
+  const std::int64_t age_max_ms = store_.options().deletion_age_max.count();
+  if (age_max_ms == 0 || active_->first_lsn == 0) return;
+  if (active_->first_write_ms + age_max_ms / 4 <= store_.unix_ms()) flush();
 }
 
 void Tree::set_shape(const Shape& shape, std::string reason) {
@@ -112,8 +152,8 @@ void Tree::set_shape(const Shape& shape, std::string reason) {
 void Tree::schedule_compaction() {
   if (compaction_running_) return;
   const bool relocates = !value_census_.victims().empty() && !relocation_stalled_;
-  const bool due =
-      reclaim_wanted_ || relocates || *std::max_element(plan_.fill.begin(), plan_.fill.end()) >= 1;
+  const bool due = reclaim_wanted_ || relocates || has_overdue() ||
+                   *std::max_element(plan_.fill.begin(), plan_.fill.end()) >= 1;
   if (!due) return;
   compaction_running_ = true;
   store_.background().submit(plan_.fill[0] >= 1 ? Priority::shallow_compaction : Priority::deep_compaction,
@@ -121,7 +161,7 @@ void Tree::schedule_compaction() {
 }
 
 double Tree::compaction_fill() const {
-  return std::max(*std::max_element(plan_.fill.begin(), plan_.fill.end()), value_fill());
+  return std::max({*std::max_element(plan_.fill.begin(), plan_.fill.end()), value_fill(), overdue_fill()});
 }
 
 // Where tables are larger than value files, garbage is held against them: it is not worth more of their

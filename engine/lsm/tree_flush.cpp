@@ -168,7 +168,7 @@ Result<std::vector<TableRef>> Tree::write_memtable(const LoggedMemtable& sealed)
   const KeyPolicy& policy = *store_.options().policy;
   const std::uint32_t separation_bytes =
       separates_values(sealed) ? store_.options().value_separation_bytes : 0;
-  TableWriter writer{store_, 0, store_.new_number()};
+  TableWriter writer{store_, 0, store_.new_number(), sealed.first_write_ms};
   auto cursor = sealed.memtable.cursor();
   for (cursor.seek_to_first(); cursor.valid(); cursor.next()) {
     Entry entry = cursor.entry();

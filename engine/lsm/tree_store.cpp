@@ -222,11 +222,12 @@ std::chrono::microseconds TreeStore::flush_pause(std::uint64_t bytes) {
   return flush_throttle_.pause_for(bytes, pressure, now());
 }
 
-Result<TreeStore::NewTable> TreeStore::create_table(std::uint32_t level) {
+Result<TreeStore::NewTable> TreeStore::create_table(std::uint32_t level, std::int64_t tombstones_since_ms) {
   const std::uint64_t number = new_number();
   auto file = files_.create(table_path(number) + std::string{kTemporarySuffix});
   if (!file) return file.error();
   TableBuilderOptions builder_options;
+  builder_options.tombstones_since_ms = tombstones_since_ms;
   builder_options.table_number = number;
   builder_options.block_bytes = options_.block_bytes;
   builder_options.filter_bits_per_key = filter_bits_of(level);

@@ -51,6 +51,8 @@ struct TreeStoreOptions {
   // Values from this size on are written to value files, where they make up a good part of a flush; 0: never.
   std::uint32_t value_separation_bytes = 4096;
   CompactionMode compaction_mode = CompactionMode::adaptive;
+  // How long what is deleted or has expired may take space, while the store is open; 0: for ever.
+  std::chrono::milliseconds deletion_age_max{0};
   // Of compaction while nobody writes (work_meter.h); 0: compaction is not metered.
   std::uint64_t idle_work_bytes_per_second = 0;
   const KeyPolicy* policy = nullptr;  // required; outlives the store, as do
@@ -83,6 +85,7 @@ class TreeStore {
   MemtableBudget& memtables() { return memtables_; }
   WorkMeter& work_meter() { return work_meter_; }
   std::chrono::steady_clock::time_point now() const { return options_.clock->now(); }
+  std::int64_t unix_ms() const { return options_.clock->unix_ms(); }
 
   // Has the tree with the largest active memtable flushed, in the background.
   void relieve_memtables();
@@ -99,7 +102,8 @@ class TreeStore {
     std::uint64_t number;
     std::unique_ptr<TableBuilder> builder;
   };
-  Result<NewTable> create_table(std::uint32_t level);
+  // `tombstones_since_ms`: TableBuilderOptions.
+  Result<NewTable> create_table(std::uint32_t level, std::int64_t tombstones_since_ms);
   // Finishes the file and gives it its name (durable after sync_tables()).
   Status close_table(NewTable table);
   // Opens a table that close_table() has finished: the slice that is all of it. The value files that it

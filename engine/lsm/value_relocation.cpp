@@ -12,16 +12,6 @@ constexpr std::uint64_t kTableBytesPerGarbageByte = 4;
 // A compaction that would relocate less makes no file for it.
 constexpr double kSideRelocationPart = 8;  // of what a job may relocate, as a divisor
 
-// A key that cuts off about `part` of the slice's bytes, if there is one.
-std::optional<Bytes> cut_at(const LiveTable& slice, double part) {
-  if (!slice.table()) return {};
-  const Table& table = **slice.table();
-  const std::uint64_t begin = table.approximate_offset(slice.begin_key());
-  auto key = table.key_at(begin + static_cast<std::uint64_t>(static_cast<double>(slice.bytes()) * part));
-  if (!key || *key <= slice.begin_key() || *key >= slice.end_key()) return {};
-  return key;
-}
-
 }  // namespace
 
 std::optional<Compaction> pick_relocation(const Version& version, const ValueCensus& census,
@@ -47,7 +37,7 @@ std::optional<Compaction> pick_relocation(const Version& version, const ValueCen
   compaction.end_key = chosen->end_key();
   if (chosen_bytes > relocation_bytes) {
     const double part = static_cast<double>(relocation_bytes) / static_cast<double>(chosen_bytes);
-    if (auto cut = cut_at(*chosen, part)) compaction.end_key = std::move(*cut);
+    if (auto cut = chosen->cut_at(part)) compaction.end_key = std::move(*cut);
   }
   compaction.inputs = {{chosen}};
   compaction.bottom = version.is_bottom(compaction.target_level, compaction.target_run, compaction.begin_key,

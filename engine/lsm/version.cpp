@@ -63,6 +63,15 @@ std::uint64_t LiveTable::approximate_bytes(BytesView begin, BytesView end) const
   return to > from ? to - from : 0;
 }
 
+std::optional<Bytes> LiveTable::cut_at(double part) const {
+  if (!table()) return {};
+  const Table& whole = **table();
+  const std::uint64_t begin = whole.approximate_offset(begin_key());
+  auto key = whole.key_at(begin + static_cast<std::uint64_t>(static_cast<double>(bytes()) * part));
+  if (!key || *key <= begin_key() || *key >= end_key()) return {};
+  return key;
+}
+
 void discard(const std::vector<TableRef>& tables) {
   for (const TableRef& table : tables) table->file()->discard();
 }
@@ -106,7 +115,10 @@ bool Run::overlaps(BytesView begin, BytesView end) const {
 
 Version::Version(const std::vector<TableRef>& tables) : Version() {
   std::map<std::pair<std::uint32_t, std::uint64_t>, std::vector<TableRef>> runs;
-  for (const TableRef& table : tables) runs[{table->slice().level, table->slice().run}].push_back(table);
+  for (const TableRef& table : tables) {
+    runs[{table->slice().level, table->slice().run}].push_back(table);
+    obsolete_from_ms_ = std::min(obsolete_from_ms_, table->obsolete_from_ms());
+  }
   for (auto run = runs.rbegin(); run != runs.rend(); ++run) {  // from the newest
     levels_[run->first.first].emplace_back(run->first.second, std::move(run->second));
   }

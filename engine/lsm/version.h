@@ -11,10 +11,12 @@
 // leaves the levels between empty (shape.h).
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -72,6 +74,9 @@ struct SliceDescriptor {
   std::uint64_t bytes = 0;  // of the file, as far as they are the slice's; an estimate if it is narrowed
   std::uint64_t entry_count = 0;      // likewise
   std::uint64_t tombstone_count = 0;  // likewise
+  // Unix milliseconds since when a part of the file that is no longer the slice's may hold deleted bytes; 0:
+  // it does not.
+  std::int64_t cut_since_ms = 0;
   // The sums over the slice's entries, and what these refer to in value files, by file, ascending. Where
   // several slices of one table are left, the sums of all of them stand with one.
   std::vector<ClassBalance> balances;
@@ -113,8 +118,19 @@ class LiveTable {
   Result<BytesView> value_of(const Entry& entry, ReadContext& context,
                              BlockCache::Access access = BlockCache::Access::point) const;
   Presence probe(const HashedKey& key) const { return table() ? (*table())->probe(key) : Presence::unknown; }
+  // Since when something in its table takes space for nothing, or from when on it will, in Unix milliseconds:
+  // in the slice, and in all of the file.
+  std::int64_t entries_obsolete_from_ms() const {
+    return table() ? (*table())->properties().obsolete_times.earliest_ms() : ObsoleteTimes::kNever;
+  }
+  std::int64_t obsolete_from_ms() const {
+    const std::int64_t from_ms = entries_obsolete_from_ms();
+    return slice_.cut_since_ms == 0 ? from_ms : std::min(from_ms, slice_.cut_since_ms);
+  }
   // About how many bytes of the file hold the slice's keys in [begin, end).
   std::uint64_t approximate_bytes(BytesView begin, BytesView end) const;
+  // A key that cuts off about `part` (0 to 1) of the slice's bytes at its beginning, if there is one inside.
+  std::optional<Bytes> cut_at(double part) const;
 
  private:
   std::shared_ptr<const TableFile> file_;
@@ -173,6 +189,8 @@ class Version {
   std::uint64_t level_bytes(std::uint32_t level) const;
   std::uint64_t bytes() const;
   std::size_t run_count() const;
+  // The earliest of its slices' obsolete times; ObsoleteTimes::kNever if there is none.
+  std::int64_t obsolete_from_ms() const { return obsolete_from_ms_; }
   // How many of its tables are known to be damaged.
   std::size_t damaged_tables() const;
   // Of every slice, level by level, newest run first.
@@ -188,6 +206,7 @@ class Version {
 
  private:
   std::vector<std::vector<Run>> levels_;
+  std::int64_t obsolete_from_ms_ = ObsoleteTimes::kNever;
 };
 
 }  // namespace shale::engine::lsm

@@ -36,7 +36,10 @@ Figures describe_disk(const engine::EngineStats& stats) {
       .add("live_value_bytes", {stats.live_value_bytes, Unit::bytes})
       .add("index_and_filter_bytes", {stats.table_memory_bytes, Unit::bytes})
       .add("damaged_tables", stats.damaged_tables)
-      .add("tombstones", stats.tombstones);
+      .add("tombstones", stats.tombstones)
+      .add("obsolete_entries", stats.obsolete_entries)
+      .add("obsolete_bytes", {stats.obsolete_bytes, Unit::bytes})
+      .add("obsolete_age_ms", stats.obsolete_age.count());
   return figures;
 }
 

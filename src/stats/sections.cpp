@@ -111,6 +111,8 @@ Figures screen_lsm(Server& server, std::span<const ShardSnapshot> shards) {
       .add("longest_write_wait_us", {sum.longest_write_wait.count(), Unit::microseconds})
       .add("damaged_tables", sum.damaged_tables)
       .add("tombstones", sum.tombstones)
+      .add("obsolete_bytes", {sum.obsolete_bytes, Unit::bytes})
+      .add("obsolete_age_ms", sum.obsolete_age.count())
       .add("shapes", shapes_of(shards));
   return figures;
 }

@@ -52,12 +52,15 @@ void add_engine(const engine::EngineStats& stats, engine::EngineStats& sum) {
                            &Stats::record_cache_bytes,
                            &Stats::not_resident,
                            &Stats::tombstones,
+                           &Stats::obsolete_entries,
+                           &Stats::obsolete_bytes,
                            &Stats::shape_changes,
                            &Stats::damaged_tables}) {
     sum.*count += stats.*count;
   }
   sum.pressure = std::max(sum.pressure, stats.pressure);
   sum.longest_write_wait = std::max(sum.longest_write_wait, stats.longest_write_wait);
+  sum.obsolete_age = std::max(sum.obsolete_age, stats.obsolete_age);
   add_levels(stats.levels, sum.levels);
 }
 

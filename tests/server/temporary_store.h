@@ -24,7 +24,7 @@ class TemporaryStoreTest : public testing::Test {
     options_.cache_bytes = 4u << 20;
     options_.log_segment_bytes = 4u << 20;
     options_.maintenance_interval = std::chrono::milliseconds{0};
-    options_.value_expired = value_expired;
+    options_.value_expiry_ms = value_expiry_ms;
   }
   ~TemporaryStoreTest() override {
     close();

@@ -46,7 +46,7 @@ class CompactionPickerTest : public testing::Test {
   }
   // A table of level and run with the keys first, first + step, ..., below `end`; 100 bytes each.
   TableRef add(std::uint32_t level, std::uint64_t run, int first, int end, int step = 1) {
-    TableWriter writer{*store_, level, run};
+    TableWriter writer{*store_, level, run, clock_.unix_ms()};
     const Bytes value(100, 'v');
     for (int key = first; key < end; key += step) {
       EXPECT_TRUE(writer.add({key_of(key), value, {EntryType::value, 1}}));

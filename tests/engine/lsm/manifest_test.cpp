@@ -15,7 +15,17 @@ using testing::Pair;
 
 // A slice with something in every field.
 SliceDescriptor slice(std::uint64_t number, std::uint32_t level, std::uint64_t run = 1) {
-  return {number, level, run, "from", "to", 5000, 70, 3, {{0, 60}, {2, -1}}, {{6, 2, 9000}, {8, 1, 4200}}};
+  return {number,
+          level,
+          run,
+          "from",
+          "to",
+          5000,
+          70,
+          3,
+          1'700'000'000'000,
+          {{0, 60}, {2, -1}},
+          {{6, 2, 9000}, {8, 1, 4200}}};
 }
 
 class ManifestTest : public testing::Test {
@@ -80,20 +90,20 @@ TEST_F(ManifestTest, ReplacesAFileThatHasGrownLong) {
 }
 
 TEST_F(ManifestTest, HasTheBytesThatTheFormatPageGives) {
-  ASSERT_TRUE(
-      open()->append({1, 300, {9}, {{10, 2, 11, "a", "b", 300, 7, 1, {{1, 6}, {2, -1}}, {{5, 2, 200}}}}}));
+  ASSERT_TRUE(open()->append(
+      {1, 300, {9}, {{10, 2, 11, "a", "b", 300, 7, 1, 1500, {{1, 6}, {2, -1}}, {{5, 2, 200}}}}}));
   const Bytes file = disk_.contents("/lsm/" + Manifest::file_name(1));
   const Bytes payload{
       "\x01\xac\x02\x01\x09\x01"  // tree, lsn, removed, one added:
       "\x0a\x02\x0b\x01"
       "a\x01"
-      "b\xac\x02\x07\x01"      // up to tombstones
-      "\x02\x01\x0c\x02\x01"   // balances
-      "\x01\x05\x02\xc8\x01",  // value files
-      27};
+      "b\xac\x02\x07\x01\xdc\x0b"  // up to cut_since_ms
+      "\x02\x01\x0c\x02\x01"       // balances
+      "\x01\x05\x02\xc8\x01",      // value files
+      29};
   ASSERT_EQ(file.size(), 20u + 12 + payload.size());
-  EXPECT_EQ(file.substr(0, 20), (Bytes{"SHALEMAN\x04\0\0\0\0\0\0\0\0\0\0\0", 20}));
-  EXPECT_EQ(file.substr(28, 4), (Bytes{"\x1b\0\0\0", 4}));
+  EXPECT_EQ(file.substr(0, 20), (Bytes{"SHALEMAN\x05\0\0\0\0\0\0\0\0\0\0\0", 20}));
+  EXPECT_EQ(file.substr(28, 4), (Bytes{"\x1d\0\0\0", 4}));
   EXPECT_EQ(file.substr(32), payload);
   const std::uint64_t checksum = hash_bytes(BytesView{file}.substr(28));
   EXPECT_EQ(file.substr(20, 8), (Bytes{reinterpret_cast<const char*>(&checksum), 8}));

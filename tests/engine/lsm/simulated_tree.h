@@ -132,6 +132,13 @@ class SimulatedTree {
     const std::lock_guard lock{mutex_};
     tree_->reclaim_obsolete(lsn);
   }
+  // The clock goes on by so much, and the tree is told.
+  void pass(std::chrono::milliseconds time) {
+    clock_.advance(time);
+    const std::lock_guard lock{mutex_};
+    tree_->tick();
+  }
+  std::int64_t unix_ms() const { return clock_.unix_ms(); }
   EngineStats stats() {
     const std::lock_guard lock{mutex_};
     return tree_->stats();

@@ -89,5 +89,27 @@ TEST(TableFormat, BytesOfReferences) {
   }
 }
 
+// One that holds tombstones, or values that will expire, is in format 3: two more times.
+TEST(TableFormat, BytesOfObsoleteTimes) {
+  TableProperties properties;
+  properties.format_version = 3;
+  properties.entry_count = 2;
+  properties.tombstone_count = 1;
+  properties.smallest_key = "a";
+  properties.largest_key = "b";
+  properties.balances = {{0, 1}};
+  properties.obsolete_times.earliest_expiry_ms = 1'700'000'000'000;
+  const Bytes golden = from_hex("02 01 00 00 00 01 61 01 62 01 00 02  00  00 80d095ffbc31");
+  EXPECT_EQ(format_version_for(properties), 3U);
+  EXPECT_EQ(encode_properties(properties), golden);
+  properties.format_version = 0;  // which the footer knows
+  EXPECT_EQ(decode_properties(golden, 3), properties);
+  EXPECT_EQ(decode_properties(golden, 2), std::nullopt);
+  properties.obsolete_times.oldest_tombstone_ms = 1;
+  properties.format_version = 3;
+  EXPECT_EQ(encode_properties(properties),
+            from_hex("02 01 00 00 00 01 61 01 62 01 00 02  00  01 80d095ffbc31"));
+}
+
 }  // namespace
 }  // namespace shale::engine::lsm

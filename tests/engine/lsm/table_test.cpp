@@ -185,7 +185,7 @@ class ClassOfFirstByte final : public KeyPolicy {
  public:
   std::uint32_t count_class(BytesView key) const { return static_cast<unsigned char>(key.front()); }
   bool is_live_class(std::uint32_t) const { return true; }
-  bool is_obsolete(BytesView, BytesView) const { return false; }
+  std::int64_t obsolete_from_ms(BytesView, BytesView) const override { return kNeverObsolete; }
 };
 
 TEST(Table, PropertiesSayWhatIsInIt) {

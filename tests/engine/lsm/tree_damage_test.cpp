@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/lsm/table_format.h"
 #include "engine/testing/test_seed.h"
 #include "tests/engine/lsm/tree_workload.h"
 
@@ -40,10 +41,20 @@ class TreeDamage : public testing::TestWithParam<Damage> {
     tree_.tree().version().for_each([&](const TableRef& slice) { slices.push_back(slice->slice()); });
     return slices[random_() % slices.size()];
   }
+  // Of the table's data blocks, with which it begins.
+  static std::uint64_t data_bytes(const Bytes& table) {
+    constexpr std::size_t kFooterBytes = TableFooter::kEncodedBytes;
+    TableFooter footer;
+    const std::span<const char, kFooterBytes> encoded{table.data() + table.size() - kFooterBytes,
+                                                      kFooterBytes};
+    EXPECT_EQ(decode_footer(encoded, true, footer), FooterState::sound);
+    return footer.filter_offset;
+  }
   void do_damage(const std::string& path) {
-    const std::uint64_t bytes = disk_.contents(path).size();
+    const Bytes contents = disk_.contents(path);
+    const std::uint64_t bytes = contents.size();
     switch (GetParam()) {
-      case Damage::block: return disk_.flip_bit(path, random_() % (bytes / 4) * 8);
+      case Damage::block: return disk_.flip_bit(path, random_() % data_bytes(contents) * 8);
       case Damage::footer: return disk_.flip_bit(path, (bytes - 20) * 8);
       case Damage::missing: ASSERT_TRUE(disk_.remove(path));
     }

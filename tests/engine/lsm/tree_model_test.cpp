@@ -52,7 +52,8 @@ class ModelRun {
     }
     if (kind < 92) return change_shape();
     if (kind < 94) return reopen();
-    if (kind == 94 && random_() % 4 == 0 && workload_.can_drop()) {
+    if (kind < 97) return tree_.pass(std::chrono::milliseconds{random_() % 400});
+    if (kind == 97 && random_() % 4 == 0 && workload_.can_drop()) {
       workload_.add_drop();
       ASSERT_TRUE(apply(tree_, policy_, workload_, workload_.last_lsn(), read_first_));
       model_ = workload_.after(workload_.last_lsn());
@@ -153,7 +154,7 @@ class ModelRun {
   Model model_;
 };
 
-void agree_with_a_map(const TreeStoreOptions& options) {
+void agree_with_a_map(TreeStoreOptions options) {
   std::set<std::uint32_t> levels_seen;
   bool several_runs_seen = false;
   bool narrowed_slices_seen = false;
@@ -161,6 +162,7 @@ void agree_with_a_map(const TreeStoreOptions& options) {
   for (std::uint64_t run = 0; run < 4; ++run) {
     const std::uint64_t seed = test_seed() + run;
     SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={} for the first run of a test to be this one", seed));
+    options.deletion_age_max = std::chrono::seconds{run < 2 ? 0 : 1};
     ModelRun model{seed, run % 2 == 0, options};
     ASSERT_NO_FATAL_FAILURE(model.run(600));
     levels_seen.merge(model.levels_seen);

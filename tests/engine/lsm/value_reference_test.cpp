@@ -78,7 +78,7 @@ TEST(TableWithReferences, SaysWhatItRefersToAndReadsThemBack) {
       separated_entry("c", Bytes(7000, 'y'), 4, 32, 0), separated_entry("d", Bytes(6000, 'z'), 12, 5050)};
   MemoryFiles files;
   const auto written = write_table(files, entries).value();
-  EXPECT_EQ(written.format_version, kTableFormatVersion);
+  EXPECT_EQ(written.format_version, kTableFormatWithValueFiles);
   const std::vector<ValueFileUse> uses{{4, 1, value_record_bytes(1, 7000)},
                                        {12, 2, value_record_bytes(1, 5000) + value_record_bytes(1, 6000)}};
   EXPECT_EQ(written.value_files, uses);
