@@ -24,7 +24,7 @@ class LsmUnderTest final : public EngineUnderTest {
    public:
     std::uint32_t count_class(BytesView) const override { return 0; }
     bool is_live_class(std::uint32_t) const override { return true; }
-    bool is_obsolete(BytesView, BytesView) const override { return false; }
+    std::int64_t obsolete_from_ms(BytesView, BytesView) const override { return kNeverObsolete; }
   };
 
   void open() {
