@@ -87,7 +87,7 @@ bool LargeValueSweep::decide(Shard& shard, const engine::HashedKey& key, std::ui
   if (!reference || reference->id != id ||
       !store_.policy().is_live_class(split_position(key.bytes).database)) {
     store_.large_values().note_dead(id, store_.log().appended_lsn());
-  } else if (store_.policy().is_obsolete(key.bytes, **found)) {
+  } else if (store_.policy().obsolete_from_ms(key.bytes, **found) <= store_.clock().unix_ms()) {
     erase_expired(shard, key, id);
   } else {
     store_.large_values().note_alive(id, key);
