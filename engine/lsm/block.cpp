@@ -80,10 +80,18 @@ std::optional<EntryText> read_entry(const char* from, const char* end) {
   EntryText entry;
   std::uint64_t unshared = 0;
   std::uint64_t value_bytes = 0;
-  if ((from = read_varint(from, end, entry.shared)) == nullptr) return std::nullopt;
-  if ((from = read_varint(from, end, unshared)) == nullptr) return std::nullopt;
-  if ((from = read_varint(from, end, value_bytes)) == nullptr) return std::nullopt;
-  if (from == end) return std::nullopt;
+  constexpr std::ptrdiff_t kShortNumbersBytes = 4;  // as most entries have them: a byte each, and the tag
+  if (end - from >= kShortNumbersBytes && ((from[0] | from[1] | from[2]) & 0x80) == 0) {
+    entry.shared = static_cast<unsigned char>(from[0]);
+    unshared = static_cast<unsigned char>(from[1]);
+    value_bytes = static_cast<unsigned char>(from[2]);
+    from += 3;
+  } else {
+    if ((from = read_varint(from, end, entry.shared)) == nullptr) return std::nullopt;
+    if ((from = read_varint(from, end, unshared)) == nullptr) return std::nullopt;
+    if ((from = read_varint(from, end, value_bytes)) == nullptr) return std::nullopt;
+    if (from == end) return std::nullopt;
+  }
   entry.tag = static_cast<std::uint8_t>(*from++);
   const auto rest = static_cast<std::uint64_t>(end - from);
   if (unshared > rest || value_bytes > rest - unshared || !EntryTag::is_valid(entry.tag)) return std::nullopt;
@@ -192,9 +200,10 @@ bool BlockView::check() const {
   const char* at = bytes_ + arrays_bytes;
   std::uint32_t restart = 0;
   std::uint32_t entry_count = 0;
-  BytesView first;     // key of the block
-  BytesView group;     // its restart key
-  BytesView last;      // key so far; the members of a group other than the first are put together in `keys`
+  BytesView first;  // key of the block
+  BytesView group;  // its restart key
+  BytesView last;   // key so far; the members of a group other than the first are put together in `keys`
+  std::uint64_t last_head = 0;
   Bytes keys[2];       // the last and the one being compared with it
   unsigned spare = 0;  // the one of `keys` that `last` is not
   while (at != end) {
@@ -211,12 +220,14 @@ bool BlockView::check() const {
       key = keys[spare];
       spare ^= 1;
     }
+    const std::uint64_t head_of_key = key_head(key);  // as a rule the heads tell, without a call
     if (entry_count == 0) {
       first = key;
-    } else if (key <= last) {
+    } else if (head_of_key < last_head || (head_of_key == last_head && key <= last)) {
       return false;
     }
     last = key;
+    last_head = head_of_key;
     ++entry_count;
     at = entry->end;
   }
@@ -394,14 +405,14 @@ constexpr std::size_t kAllocationOverheadBytes = 16;  // what malloc keeps for i
 
 }  // namespace
 
-boost::intrusive_ptr<Block> Block::allocate(std::uint32_t size) {
+boost::intrusive_ptr<Block> Block::allocate(std::size_t size) {
   return new (::operator new(sizeof(Block) + size)) Block{size};
 }
 
 std::span<char> Block::bytes() { return {reinterpret_cast<char*>(this + 1), size_}; }
 
-bool Block::adopt() {
-  const std::optional<BlockView> view = BlockView::parse({bytes().data(), size_});
+bool Block::adopt(std::size_t used) {
+  const std::optional<BlockView> view = BlockView::parse(stored().substr(0, used));
   if (!view) return false;
   view_ = *view;
   return true;

@@ -124,17 +124,19 @@ class BlockCursor {
   Bytes key_;  // of an entry that shares bytes with its restart point
 };
 
+struct BlockCacheEntry;
+
 // A block in memory: counts, this object and the bytes are one allocation. Also used for the records of value
 // files, which are not adopted and have no view.
 class Block final : public Pinned {
  public:
-  // With room for `size` bytes, to be filled and adopted before others see it.
-  static boost::intrusive_ptr<Block> allocate(std::uint32_t size);
+  // With room for `size` bytes, to be filled and adopted before others see it. Throws std::bad_alloc.
+  static boost::intrusive_ptr<Block> allocate(std::size_t size);
 
   std::span<char> bytes();
   BytesView stored() const { return {reinterpret_cast<const char*>(this + 1), size_}; }  // the same
-  // Checks what bytes() holds now; false if that is no block.
-  bool adopt();
+  // Checks what the first `used` of bytes() hold now; false if that is no block.
+  bool adopt(std::size_t used);
   const BlockView& view() const { return view_; }
   std::size_t memory_bytes() const;  // of the whole allocation
 
@@ -150,11 +152,15 @@ class Block final : public Pinned {
   static void operator delete(void* block) { ::operator delete(block); }  // bytes included
 
  private:
-  explicit Block(std::uint32_t size) : size_(size) {}
+  explicit Block(std::size_t size) : size_(size) {}
   ~Block() override = default;
 
-  const std::uint32_t size_;
+  friend class BlockCache;
+
+  const std::size_t size_;
   BlockView view_;
+  // What the cache notes of it while it is there; the cache's alone, under a lock of its own.
+  mutable BlockCacheEntry* cache_entry_ = nullptr;
 };
 
 // Keeps a block in memory, also after the cache has let go of it. The last holder frees it.

@@ -6,7 +6,25 @@
 #include <utility>
 
 namespace shale::engine::lsm {
+
+struct BlockCacheEntry {
+  BlockCacheEntry(const BlockId& block_id, const Block& block, BlockSlot* tables_slot);
+
+  bool is_in_bucket() const { return slot == &own_slot; }
+
+  const BlockId id;
+  BlockSlot own_slot;     // for a block whose table has none: it is found by its id
+  BlockSlot* const slot;  // where the block hangs
+  const std::uint64_t bytes;
+  BlockCacheEntry* next_in_bucket = nullptr;
+  BlockCacheEntry* newer = nullptr;  // neighbours in the queue
+  BlockCacheEntry* older = nullptr;
+  bool in_main = false;
+};
+
 namespace {
+
+using CacheEntry = BlockCacheEntry;
 
 constexpr std::uint64_t kSmallQueueShare = 10;  // the small queue's part of the bytes, as a divisor
 // How many blocks of the main queue one eviction may spare before it takes the next one regardless: bounds
@@ -23,26 +41,10 @@ std::uint64_t hash_of(const BlockId& id) {
   return hash ^ hash >> 32;
 }
 
-struct CacheEntry {
-  CacheEntry(const BlockId& block_id, const Block& block, BlockSlot* tables_slot);
-
-  const BlockId id;
-  BlockSlot own_slot;     // for a block whose table has none
-  BlockSlot* const slot;  // where the block hangs
-  const std::uint64_t bytes;
-  std::unique_ptr<CacheEntry> next_in_bucket;
-  CacheEntry* newer = nullptr;  // neighbours in the queue
-  CacheEntry* older = nullptr;
-  bool in_main = false;
-};
-
 // An entry, its bucket and its ghost, and what malloc keeps for itself.
 constexpr std::size_t kEntryOverheadBytes = sizeof(CacheEntry) + sizeof(void*) + 8 + 16;
 
 std::uint64_t charge_of(const Block& block) { return block.memory_bytes() + kEntryOverheadBytes; }
-
-CacheEntry::CacheEntry(const BlockId& block_id, const Block& block, BlockSlot* tables_slot)
-    : id(block_id), slot(tables_slot == nullptr ? &own_slot : tables_slot), bytes(charge_of(block)) {}
 
 // What has left the cache. To be destroyed without a lock: freeing a block takes its time.
 struct Departed {
@@ -84,9 +86,23 @@ struct Ghost {
 
 }  // namespace
 
+BlockCacheEntry::BlockCacheEntry(const BlockId& block_id, const Block& block, BlockSlot* tables_slot)
+    : id(block_id), slot(tables_slot == nullptr ? &own_slot : tables_slot), bytes(charge_of(block)) {}
+
+// Owns its entries. Those of blocks with a slot of their table's are in no bucket: their blocks know them,
+// and so neither insertion nor eviction walks a chain of entries that nobody has looked at for long.
 class alignas(64) BlockCache::Shard {
  public:
   Shard() { rehash(kBucketsMin); }
+  ~Shard() {
+    for (const Queue* const queue : {&small_, &main_}) {
+      for (CacheEntry* entry = queue->oldest(); entry != nullptr;) {
+        delete std::exchange(entry, entry->newer);
+      }
+    }
+  }
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
 
   BlockHandle find(const BlockId& id, std::uint64_t hash, Access access) {
     const std::lock_guard lock{mutex_};
@@ -96,16 +112,16 @@ class alignas(64) BlockCache::Shard {
 
   // False if there is a block with this id already.
   bool insert(const BlockId& id, std::uint64_t hash, BlockHandle block, BlockSlot* slot) {
-    auto entry = std::make_unique<CacheEntry>(id, *block, slot);
+    auto made = std::make_unique<CacheEntry>(id, *block, slot);
     const std::lock_guard lock{mutex_};
+    if (slot != nullptr ? !slot->is_empty() : entry_of(id, hash) != nullptr) return false;
     if (entry_count_ == buckets_.size()) rehash(buckets_.size() * 2);
-    if (entry_of(id, hash) != nullptr) return false;
-    entry->slot->put(std::move(block));
-    entry->in_main = is_ghost(hash);
-    queue_of(*entry).push(*entry);
-    std::unique_ptr<CacheEntry>& bucket = buckets_[hash & mask_];
-    entry->next_in_bucket = std::move(bucket);
-    bucket = std::move(entry);
+    CacheEntry& entry = *made.release();
+    if (!entry.is_in_bucket()) block->cache_entry_ = &entry;
+    entry.slot->put(std::move(block));
+    entry.in_main = is_ghost(hash);
+    queue_of(entry).push(entry);
+    if (entry.is_in_bucket()) put_into_bucket(entry, hash);
     ++entry_count_;
     ++insertions_;
     return true;
@@ -122,9 +138,14 @@ class alignas(64) BlockCache::Shard {
     return take_out(*victim, hash);
   }
 
-  Departed erase(const BlockId& id, std::uint64_t hash) {
+  Departed erase(const BlockId& id, std::uint64_t hash, BlockSlot* slot) {
     const std::lock_guard lock{mutex_};
-    CacheEntry* const entry = entry_of(id, hash);
+    CacheEntry* entry = nullptr;
+    if (slot == nullptr) {
+      entry = entry_of(id, hash);
+    } else if (const BlockHandle block = slot->find(false)) {
+      entry = block->cache_entry_;
+    }
     return entry == nullptr ? Departed{} : take_out(*entry, hash);
   }
 
@@ -138,8 +159,8 @@ class alignas(64) BlockCache::Shard {
       // If the buckets have been doubled meanwhile, the second half repeats the first: nothing is missed.
       const std::size_t end = std::min(begin + kEraseStepBuckets, buckets_.size());
       for (; begin != end; ++begin) {
-        for (CacheEntry* entry = buckets_[begin].get(); entry != nullptr;) {
-          CacheEntry* const next = entry->next_in_bucket.get();
+        for (CacheEntry* entry = buckets_[begin]; entry != nullptr;) {
+          CacheEntry* const next = entry->next_in_bucket;
           if (entry->id.table == table) {
             bytes += entry->bytes;
             erased.push_back(take_out(*entry, hash_of(entry->id)));
@@ -162,9 +183,13 @@ class alignas(64) BlockCache::Shard {
 
  private:
   CacheEntry* entry_of(const BlockId& id, std::uint64_t hash) const {
-    CacheEntry* entry = buckets_[hash & mask_].get();
-    while (entry != nullptr && entry->id != id) entry = entry->next_in_bucket.get();
+    CacheEntry* entry = buckets_[hash & mask_];
+    while (entry != nullptr && entry->id != id) entry = entry->next_in_bucket;
     return entry;
+  }
+  void put_into_bucket(CacheEntry& entry, std::uint64_t hash) {
+    CacheEntry*& bucket = buckets_[hash & mask_];
+    entry.next_in_bucket = std::exchange(bucket, &entry);
   }
   Queue& queue_of(const CacheEntry& entry) { return entry.in_main ? main_ : small_; }
   static std::uint32_t fingerprint(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32) | 1; }
@@ -200,35 +225,31 @@ class alignas(64) BlockCache::Shard {
 
   Departed take_out(CacheEntry& entry, std::uint64_t hash) {
     queue_of(entry).remove(entry);
-    std::unique_ptr<CacheEntry>* link = &buckets_[hash & mask_];
-    while (link->get() != &entry) link = &(*link)->next_in_bucket;
-    std::unique_ptr<CacheEntry> taken = std::move(*link);
-    *link = std::move(taken->next_in_bucket);
+    if (entry.is_in_bucket()) {
+      CacheEntry** link = &buckets_[hash & mask_];
+      while (*link != &entry) link = &(*link)->next_in_bucket;
+      *link = entry.next_in_bucket;
+    }
     --entry_count_;
-    BlockHandle block = taken->slot->take();  // now: the slot may go as soon as the lock is free
-    return {std::move(taken), std::move(block)};
+    BlockHandle block = entry.slot->take();  // now: the slot may go as soon as the lock is free
+    return {std::unique_ptr<CacheEntry>{&entry}, std::move(block)};
   }
 
   void rehash(std::size_t bucket_count) {
-    std::vector<std::unique_ptr<CacheEntry>> old = std::move(buckets_);
-    buckets_.clear();
-    buckets_.resize(bucket_count);
+    const std::vector<CacheEntry*> old = std::exchange(buckets_, std::vector<CacheEntry*>(bucket_count));
     ghosts_.assign(bucket_count, {});
     mask_ = bucket_count - 1;
-    for (std::unique_ptr<CacheEntry>& chain : old) {
-      while (chain != nullptr) {
-        std::unique_ptr<CacheEntry> entry = std::move(chain);
-        chain = std::move(entry->next_in_bucket);
-        std::unique_ptr<CacheEntry>& bucket = buckets_[hash_of(entry->id) & mask_];
-        entry->next_in_bucket = std::move(bucket);
-        bucket = std::move(entry);
+    for (CacheEntry* entry : old) {
+      while (entry != nullptr) {
+        CacheEntry& moved = *std::exchange(entry, entry->next_in_bucket);
+        put_into_bucket(moved, hash_of(moved.id));
       }
     }
   }
 
   mutable std::mutex mutex_;  // guards everything below
   std::uint64_t mask_ = 0;
-  std::vector<std::unique_ptr<CacheEntry>> buckets_;  // as many as a power of two; own the entries
+  std::vector<CacheEntry*> buckets_;  // as many as a power of two, grown with the number of entries
   std::size_t entry_count_ = 0;
   Queue small_;
   Queue main_;
@@ -283,9 +304,9 @@ void BlockCache::evict_down_to_capacity(std::size_t first_shard) {
   }
 }
 
-void BlockCache::erase(const BlockId& id) {
+void BlockCache::erase(const BlockId& id, BlockSlot* slot) {
   const std::uint64_t hash = hash_of(id);
-  const Departed erased = shards_[shard_index(hash)].erase(id, hash);
+  const Departed erased = shards_[shard_index(hash)].erase(id, hash, slot);
   if (erased.entry != nullptr) used_bytes_.fetch_sub(erased.entry->bytes, std::memory_order_relaxed);
 }
 

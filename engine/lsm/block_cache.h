@@ -6,9 +6,9 @@
 // through the tenth and leaves the rest alone; and a hit only sets two bits instead of moving a list node.
 //
 // Sharded by hash; each shard has a short lock of its own and its own queues, the byte budget is common. A
-// block is found by its id, or, without that lock and in a fraction of the time, through the slot it was
-// inserted with. Handles keep an evicted block alive: what commands hold is outside the budget, bounded by
-// their number.
+// block is found by its id, or, if it was inserted with a slot, through that: without the lock and in a
+// fraction of the time. Handles keep an evicted block alive: what commands hold is outside the budget,
+// bounded by their number.
 #pragma once
 
 #include <array>
@@ -57,7 +57,7 @@ class BlockCache {
   // A number for a table that is being opened; never given twice.
   std::uint64_t new_table();
 
-  // Null if the block is not here.
+  // Null if the block is not here, or has a slot.
   BlockHandle find(const BlockId& id, Access access);
   // The same for a block of `table` that is always inserted with this slot.
   BlockHandle find(BlockSlot& slot, std::uint64_t table, Access access) {
@@ -67,10 +67,11 @@ class BlockCache {
   }
   // Makes room as needed. A block above an eighth of the capacity is refused. If one with this id is here
   // already, that one stays. The caller keeps the slot, if it gives one, for as long as the block may be
-  // here: until erase() of it, which it may ask about the slot.
+  // here: until erase() of it.
   void insert(const BlockId& id, BlockHandle block, BlockSlot* slot = nullptr);
-  void erase(const BlockId& id);
-  // Lets go of all blocks of a table. Takes time in proportion to the cache but holds each lock only briefly.
+  void erase(const BlockId& id, BlockSlot* slot = nullptr);
+  // Lets go of all blocks of a table that have no slot. Takes time in proportion to the cache but holds each
+  // lock only briefly.
   void erase_table(std::uint64_t table);
 
   void set_capacity(std::uint64_t capacity_bytes);  // evicts at once if need be

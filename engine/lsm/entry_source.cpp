@@ -44,8 +44,8 @@ class MemtableSource final : public EntrySource {
     stand_nowhere();
     if (!cursor_.valid()) return {};
     const Entry entry = cursor_.entry();
-    const bool within = entry.key >= bounds_.begin && is_below_end(entry.key, bounds_);
-    if (within) stand_on(entry, key_head(entry.key));
+    const bool is_behind_begin = bounds_.begin.empty() || entry.key >= bounds_.begin;
+    if (is_behind_begin && is_below_end(entry.key, bounds_)) stand_on(entry, key_head(entry.key));
     return {};
   }
 
@@ -60,7 +60,7 @@ class RunSource final : public EntrySource {
       : slices_(run.tables()), run_(run), bounds_(bounds), context_(context) {}
 
   Status seek(BytesView key) override {
-    const BytesView from = std::max(key, bounds_.begin);
+    const BytesView from = at_or_behind_begin(key);
     return walk_forward(run_.first_reaching(from), from);
   }
   Status seek_before(BytesView key) override {
@@ -91,6 +91,9 @@ class RunSource final : public EntrySource {
   }
 
  private:
+  BytesView at_or_behind_begin(BytesView key) const {
+    return bounds_.begin.empty() ? key : std::max(key, bounds_.begin);
+  }
   Status look() {
     stand_on(cursor_->entry(), cursor_->head());
     return {};
@@ -119,7 +122,7 @@ class RunSource final : public EntrySource {
     if (cursor_ && place == place_) return {};
     const LiveTable& slice = *slices_[place];
     if (!slice.table()) return slice.table().error();
-    const BytesView begin = std::max(slice.begin_key(), bounds_.begin);
+    const BytesView begin = at_or_behind_begin(slice.begin_key());
     const BytesView end = bounds_.end.empty() ? slice.end_key() : std::min(slice.end_key(), bounds_.end);
     place_ = place;
     cursor_.emplace(**slice.table(), CursorBounds{begin, end}, context_);

@@ -10,9 +10,6 @@
 namespace shale::engine::lsm {
 namespace {
 
-// A block at least this large is read to where it will stay, at the price of a second read for its trailer.
-constexpr std::uint64_t kDirectReadBytes = 256 * 1024;
-
 Error out_of_memory(const std::string& path, std::uint64_t bytes) {
   return {ErrorKind::io, fmt::format("{}: no memory for {} bytes", path, bytes)};
 }
@@ -153,57 +150,48 @@ Result<BytesView> Table::check_stored(std::uint64_t offset, BytesView stored, Bl
 }
 
 Result<BlockHandle> Table::read_block(std::uint32_t block_index) const {
-  const std::uint64_t stored_bytes = index_.stored_bytes(block_index);
-  if (stored_bytes >= kDirectReadBytes) return read_large_block(block_index);
-  Bytes stored(stored_bytes, '\0');
-  if (Status status = file_->read_at(index_.offset(block_index), stored); !status) return status.error();
-  return adopt_stored(block_index, stored);
-}
-
-Result<BlockHandle> Table::read_large_block(std::uint32_t block_index) const {
   const std::uint64_t offset = index_.offset(block_index);
-  const std::uint64_t payload_bytes = index_.stored_bytes(block_index) - BlockTrailer::kEncodedBytes;
-  std::array<char, BlockTrailer::kEncodedBytes> encoded;
-  if (Status status = file_->read_at(offset + payload_bytes, encoded); !status) return status.error();
-  const BlockTrailer trailer = BlockTrailer::decode(encoded);
+  const std::uint64_t stored_bytes = index_.stored_bytes(block_index);
   try {
-    if (trailer.compression != Compression::none) {
-      Bytes stored(index_.stored_bytes(block_index), '\0');
-      if (Status status = file_->read_at(offset, stored); !status) return status.error();
-      return adopt_stored(block_index, stored);
-    }
-    if (Status status = check_trailer(offset, payload_bytes, trailer); !status) return status.error();
-    boost::intrusive_ptr<Block> block = Block::allocate(trailer.raw_bytes);
-    const std::span<char> payload = block->bytes();
-    if (Status status = file_->read_at(offset, payload); !status) return status.error();
-    const std::uint64_t payload_hash = XXH3_64bits(payload.data(), payload.size());
-    if (Status status = check_checksum(offset, payload_hash, trailer); !status) return status.error();
-    return adopt(block_index, std::move(block));
+    // What is not compressed has come to where it stays; the trailer stays behind it.
+    boost::intrusive_ptr<Block> block = Block::allocate(stored_bytes);
+    if (Status status = file_->read_at(offset, block->bytes()); !status) return status.error();
+    BlockTrailer trailer;
+    const Result<BytesView> payload = check_stored(offset, block->stored(), trailer);
+    if (!payload) return payload.error();
+    if (trailer.compression == Compression::none)
+      return adopt(block_index, std::move(block), payload->size());
+    return adopt_copy(block_index, *payload, trailer);
   } catch (const std::bad_alloc&) {
-    return out_of_memory(path_, trailer.raw_bytes);
+    return out_of_memory(path_, stored_bytes);
   }
 }
 
 Result<BlockHandle> Table::adopt_stored(std::uint32_t block_index, BytesView stored) const {
-  const std::uint64_t offset = index_.offset(block_index);
   BlockTrailer trailer;
-  const Result<BytesView> payload = check_stored(offset, stored, trailer);
+  const Result<BytesView> payload = check_stored(index_.offset(block_index), stored, trailer);
   if (!payload) return payload.error();
   try {
-    boost::intrusive_ptr<Block> block = Block::allocate(trailer.raw_bytes);
-    if (trailer.compression == Compression::none) {
-      payload->copy(block->bytes().data(), payload->size());
-    } else if (!decompress(trailer.compression, *payload, block->bytes().data(), trailer.raw_bytes)) {
-      return damaged(offset, "cannot be decompressed");
-    }
-    return adopt(block_index, std::move(block));
+    return adopt_copy(block_index, *payload, trailer);
   } catch (const std::bad_alloc&) {
     return out_of_memory(path_, trailer.raw_bytes);
   }
 }
 
-Result<BlockHandle> Table::adopt(std::uint32_t block_index, boost::intrusive_ptr<Block> block) const {
-  if (!block->adopt()) return damaged(index_.offset(block_index), "damaged block");
+Result<BlockHandle> Table::adopt_copy(std::uint32_t block_index, BytesView payload,
+                                      const BlockTrailer& trailer) const {
+  boost::intrusive_ptr<Block> block = Block::allocate(trailer.raw_bytes);
+  if (trailer.compression == Compression::none) {
+    payload.copy(block->bytes().data(), payload.size());
+  } else if (!decompress(trailer.compression, payload, block->bytes().data(), trailer.raw_bytes)) {
+    return damaged(index_.offset(block_index), "cannot be decompressed");
+  }
+  return adopt(block_index, std::move(block), trailer.raw_bytes);
+}
+
+Result<BlockHandle> Table::adopt(std::uint32_t block_index, boost::intrusive_ptr<Block> block,
+                                 std::size_t bytes) const {
+  if (!block->adopt(bytes)) return damaged(index_.offset(block_index), "damaged block");
   cache(block_index, block);
   return BlockHandle{std::move(block)};
 }
@@ -262,7 +250,7 @@ std::optional<Bytes> Table::key_at(std::uint64_t offset) const {
 void Table::drop_cached_blocks() const {
   if (slots_ == nullptr) return;  // could not be opened
   for (std::uint32_t block = 0; block != index_.block_count(); ++block) {
-    if (!slots_[block].is_empty()) cache_.erase(block_id(block));
+    if (!slots_[block].is_empty()) cache_.erase(block_id(block), &slots_[block]);
   }
 }
 

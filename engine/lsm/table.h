@@ -95,9 +95,12 @@ class Table : public std::enable_shared_from_this<Table> {
   BlockId block_id(std::uint32_t block_index) const { return {cache_id_, index_.offset(block_index)}; }
   // Wait for the disk; check, decompress, and put the block into the cache.
   Result<BlockHandle> read_block(std::uint32_t block_index) const;
-  Result<BlockHandle> read_large_block(std::uint32_t block_index) const;
   Result<BlockHandle> adopt_stored(std::uint32_t block_index, BytesView stored) const;
-  Result<BlockHandle> adopt(std::uint32_t block_index, boost::intrusive_ptr<Block> block) const;
+  Result<BlockHandle> adopt_copy(std::uint32_t block_index, BytesView payload,
+                                 const BlockTrailer& trailer) const;
+  // The first `bytes` of what the block holds.
+  Result<BlockHandle> adopt(std::uint32_t block_index, boost::intrusive_ptr<Block> block,
+                            std::size_t bytes) const;
 
   // The block if it is in memory, else null. Errors: what its Load met.
   Result<BlockHandle> resident_block(std::uint32_t block_index, BlockCache::Access access) const;

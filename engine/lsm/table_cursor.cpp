@@ -17,7 +17,10 @@ TableCursor::TableCursor(const Table& table, CursorBounds bounds, ReadContext& c
 
 Status TableCursor::enter(std::uint32_t block, Direction read_ahead) {
   valid_ = false;
-  Result<BlockHandle> resident = table_.resident_block(block, BlockCache::Access::scan);
+  // What a seek leads to is wanted as the block of a point read is: the blocks of young runs, which every
+  // seek meets, stay. Those that a walk comes to go by.
+  const auto access = read_ahead == Direction::none ? BlockCache::Access::point : BlockCache::Access::scan;
+  Result<BlockHandle> resident = table_.resident_block(block, access);
   if (!resident) return resident.error();
   if (*resident == nullptr) return request(block, read_ahead);
   block_index_ = block;
@@ -89,11 +92,17 @@ Status TableCursor::settle_backward() {
   return {};
 }
 
+BytesView TableCursor::at_or_behind_begin(BytesView key) const {
+  const std::uint64_t head = key_head(key);
+  if (head != begin_head_) return head < begin_head_ ? bounds_.begin : key;
+  return std::max(key, bounds_.begin);
+}
+
 Status TableCursor::seek(BytesView key) {
   valid_ = false;
   if (table_.index_.block_count() == 0) return {};
-  const BytesView from = std::max(key, bounds_.begin);
-  if (!bounds_.end.empty() && from >= bounds_.end) return {};
+  const BytesView from = at_or_behind_begin(key);
+  if (key_head(from) >= end_head_ && !bounds_.end.empty() && from >= bounds_.end) return {};
   if (Status status = enter(table_.index_.find(from).value_or(0), Direction::none); !status) return status;
   cursor_.seek(from);
   return settle_forward();

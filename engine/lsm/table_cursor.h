@@ -49,6 +49,8 @@ class TableCursor {
   Status settle_forward();   // on where the block's cursor stands, or in the next block, if within the bounds
   Status settle_backward();  // likewise
   void look();
+  // `key`, or the begin if that is above it.
+  BytesView at_or_behind_begin(BytesView key) const;
 
   const Table& table_;
   const CursorBounds bounds_;

@@ -37,17 +37,17 @@ void TableLoad::read() {
   const auto count = static_cast<std::uint32_t>(outcomes_.size());
   const std::uint64_t begin = index.offset(first_block_);
   const std::uint64_t bytes = index.offset(first_block_ + count) - begin;
-  Bytes stored(bytes, '\0');
-  const Status status = table_->file_->read_at(begin, stored);
+  const auto buffer = std::make_unique_for_overwrite<char[]>(bytes);
+  const BytesView stored{buffer.get(), bytes};
+  const Status status = table_->file_->read_at(begin, {buffer.get(), bytes});
   for (std::uint32_t i = 0; i != count; ++i) {
     if (!status) {
       outcomes_[i] = status.error();
       continue;
     }
     const std::uint32_t block = first_block_ + i;
-    const BytesView stored_block =
-        BytesView{stored}.substr(index.offset(block) - begin, index.stored_bytes(block));
-    outcomes_[i] = table_->adopt_stored(block, stored_block);
+    outcomes_[i] =
+        table_->adopt_stored(block, stored.substr(index.offset(block) - begin, index.stored_bytes(block)));
   }
 }
 

@@ -166,6 +166,28 @@ TEST_F(TableLoads, ACursorLoadsAheadAlsoBackward) {
   EXPECT_EQ(cache_.stats().insertions, cache_.stats().blocks);
 }
 
+// As the blocks of a small young run, which every seek of a tree meets.
+TEST_F(TableLoads, WhatSeeksLeadToStaysWhileAWalkGoesBy) {
+  BlockCache cache{256 << 10};  // a quarter of the table
+  const auto table = open(cache);
+  ReadContext context;
+  for (int seeks = 0; seeks != 4; ++seeks) {
+    TableCursor cursor{*table, {}, context};
+    if (!cursor.seek(key_.bytes)) run_all(context);
+    context.clear();
+  }
+  ASSERT_EQ(table->probe(key_), Presence::value);
+  for (bool through = false; !through; run_all(context)) {
+    TableCursor cursor{*table, {"key16000", ""}, context};
+    Status status = cursor.seek({});
+    while (status && cursor.valid()) status = cursor.next();
+    through = status.has_value();
+  }
+  context.clear();
+  EXPECT_EQ(table->probe(key_), Presence::value);
+  EXPECT_EQ(table->probe(HashedKey{"key16500"}), Presence::unknown);
+}
+
 // Some 36 entries lie in a block.
 TEST_F(TableLoads, ACursorReadsNoBlockOutsideOfItsBounds) {
   const auto table = open(cache_);
