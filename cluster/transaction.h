@@ -85,6 +85,7 @@ class Transaction {
   void reset();
 
   engine::ReadContext& reads() { return reads_; }
+  Store& store() { return store_; }
   bool has_writes() const { return !writes_.empty(); }
   // The longest pause that an engine written to since the last call wants its writers to make.
   std::chrono::microseconds take_write_delay();

@@ -87,6 +87,13 @@ void ReplyWriter::bulk(std::string_view bytes) {
   output_.append(kLineEnd);
 }
 
+std::size_t ReplyWriter::bulk_without_bytes(std::uint64_t bytes) {
+  header('$', bytes);
+  const std::size_t offset = output_.size();
+  output_.append(kLineEnd);
+  return offset;
+}
+
 void ReplyWriter::null() { output_.append(resp3() ? "_\r\n" : "$-1\r\n"); }
 
 void ReplyWriter::null_array() { output_.append(resp3() ? "_\r\n" : "*-1\r\n"); }

@@ -31,6 +31,8 @@ class ReplyWriter {
 
   void integer(std::int64_t value);
   void bulk(std::string_view bytes);
+  // A bulk string of so many bytes without them; returns where in the output they belong.
+  std::size_t bulk_without_bytes(std::uint64_t bytes);
   void null();                               // RESP2: the null bulk string
   void null_array();                         // RESP2: the null array; RESP3 has but one null
   void boolean(bool value);                  // RESP2: 1 or 0

@@ -78,6 +78,11 @@ RequestParser::Outcome RequestParser::next(std::string_view unread,
   }
 }
 
+std::optional<RequestParser::ArrivingBulk> RequestParser::arriving_bulk() const {
+  if (stage_ != Stage::bulk) return std::nullopt;
+  return ArrivingBulk{spans_.size(), position_, bulk_bytes_};
+}
+
 // The common case, an ordinary array that is all there, without state or error texts. Everything else makes
 // it return 0 and leave the request to read_request(), which decides what is wrong or missing. So a request
 // is parsed twice at most, and only the one at the end of a read.

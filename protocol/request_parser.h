@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -56,6 +57,21 @@ class RequestParser {
   // nothing. It is what the client announced, up to bulk_bytes_max and its frame: a reason to size the buffer
   // for a large value at once, not a proof that the value will come.
   std::size_t bytes_wanted() const { return bytes_wanted_; }
+
+  // After `incomplete`: the bulk string that is arriving, if its length is known and it is not all there.
+  // The caller may take it out of the stream and receive it elsewhere: it shows the next `unread` without any
+  // of its bytes, but with the two behind them, and calls divert_bulk() first. Its argument is then empty.
+  struct ArrivingBulk {
+    std::size_t argument;  // which it will be; 0 is the command's name
+    std::size_t offset;    // of its first byte in `unread`, without the consumed() bytes
+    std::size_t bytes;
+  };
+  std::optional<ArrivingBulk> arriving_bulk() const;
+  void divert_bulk() { bulk_bytes_ = 0; }
+  // An argument of that request which has arrived; `unread` as for arriving_bulk().
+  std::string_view arrived_argument(std::string_view unread, std::size_t argument) const {
+    return unread.substr(spans_[argument].offset, spans_[argument].bytes);
+  }
 
   // Redis's text, without "ERR " before it: "Protocol error: invalid bulk length". It may quote a byte of the
   // request, so the reply writer has to replace line ends.

@@ -31,9 +31,22 @@ constexpr std::chrono::microseconds kShortestPause{1000};
 constexpr std::chrono::microseconds kRetryPause{1000};
 constexpr std::uint64_t kClosingSecondsMax = 10;
 constexpr int kDrainReadsMax = 64;
+constexpr std::string_view kRequestTooLong =
+    "request exceeds the memory that connections may use; see option memory";
 
 std::size_t smaller(std::int64_t option_bytes, std::uint64_t budget_bytes) {
   return static_cast<std::size_t>(std::min(static_cast<std::uint64_t>(option_bytes), budget_bytes));
+}
+
+// Runs it in the background, a long one with others' in between; then calls `ran` there.
+void run_load(engine::Background& background, std::shared_ptr<engine::Load> load, std::function<void()> ran) {
+  auto run = [&background, load = std::move(load), ran = std::move(ran)]() mutable {
+    load->run();
+    if (!load->done()) return run_load(background, std::move(load), std::move(ran));
+    load.reset();
+    ran();
+  };
+  background.submit(engine::Priority::client_read, std::move(run));
 }
 
 }  // namespace
@@ -72,6 +85,9 @@ void Connection::close() {
   if (batch_) thread_.give_back(std::move(batch_));
   input_.consume(input_.unread().size());
   return_input();
+  large_argument_.reset();
+  received_arguments_.clear();
+  large_replies_.clear();
   if (suspended_ || syncing_) thread_.counters().suspended_connections.add(-1);
   timer_.reset();
   // Forgotten first: whoever sees the connection end does not find its client listed.
@@ -124,22 +140,27 @@ void Connection::notice_hangup() {
 }
 
 void Connection::on_readable() {
-  if (!make_room())
-    return fail_request("ERR request exceeds the memory that connections may use; see option memory");
+  if (large_argument_ != nullptr) return receive_large_argument();
+  const auto bulk = parser_.arriving_bulk();
+  if (bulk && begin_large_argument(*bulk)) return receive_large_argument();
+  if (!make_room()) return fail_request(fmt::format("ERR {}", kRequestTooLong));
   const auto room = input_.room();
   const ssize_t received = ::recv(descriptor(), room.data(), room.size(), MSG_DONTWAIT);
   if (received == 0 || (received < 0 && errno != EAGAIN && errno != EINTR)) return close();
   if (received > 0) {
-    const auto bytes = static_cast<std::size_t>(received);
-    input_.commit(bytes);
-    thread_.counters().input_bytes.add(received);
-    session_->bytes_in.store(session_->bytes_in.load(std::memory_order_relaxed) + bytes,
-                             std::memory_order_relaxed);
-    active_second_ = thread_.second();
+    input_.commit(static_cast<std::size_t>(received));
+    note_received(static_cast<std::size_t>(received));
     advance();
   } else {
     settle();
   }
+}
+
+void Connection::note_received(std::size_t bytes) {
+  thread_.counters().input_bytes.add(static_cast<std::int64_t>(bytes));
+  session_->bytes_in.store(session_->bytes_in.load(std::memory_order_relaxed) + bytes,
+                           std::memory_order_relaxed);
+  active_second_ = thread_.second();
 }
 
 // Room for the next bytes: the thread's memory, or, for a request that is too long for it, memory of its own
@@ -203,9 +224,11 @@ void Connection::return_input() {
 
 // Goes on as far as it can: executes what has arrived, sends the replies, waits for what comes next.
 void Connection::advance() {
-  while (may_execute() && (batch_ || parse())) execute();
-  if (!protocol_error_.empty() && may_execute()) return fail_request("ERR " + protocol_error_);
-  send();
+  do {
+    while (may_execute() && (batch_ || parse())) execute();
+    if (!protocol_error_.empty() && may_execute()) return fail_request("ERR " + protocol_error_);
+    send();
+  } while (has_caught_up());
   settle();
 }
 
@@ -222,6 +245,10 @@ bool Connection::parse() {
     const auto outcome = parser_.next(input_.unread().substr(parsed_bytes_), batch->arguments);
     parsed_bytes_ += parser_.consumed();
     if (outcome == protocol::RequestParser::Outcome::request) {
+      for (ReceivedLargeArgument& large : received_arguments_) {
+        batch->large_arguments.push_back({first_argument + large.index, std::move(large.value)});
+      }
+      received_arguments_.clear();
       Dispatcher::add_request(*batch, first_argument);
       continue;
     }
@@ -230,6 +257,10 @@ bool Connection::parse() {
   }
   if (batch->requests.empty()) {
     input_.consume(parsed_bytes_);
+    // Said before it is sent.
+    const auto bulk = parser_.arriving_bulk();
+    const bool is_too_long = bulk && bulk->bytes > thread_.server().memory_budget().connections / 2;
+    if (is_too_long && !is_large_value(*bulk)) protocol_error_ = kRequestTooLong;
     thread_.give_back(std::move(batch));
     return false;
   }
@@ -239,8 +270,7 @@ bool Connection::parse() {
 
 void Connection::set_parser_limits() {
   const Config& config = thread_.server().config();
-  const std::size_t bulk_bytes_max =
-      smaller(config.number(Option::proto_max_bulk_len), thread_.server().memory_budget().connections / 2);
+  const auto bulk_bytes_max = static_cast<std::size_t>(config.number(Option::proto_max_bulk_len));
   if (bulk_bytes_max != bulk_bytes_max_) {
     bulk_bytes_max_ = bulk_bytes_max;
     parser_.set_limits({.bulk_bytes_max = bulk_bytes_max});
@@ -257,6 +287,7 @@ void Connection::execute() {
   const std::size_t limit = output_bytes_max();
   Progress progress = thread_.dispatcher().execute(*batch_, *session_, output_, sent_ + limit);
   unsettled_replies_ += progress.replies;
+  large_replies_.add(std::move(progress.large_replies));
   switch (progress.wait) {
     case Progress::Wait::nothing: end_batch(); break;
     case Progress::Wait::output: break;
@@ -266,12 +297,14 @@ void Connection::execute() {
       return;
     default: suspend(progress); return;
   }
-  if (unsent_bytes() > limit) {
+  if (unsent_bytes() > limit || !large_replies_.empty()) {
     send();
-    backed_up_ = open() && unsent_bytes() > limit;
+    backed_up_ = open() && (unsent_bytes() > limit || !large_replies_.empty());
   }
   if (progress.write_delay >= kShortestPause && open()) {
-    Progress pause{.wait = Progress::Wait::retry, .pause = progress.write_delay, .suspension = {}};
+    Progress pause;
+    pause.wait = Progress::Wait::retry;
+    pause.pause = progress.write_delay;
     suspend(pause);
   }
 }
@@ -308,12 +341,10 @@ void Connection::run_loads(std::uint64_t token) {
   };
   const auto round = std::make_shared<Round>(count, resume_from_anywhere(*this, token));
   for (; batch_->loads_begun < batch_->loads.size(); ++batch_->loads_begun) {
-    auto run = [load = batch_->loads[batch_->loads_begun], round]() mutable {
-      load->run();
-      load.reset();
+    auto load = batch_->loads[batch_->loads_begun];
+    run_load(thread_.server().background(), std::move(load), [round] {
       if (round->to_run.fetch_sub(1, std::memory_order_acq_rel) == 1) round->resume();
-    };
-    thread_.server().background().submit(engine::Priority::client_read, std::move(run));
+    });
   }
 }
 
@@ -370,18 +401,28 @@ void Connection::send_what_may_be_seen() {
     unsettled_replies_ = 0;
   }
   const std::size_t end = std::min(held_from_, settled_);
-  if (sent_ >= end) return;
-  const ssize_t count =
-      ::send(descriptor(), output_.data() + sent_, end - sent_, MSG_DONTWAIT | MSG_NOSIGNAL);
-  if (count < 0 && errno != EAGAIN && errno != EINTR) return close();
-  if (count > 0) {
-    sent_ += static_cast<std::size_t>(count);
-    thread_.counters().output_bytes.add(count);
-    session_->bytes_out.store(
-        session_->bytes_out.load(std::memory_order_relaxed) + static_cast<std::size_t>(count),
-        std::memory_order_relaxed);
+  for (bool more = true; more && open() && sent_ < end;) {
+    const std::size_t part_end = large_replies_.empty() ? end : std::min(end, large_replies_.offset());
+    if (sent_ < part_end) {
+      sent_ += send_bytes({output_.data() + sent_, part_end - sent_});
+      more = sent_ == part_end;
+      if (!more && open()) wait_writable();
+    } else {
+      more = send_large_reply();
+    }
   }
-  if (sent_ < end) wait_writable();
+}
+
+// How many of them the socket has taken; closes the connection if it is broken.
+std::size_t Connection::send_bytes(std::string_view bytes) {
+  const ssize_t count = ::send(descriptor(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (count < 0 && errno != EAGAIN && errno != EINTR) close();
+  if (count <= 0) return 0;
+  thread_.counters().output_bytes.add(count);
+  session_->bytes_out.store(
+      session_->bytes_out.load(std::memory_order_relaxed) + static_cast<std::size_t>(count),
+      std::memory_order_relaxed);
+  return static_cast<std::size_t>(count);
 }
 
 // Under appendfsync always, what acknowledges a write is not sent before that write is synced. What has been
@@ -414,6 +455,7 @@ void Connection::on_synced(engine::Lsn lsn, const engine::Status& synced) {
   if (!synced) {
     log_failure(synced.error());
     output_.resize(settled_);
+    large_replies_.cut(settled_);
     held_from_ = kNothingHeld;
     const std::string error = client_message(synced.error(), Failed::write);
     for (; unsettled_replies_ > 0; --unsettled_replies_) output_ += fmt::format("-{}\r\n", error);
@@ -438,11 +480,19 @@ void Connection::on_sent() {
   if (sent_ > kSentBytesKeptMax && sent_ > output_.size() / 2) {
     if (held_from_ != kNothingHeld) held_from_ -= sent_;
     settled_ -= sent_;
+    large_replies_.shift(sent_);
     output_.erase(0, sent_);
     sent_ = 0;
   }
-  if (backed_up_ && unsent_bytes() <= output_bytes_max() / 2) backed_up_ = false;
   advance();
+}
+
+// Whether the client has read so much that its next commands may be executed, which they could not be.
+bool Connection::has_caught_up() {
+  if (!open() || !backed_up_ || !large_replies_.empty()) return false;
+  if (unsent_bytes() > output_bytes_max() / 2) return false;
+  backed_up_ = false;
+  return true;
 }
 
 std::size_t Connection::output_bytes_max() const {
@@ -487,12 +537,14 @@ void Connection::settle() {
   if (!open()) return;
   return_input();
   count_memory();
-  if ((may_execute() || waits_for_command_) && !thread_.stopping()) wait_readable();
+  const bool has_room = large_argument_ == nullptr || !large_argument_->room(memory_is_short(0)).empty();
+  if ((may_execute() || waits_for_command_) && !thread_.stopping() && has_room) wait_readable();
 }
 
 void Connection::count_memory() {
-  const std::size_t bytes =
-      kIdleClientBytes + input_.capacity() + output_.capacity() + parser_.memory_bytes();
+  const std::size_t bytes = kIdleClientBytes + input_.capacity() + output_.capacity() +
+                            parser_.memory_bytes() + large_replies_.memory_bytes() +
+                            (large_argument_ != nullptr ? large_argument_->memory_bytes() : 0);
   if (bytes == counted_bytes_) return;
   thread_.counters().buffer_bytes.add(static_cast<std::int64_t>(bytes) -
                                       static_cast<std::int64_t>(counted_bytes_));

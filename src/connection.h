@@ -25,6 +25,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
@@ -35,6 +36,8 @@
 #include "src/dispatcher.h"
 #include "src/input_buffer.h"
 #include "src/io_thread.h"
+#include "src/large_argument.h"
+#include "src/large_replies.h"
 #include "src/session.h"
 
 namespace shale::server {
@@ -64,6 +67,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool make_room();
   void borrow_input();
   void return_input();
+  void note_received(std::size_t bytes);
+
+  // Receiving an argument that is too large for memory (connection_large.cpp).
+  using ArrivingBulk = protocol::RequestParser::ArrivingBulk;
+  bool is_large_value(const ArrivingBulk& bulk) const;
+  bool begin_large_argument(const ArrivingBulk& bulk);
+  void receive_large_argument();
+  void write_large_block();
+  void on_large_block_written();
 
   // Executing.
   void advance();
@@ -84,6 +96,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Sending.
   void send();
   void send_what_may_be_seen();
+  std::size_t send_bytes(std::string_view bytes);
+  bool send_large_reply();
+  void read_large_chunk();
+  void on_large_chunk(engine::Result<std::string> chunk);
+  bool has_caught_up();
   bool wait_for_sync();
   void on_synced(engine::Lsn lsn, const engine::Status& synced);
   void wait_writable();
@@ -112,9 +129,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   InputBuffer input_;
   bool input_borrowed_ = false;
-  std::size_t parsed_bytes_ = 0;  // of the input, by the batch
-  std::unique_ptr<Batch> batch_;  // being executed, or waiting
-  std::string protocol_error_;    // met behind the batch's requests
+  std::size_t parsed_bytes_ = 0;                           // of the input, by the batch
+  std::unique_ptr<LargeArgument> large_argument_;          // being received: nothing else is
+  std::vector<ReceivedLargeArgument> received_arguments_;  // of the request that is arriving
+  std::unique_ptr<Batch> batch_;                           // being executed, or waiting
+  std::string protocol_error_;                             // met behind the batch's requests
 
   bool waits_readable_ = false;
   bool waits_writable_ = false;
@@ -127,6 +146,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::optional<boost::asio::steady_timer> timer_;
 
   std::string output_;
+  LargeReplies large_replies_;            // what belongs into it
   std::size_t sent_ = 0;                  // of output_
   std::size_t held_from_ = kNothingHeld;  // the reply that is for later begins here
   // What may be sent as far as appendfsync is concerned, and the number of replies behind it.

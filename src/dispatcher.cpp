@@ -29,6 +29,7 @@ void write_error(protocol::ReplyWriter& reply, std::string_view error) {
 void Batch::clear() {
   arguments.clear();
   requests.clear();
+  large_arguments.clear();
   loads.clear();
   next = 0;
   loads_begun = 0;
@@ -134,20 +135,22 @@ Dispatcher::Answer Dispatcher::answer(Batch& batch, Keys keys, Session& session,
 
   transaction_.reset();
   Keyspace keyspace{
-      transaction_, locks_, keys.first, keys.count, session.database.load(std::memory_order_relaxed),
-      now_ms_};
+      transaction_, locks_,     keys.first, keys.count, session.database.load(std::memory_order_relaxed),
+      now_ms_,      batch.loads};
   protocol::ReplyWriter reply{output, session.protocol_version};
   CommandContext context{.server = server_,
                          .session = session,
                          .reply = reply,
                          .keyspace = keyspace,
                          .command = command,
+                         .large_replies = progress.large_replies,
                          .suspend = {},
                          .timed_out = batch.timed_out};
 
   Failed failed = Failed::read;
   engine::Status status =
-      command.handler(context, Arguments{words_of(batch, request), request.command.name_words});
+      command.handler(context, Arguments{words_of(batch, request), request.command.name_words,
+                                         batch.large_arguments, request.first_argument});
   if (status && transaction_.has_writes()) {
     failed = Failed::write;
     const auto written = transaction_.commit();
@@ -159,7 +162,7 @@ Dispatcher::Answer Dispatcher::answer(Batch& batch, Keys keys, Session& session,
   }
 
   if (!status) {
-    output.resize(reply_begin);
+    take_back(output, reply_begin, progress);
     const engine::Error& error = status.error();
     if (error.kind == engine::ErrorKind::not_resident) {
       counters_.cold_reads.add();
@@ -176,7 +179,7 @@ Dispatcher::Answer Dispatcher::answer(Batch& batch, Keys keys, Session& session,
     if (keys.count == 0 && command.flags.has(CommandFlag::write)) failed = Failed::write;
     write_error(reply, client_message(error, failed));
   } else if (context.suspend) {
-    output.resize(reply_begin);
+    take_back(output, reply_begin, progress);
     progress.wait = Progress::Wait::suspension;
     progress.suspension = std::move(context.suspend);
     return Answer::waits;
@@ -218,6 +221,12 @@ void Dispatcher::refuse(Batch& batch, Session& session, std::string& output, Pro
   finish_reply(session, output, reply_begin, progress);
 }
 
+void Dispatcher::take_back(std::string& output, std::size_t reply_begin, Progress& progress) {
+  output.resize(reply_begin);
+  auto& large = progress.large_replies;
+  while (!large.empty() && large.back().offset >= reply_begin) large.pop_back();
+}
+
 // Counts the reply that begins at `reply_begin`, or takes it back from a client that wants none.
 void Dispatcher::finish_reply(Session& session, std::string& output, std::size_t reply_begin,
                               Progress& progress) {
@@ -225,7 +234,7 @@ void Dispatcher::finish_reply(Session& session, std::string& output, std::size_t
   if (session.reply_mode == ReplyMode::on) [[likely]] {
     progress.replies += output.size() > reply_begin ? 1 : 0;
   } else {
-    output.resize(reply_begin);
+    take_back(output, reply_begin, progress);
     if (session.reply_mode == ReplyMode::skip_this) session.reply_mode = ReplyMode::on;
     if (session.reply_mode == ReplyMode::skip_next) session.reply_mode = ReplyMode::skip_this;
   }

@@ -33,8 +33,9 @@ struct Batch {
   };
   std::vector<std::string_view> arguments;  // of all requests, one after the other
   std::vector<Request> requests;
-  std::size_t next = 0;    // the request to execute next
-  bool timed_out = false;  // that request suspended itself, and its time is over
+  std::vector<ReceivedLargeArgument> large_arguments;  // those whose place among the arguments is empty
+  std::size_t next = 0;                                // the request to execute next
+  bool timed_out = false;                              // that request suspended itself, and its time is over
   // Keeps in memory what that request needs, until it has been executed. Those from `loads_begun` on are
   // still to run.
   std::vector<std::shared_ptr<engine::Load>> loads;
@@ -60,6 +61,7 @@ struct Progress {
   std::size_t held_from = 0;                 // offset in the output
   std::optional<Suspension> suspension;      // for Wait::suspension
   std::size_t replies = 0;                   // that have been added to the output
+  std::vector<LargeReply> large_replies;     // what belongs into them
   std::chrono::microseconds write_delay{0};  // what the engines ask of this writer before its next batch
 };
 
@@ -96,6 +98,7 @@ class Dispatcher {
   void keep_loads(Batch& batch);
   void refuse(Batch& batch, Session& session, std::string& output, Progress& progress);
   void finish_reply(Session& session, std::string& output, std::size_t reply_begin, Progress& progress);
+  static void take_back(std::string& output, std::size_t reply_begin, Progress& progress);
   bool may_run(const Session& session, const CommandSpec& command) const;
   bool runs_under_locks(const Batch& batch, std::size_t at, const Session& session) const;
 

@@ -29,6 +29,8 @@ class InputBuffer {
   std::span<char> room() { return {bytes_.get() + end_, capacity_ - end_}; }
   void commit(std::size_t count) { end_ += count; }
   void consume(std::size_t count);
+  // Forgets what is behind the first `count` unread bytes.
+  void cut(std::size_t count) { end_ = begin_ + count; }
 
   // Makes unread() and room() together at least `capacity` long; moves what is unread.
   void reserve(std::size_t capacity);

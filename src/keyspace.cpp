@@ -2,6 +2,9 @@
 
 #include <bit>
 #include <cassert>
+#include <utility>
+
+#include "engine/large/large_value_store.h"
 
 namespace shale::server {
 namespace {
@@ -12,13 +15,15 @@ constexpr std::size_t kLinearKeysMax = 12;
 }  // namespace
 
 Keyspace::Keyspace(cluster::Transaction& transaction, cluster::ShardLocks& locks, std::size_t first_key,
-                   std::size_t key_count, unsigned database, std::int64_t now_ms)
+                   std::size_t key_count, unsigned database, std::int64_t now_ms,
+                   std::span<const std::shared_ptr<engine::Load>> loads)
     : transaction_(transaction),
       locks_(locks),
       first_key_(first_key),
       key_count_(key_count),
       database_(database),
-      now_ms_(now_ms) {}
+      now_ms_(now_ms),
+      loads_(loads) {}
 
 engine::Result<std::optional<Value>> Keyspace::find(BytesView key) { return value_at(index_of(key)); }
 
@@ -40,6 +45,66 @@ void Keyspace::store(BytesView key, BytesView payload, std::int64_t expires_at_m
   if (record.capacity() > kKeptBytesMax) Bytes().swap(record);
 }
 
+void Keyspace::store(BytesView key, const ValueArgument& value, std::int64_t expires_at_ms) {
+  if (!value.large) return store(key, value.bytes, expires_at_ms);
+  store_staged(index_of(key), value.large, expires_at_ms);
+}
+
+void Keyspace::store_staged(std::size_t index, std::shared_ptr<engine::StagedLargeValue> staged,
+                            std::int64_t expires_at_ms) {
+  Bytes header;
+  append_value_header(ValueType::string, expires_at_ms, header, true);
+  transaction_.put_large(index, header, std::move(staged));
+}
+
+void Keyspace::store_again(BytesView key, const Value& value, std::int64_t expires_at_ms) {
+  if (!value.large) return store(key, value.payload, expires_at_ms, value.type);
+  Bytes stored;
+  append_value_header(value.type, expires_at_ms, stored, true);
+  value.large->append_to(stored);
+  transaction_.put(index_of(key), stored);
+}
+
+engine::Result<std::shared_ptr<engine::LargeValue>> Keyspace::open_large(
+    const engine::LargeValueReference& reference) {
+  std::shared_ptr<engine::LargeValue> value = large_values().find(reference.id);
+  const auto state = value->state();
+  if (!state) {
+    reads().missing.push_back(std::make_shared<engine::LargeValueOpening>(std::move(value)));
+    return engine::Error{engine::ErrorKind::not_resident, {}};
+  }
+  if (!*state) return state->error();
+  if (auto same = value->check(reference); !same) return same.error();
+  return value;
+}
+
+engine::LargePiece Keyspace::piece(const Value& value, std::uint64_t begin, std::uint64_t length) {
+  if (!value.large) return engine::LargePiece::of(value.payload.substr(begin, length));
+  return engine::LargePiece::of(large_values().find(value.large->id), *value.large, begin, length);
+}
+
+engine::LargePiece Keyspace::piece(const ValueArgument& value) {
+  return value.large ? engine::LargePiece::of(value.large) : engine::LargePiece::of(value.bytes);
+}
+
+engine::Status Keyspace::store_composed(BytesView key, std::vector<engine::LargePiece> pieces,
+                                        std::int64_t expires_at_ms) {
+  const std::size_t index = index_of(key);
+  const BytesView position = locks_.key(index).bytes;
+  for (const auto& load : loads_) {
+    const auto* composition = dynamic_cast<const engine::LargeComposition*>(load.get());
+    if (composition == nullptr || !composition->makes(pieces, position)) continue;
+    if (!composition->status()) return composition->status();
+    store_staged(index, composition->result(), expires_at_ms);
+    return {};
+  }
+  std::uint64_t bytes = 0;
+  for (const engine::LargePiece& piece : pieces) bytes += piece.length;
+  reads().missing.push_back(
+      std::make_shared<engine::LargeComposition>(std::move(pieces), large_values().stage(bytes), position));
+  return engine::Error{engine::ErrorKind::not_resident, {}};
+}
+
 void Keyspace::erase(BytesView key) { transaction_.erase(index_of(key)); }
 
 engine::Result<std::optional<Value>> Keyspace::value_at(std::size_t index) {
@@ -48,6 +113,9 @@ engine::Result<std::optional<Value>> Keyspace::value_at(std::size_t index) {
   if (!*stored) return std::optional<Value>{};
   if ((*stored)->empty()) return engine::corruption("a stored value lacks its header");
   const Value value = decode_value(**stored);
+  if (!value.large && value_is_large(**stored)) {
+    return engine::corruption("a stored value's reference to a large value is too short");
+  }
   if (value.expires_at_ms != kNoExpiry && value.expires_at_ms <= now_ms_) return std::optional<Value>{};
   return std::optional<Value>{value};
 }

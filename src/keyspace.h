@@ -4,10 +4,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "cluster/transaction.h"
+#include "engine/large/large_composition.h"
+#include "src/command/value_argument.h"
 #include "src/value.h"
 
 namespace shale::server {
@@ -15,9 +19,10 @@ namespace shale::server {
 class Keyspace {
  public:
   // The first `first_key` keys in `locks` belong to earlier commands of the batch; this command's follow, in
-  // the order in which its row declares them.
+  // the order in which its row declares them. `loads`: what earlier runs of the command have waited for.
   Keyspace(cluster::Transaction& transaction, cluster::ShardLocks& locks, std::size_t first_key,
-           std::size_t key_count, unsigned database, std::int64_t now_ms);
+           std::size_t key_count, unsigned database, std::int64_t now_ms,
+           std::span<const std::shared_ptr<engine::Load>> loads = {});
 
   // One of the command's declared keys, by its bytes. The value's payload is valid until the keyspace is
   // written to or the command ends. Errors: not_resident (return it: the command will be run again),
@@ -32,7 +37,21 @@ class Keyspace {
   // are copied; `payload` may be a view that find() has returned.
   void store(BytesView key, BytesView payload, std::int64_t expires_at_ms = kNoExpiry,
              ValueType type = ValueType::string);
+  void store(BytesView key, const ValueArgument& value, std::int64_t expires_at_ms = kNoExpiry);
+  // The same value with another expiry; it is one that find() has returned for the key.
+  void store_again(BytesView key, const Value& value, std::int64_t expires_at_ms);
   void erase(BytesView key);
+
+  // A large value, to be read. Errors: not_resident, corruption, io.
+  engine::Result<std::shared_ptr<engine::LargeValue>> open_large(
+      const engine::LargeValueReference& reference);
+  // A part of a value or argument, to be composed into another value. In memory it is copied.
+  engine::LargePiece piece(const Value& value, std::uint64_t begin, std::uint64_t length);
+  static engine::LargePiece piece(const ValueArgument& value);
+  // Stores a string that is made of pieces, and does not fit into memory. Errors: not_resident while it is
+  // being made; corruption, io, no_space.
+  engine::Status store_composed(BytesView key, std::vector<engine::LargePiece> pieces,
+                                std::int64_t expires_at_ms);
 
   unsigned database() const { return database_; }
   // The same for the whole command: Unix milliseconds.
@@ -51,6 +70,9 @@ class Keyspace {
   BytesView declared_key(std::size_t index) const;
   std::size_t index_of(BytesView key);
   std::size_t index_by_hash(BytesView key);
+  engine::LargeValueStore& large_values() { return transaction_.store().large_values(); }
+  void store_staged(std::size_t index, std::shared_ptr<engine::StagedLargeValue> staged,
+                    std::int64_t expires_at_ms);
 
   cluster::Transaction& transaction_;
   cluster::ShardLocks& locks_;
@@ -58,6 +80,7 @@ class Keyspace {
   std::size_t key_count_;
   unsigned database_;
   std::int64_t now_ms_;
+  std::span<const std::shared_ptr<engine::Load>> loads_;
   std::uint32_t hits_ = 0;
   std::uint32_t misses_ = 0;
   // Hash of key -> 1 + its first index, open addressing; made by the first lookup among many keys.

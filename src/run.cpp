@@ -109,6 +109,7 @@ cluster::StoreOptions store_options(const Config& config, const MemoryBudget& bu
       static_cast<std::uint64_t>(config.number(Option::compaction_idle_rate));
   options.deletion_age_max = std::chrono::seconds{config.number(Option::deletion_age_max)};
   options.value_expiry_ms = value_expiry_ms;
+  options.value_is_large = value_is_large;
   options.on_damage = [](const std::string& line) {
     spdlog::error("damaged table: {}; reads of its keys fail, the rest is served", line);
   };

@@ -2,14 +2,19 @@
 //
 //   byte 0    bits 0-3 type, bit 4 set if an expiry follows
 //   bytes 1-8 expiry, Unix milliseconds, little-endian, if there is one
-//   the rest  payload; for a string its bytes
+//   the rest  payload; for a string its bytes. Bit 5 of byte 0 set: a reference to a large value, which is
+//   the
+//             payload (docs/large-values.md)
 #pragma once
 
 #include <cstdint>
 #include <cstring>
+#include <optional>
+#include <span>
 
 #include "engine/bytes.h"
 #include "engine/engine.h"
+#include "engine/large/large_value_format.h"
 
 namespace shale::server {
 
@@ -23,18 +28,30 @@ constexpr std::int64_t kNoExpiry = 0;
 struct Value {
   ValueType type = ValueType::string;
   std::int64_t expires_at_ms = kNoExpiry;
-  BytesView payload;
+  BytesView payload;  // empty if it is a large value:
+  std::optional<engine::LargeValueReference> large;
+
+  std::uint64_t size() const { return large ? large->value_bytes : payload.size(); }  // of the payload
 };
 
 constexpr std::uint8_t kExpiryFlag = 0x10;
+constexpr std::uint8_t kLargeFlag = 0x20;
 
-inline void append_value_header(ValueType type, std::int64_t expires_at_ms, Bytes& out) {
+inline void append_value_header(ValueType type, std::int64_t expires_at_ms, Bytes& out,
+                                bool is_large = false) {
   const bool expires = expires_at_ms != kNoExpiry;
-  out.push_back(static_cast<char>(static_cast<std::uint8_t>(type) | (expires ? kExpiryFlag : 0)));
+  out.push_back(static_cast<char>(static_cast<std::uint8_t>(type) | (expires ? kExpiryFlag : 0) |
+                                  (is_large ? kLargeFlag : 0)));
   if (expires) out.append(reinterpret_cast<const char*>(&expires_at_ms), sizeof expires_at_ms);
 }
 
-// `stored` must be what append_value_header began.
+// As StoreOptions::value_is_large.
+inline bool value_is_large(BytesView stored) {
+  return !stored.empty() && (static_cast<std::uint8_t>(stored[0]) & kLargeFlag) != 0;
+}
+
+// `stored` must be what append_value_header began. It may be cut off behind the header: then a large value
+// is not recognised.
 inline Value decode_value(BytesView stored) {
   const auto first = static_cast<std::uint8_t>(stored[0]);
   Value value;
@@ -45,6 +62,11 @@ inline Value decode_value(BytesView stored) {
     header_bytes += sizeof value.expires_at_ms;
   }
   value.payload = stored.substr(header_bytes);
+  using Reference = engine::LargeValueReference;
+  if (value_is_large(stored) && value.payload.size() == Reference::kEncodedBytes) {
+    value.large = Reference::decode(std::span{value.payload}.first<Reference::kEncodedBytes>());
+    value.payload = {};
+  }
   return value;
 }
 

@@ -78,10 +78,9 @@ std::shared_ptr<StagedLargeValue> LargeValueStore::stage(std::uint64_t value_byt
 
 std::shared_ptr<LargeValue> LargeValueStore::find(std::uint64_t id) {
   const std::lock_guard lock{mutex_};
-  const auto known = known_.find(id);
-  if (known == known_.end()) return std::make_shared<LargeValue>(files_, path(id), id);
-  std::shared_ptr<LargeValue> value = known->second.open.lock();
-  if (!value) known->second.open = value = std::make_shared<LargeValue>(files_, path(id), id);
+  Known& known = known_[id];  // also of one whose file is missing: all who ask share the answer
+  std::shared_ptr<LargeValue> value = known.open.lock();
+  if (!value) known.open = value = std::make_shared<LargeValue>(files_, path(id), id);
   return value;
 }
 

@@ -29,6 +29,12 @@ std::string_view Arguments::take() {
   return all_[next_++];
 }
 
+ValueArgument Arguments::take_value() {
+  const std::size_t index = first_index_ + next_;
+  const auto found = std::ranges::find(large_, index, &ReceivedLargeArgument::index);
+  return {take(), found == large_.end() ? nullptr : found->value};
+}
+
 std::int64_t Arguments::take_integer(std::string_view error) {
   if (empty()) {
     fail(kSyntaxError);

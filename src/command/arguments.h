@@ -8,13 +8,18 @@
 #include <string>
 #include <string_view>
 
+#include "src/command/value_argument.h"
+
 namespace shale::server {
 
 class Arguments {
  public:
   // `all` begins with the command's name (and the subcommand's, if it has one: `taken` says how many words
   // that is).
-  Arguments(std::span<const std::string_view> all, std::size_t taken) : all_(all), next_(taken) {}
+  // `large`: those that are not in memory, with indices that count from `all`'s first as `first_index`.
+  Arguments(std::span<const std::string_view> all, std::size_t taken,
+            std::span<const ReceivedLargeArgument> large = {}, std::size_t first_index = 0)
+      : all_(all), next_(taken), large_(large), first_index_(first_index) {}
 
   std::size_t remaining() const { return all_.size() - next_; }
   bool empty() const { return remaining() == 0; }
@@ -23,6 +28,8 @@ class Arguments {
 
   // The next argument, or empty with failure "ERR syntax error" if there is none.
   std::string_view take();
+  // The same for one that may be large: where the command's row says so (CommandSpec::values).
+  ValueArgument take_value();
   // A 64-bit integer as Redis reads one (no spaces, no leading zeros or plus), else failure `error`.
   std::int64_t take_integer(std::string_view error = kNotAnInteger);
   // If the next argument is `word` (case-insensitive; `word` in upper case), takes it.
@@ -44,6 +51,8 @@ class Arguments {
  private:
   std::span<const std::string_view> all_;
   std::size_t next_;
+  std::span<const ReceivedLargeArgument> large_;
+  std::size_t first_index_;
   std::string_view error_;
 };
 

@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <vector>
 
 #include "protocol/reply_writer.h"
 #include "src/keyspace.h"
+#include "src/large_replies.h"
 #include "src/session.h"
 
 namespace shale::server {
@@ -36,6 +38,9 @@ struct CommandContext {
   Keyspace& keyspace;  // holds the locks of the keys that the command's row declares; empty for commands
                        // without keys
   const CommandSpec& command;
+
+  // Values that belong into the reply but are too large for it: see reply_large().
+  std::vector<LargeReply>& large_replies;
 
   // Set by a handler that has written its reply but wants the client to get it, and its next commands to run,
   // only later (DEBUG SLEEP): other clients are not delayed.

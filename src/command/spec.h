@@ -108,6 +108,18 @@ constexpr KeyPositions kNoKeys{};
 constexpr KeyPositions one_key(int at, KeyFlags flags) { return {at, at, 1, flags}; }
 constexpr KeyPositions keys_from(int first, KeyFlags flags, int step = 1) { return {first, -1, step, flags}; }
 
+// Which arguments become values as they are, and may be larger than memory: `first`, then every `step`-th;
+// step 0: no more. Counted as KeyPositions. Handlers take them with Arguments::take_value().
+struct ValuePositions {
+  std::size_t first = 0;  // 0: none
+  std::size_t step = 0;
+
+  constexpr bool include(std::size_t argument) const {
+    if (first == 0 || argument < first) return false;
+    return step == 0 ? argument == first : (argument - first) % step == 0;
+  }
+};
+
 // The argument tree of COMMAND DOCS, as redis-cli's hints need it.
 enum class ArgumentType : std::uint8_t {
   string,
@@ -135,6 +147,7 @@ struct CommandSpec {
   Arity arity;            // a subcommand's counts the command's word too
   CommandFlags flags = {};
   KeyPositions keys = {};
+  ValuePositions values = {};
   AclCategories categories = {};
   std::string_view group;  // as COMMAND DOCS: "string", "generic", "connection", "server", ...
   std::string_view since;

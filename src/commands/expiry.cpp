@@ -74,7 +74,7 @@ engine::Status set_expiry(CommandContext& context, Arguments& arguments, ExpiryU
   if (*expires_at_ms <= context.keyspace.now_ms()) {
     context.keyspace.erase(name);
   } else {
-    context.keyspace.store(name, (*found)->payload, *expires_at_ms, (*found)->type);
+    context.keyspace.store_again(name, **found, *expires_at_ms);
   }
   return reply_integer(context, 1);
 }
@@ -142,7 +142,7 @@ engine::Status persist(CommandContext& context, Arguments arguments) {
   const auto found = context.keyspace.find(name);
   if (!found) return found.error();
   if (!*found || (*found)->expires_at_ms == kNoExpiry) return reply_integer(context, 0);
-  context.keyspace.store(name, (*found)->payload, kNoExpiry, (*found)->type);
+  context.keyspace.store_again(name, **found, kNoExpiry);
   return reply_integer(context, 1);
 }
 

@@ -26,7 +26,8 @@ std::string_view string_encoding(BytesView bytes) {
 engine::Status object_encoding(CommandContext& context, Arguments arguments) {
   const auto found = context.keyspace.find(arguments.take());
   if (!found) return found.error();
-  return *found ? reply_bulk(context, string_encoding((*found)->payload)) : reply_null(context);
+  if (!*found) return reply_null(context);
+  return reply_bulk(context, (*found)->large ? "raw" : string_encoding((*found)->payload));
 }
 
 // OBJECT FREQ key -> an error: accesses are not counted by key; null if there is no such key
@@ -66,7 +67,7 @@ engine::Status memory_usage(CommandContext& context, Arguments arguments) {
   append_value_header((*found)->type, (*found)->expires_at_ms, header);
   return reply_integer(context,
                        static_cast<std::int64_t>(cluster::kPrefixBytes + name.size() + header.size() +
-                                                 (*found)->payload.size() + kRecordOverheadBytes));
+                                                 (*found)->size() + kRecordOverheadBytes));
 }
 
 // MEMORY HELP -> lines for people

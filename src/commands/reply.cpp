@@ -12,6 +12,15 @@ engine::Status reply_error(CommandContext& context, std::string_view error) {
   return {};
 }
 
+engine::Status reply_large(CommandContext& context, const Value& value, std::uint64_t begin,
+                           std::uint64_t length) {
+  auto opened = context.keyspace.open_large(*value.large);
+  if (!opened) return opened.error();
+  const std::size_t offset = context.reply.bulk_without_bytes(length);
+  if (length != 0) context.large_replies.push_back({offset, std::move(*opened), begin, length});
+  return {};
+}
+
 engine::Status reply_arity_error(CommandContext& context) {
   return reply_error(
       context, fmt::format("ERR wrong number of arguments for '{}' command", full_name(context.command)));

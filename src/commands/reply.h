@@ -25,6 +25,11 @@ inline engine::Status reply_bulk(CommandContext& context, std::string_view bytes
   return {};
 }
 
+// `length` bytes of a large value as a bulk string. Errors: not_resident and others, as from
+// Keyspace::open_large.
+engine::Status reply_large(CommandContext& context, const Value& value, std::uint64_t begin,
+                           std::uint64_t length);
+
 inline engine::Status reply_null(CommandContext& context) {
   context.reply.null();
   return {};

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "src/command/arguments.h"
 #include "src/command/table.h"
@@ -9,6 +11,7 @@
 #include "src/commands/groups.h"
 #include "src/commands/reply.h"
 #include "src/commands/string_values.h"
+#include "src/large_argument.h"
 
 namespace shale::server {
 namespace {
@@ -16,8 +19,10 @@ namespace {
 using enum ArgumentType;
 using enum CommandFlag;
 
+// Errors: those of reply_large.
 engine::Status reply_value(CommandContext& context, const std::optional<Value>& value) {
-  return value ? reply_bulk(context, value->payload) : reply_null(context);
+  if (!value) return reply_null(context);
+  return value->large ? reply_large(context, *value, 0, value->size()) : reply_bulk(context, value->payload);
 }
 
 engine::Status reply_invalid_expiry(CommandContext& context) {
@@ -25,14 +30,9 @@ engine::Status reply_invalid_expiry(CommandContext& context) {
                      fmt::format("ERR invalid expire time in '{}' command", full_name(context.command)));
 }
 
-// Stores a string that may have expired already: then the key is gone at once.
-void store_or_erase(CommandContext& context, BytesView key, BytesView value, std::int64_t expires_at_ms,
-                    bool exists) {
-  if (expires_at_ms == kNoExpiry || expires_at_ms > context.keyspace.now_ms()) {
-    context.keyspace.store(key, value, expires_at_ms);
-  } else if (exists) {
-    context.keyspace.erase(key);
-  }
+// What is stored with such an expiry is gone at once.
+bool is_past(const CommandContext& context, std::int64_t expires_at_ms) {
+  return expires_at_ms != kNoExpiry && expires_at_ms <= context.keyspace.now_ms();
 }
 
 // GET key -> the value, or null
@@ -72,7 +72,7 @@ SetOptions take_set_options(Arguments& arguments) {
 // forbade it; with GET the old value, or null
 engine::Status set(CommandContext& context, Arguments arguments) {
   const BytesView key = arguments.take();
-  const BytesView value = arguments.take();
+  const ValueArgument value = arguments.take_value();
   const SetOptions options = take_set_options(arguments);
   auto expires_at_ms = options.expiry.time(arguments, context.keyspace.now_ms());
   if (arguments.failed()) return reply_error(context, arguments.error());
@@ -86,13 +86,17 @@ engine::Status set(CommandContext& context, Arguments arguments) {
   }
   if (options.get) {
     if (is_other_type(old)) return reply_error(context, kWrongType);
-    reply_value(context, old).value();
+    if (auto replied = reply_value(context, old); !replied) return replied;
   }
   if ((options.only_new && old) || (options.only_existing && !old)) {
     return options.get ? engine::Status{} : reply_null(context);
   }
   if (options.expiry.word_given() && old) expires_at_ms = old->expires_at_ms;
-  store_or_erase(context, key, value, *expires_at_ms, old.has_value());
+  if (!is_past(context, *expires_at_ms)) {
+    context.keyspace.store(key, value, *expires_at_ms);
+  } else if (old) {
+    context.keyspace.erase(key);
+  }
   return options.get ? engine::Status{} : reply_ok(context);
 }
 
@@ -108,7 +112,7 @@ engine::Status setnx(CommandContext& context, Arguments arguments) {
   const auto found = context.keyspace.find(key);
   if (!found) return found.error();
   if (*found) return reply_integer(context, 0);
-  context.keyspace.store(key, arguments.take());
+  context.keyspace.store(key, arguments.take_value());
   return reply_integer(context, 1);
 }
 
@@ -118,7 +122,7 @@ engine::Status set_with_expiry(CommandContext& context, Arguments& arguments, Ex
   if (arguments.failed()) return reply_error(context, arguments.error());
   const auto expires_at_ms = expiry_at(amount, unit, context.keyspace.now_ms());
   if (amount <= 0 || !expires_at_ms) return reply_invalid_expiry(context);
-  context.keyspace.store(key, arguments.take(), *expires_at_ms);
+  context.keyspace.store(key, arguments.take_value(), *expires_at_ms);
   return reply_ok(context);
 }
 
@@ -138,8 +142,8 @@ engine::Status getset(CommandContext& context, Arguments arguments) {
   const auto found = context.keyspace.find(key);
   if (!found) return found.error();
   if (is_other_type(*found)) return reply_error(context, kWrongType);
-  reply_value(context, *found).value();
-  context.keyspace.store(key, arguments.take());
+  if (auto replied = reply_value(context, *found); !replied) return replied;
+  context.keyspace.store(key, arguments.take_value());
   return {};
 }
 
@@ -149,7 +153,7 @@ engine::Status getdel(CommandContext& context, Arguments arguments) {
   const auto found = context.keyspace.find(key);
   if (!found) return found.error();
   if (is_other_type(*found)) return reply_error(context, kWrongType);
-  reply_value(context, *found).value();
+  if (auto replied = reply_value(context, *found); !replied) return replied;
   if (*found) context.keyspace.erase(key);
   return {};
 }
@@ -170,10 +174,13 @@ engine::Status getex(CommandContext& context, Arguments arguments) {
   const auto expires_at_ms = option.time(arguments, context.keyspace.now_ms());
   if (arguments.failed()) return reply_error(context, arguments.error());
   if (!expires_at_ms) return reply_invalid_expiry(context);
-  reply_value(context, *found).value();
+  if (auto replied = reply_value(context, *found); !replied) return replied;
   const bool persists = option.word_given() && (*found)->expires_at_ms != kNoExpiry;
-  if (option.time_given() || persists) {
-    store_or_erase(context, key, (*found)->payload, *expires_at_ms, true);
+  if (!option.time_given() && !persists) return {};
+  if (is_past(context, *expires_at_ms)) {
+    context.keyspace.erase(key);
+  } else {
+    context.keyspace.store_again(key, **found, *expires_at_ms);
   }
   return {};
 }
@@ -185,7 +192,9 @@ engine::Status mget(CommandContext& context, Arguments arguments) {
   for (std::size_t number = 0; number < count; ++number) {
     const auto found = context.keyspace.read_declared(number);
     if (!found) return found.error();
-    reply_value(context, is_other_type(*found) ? std::nullopt : *found).value();
+    if (auto replied = reply_value(context, is_other_type(*found) ? std::nullopt : *found); !replied) {
+      return replied;
+    }
   }
   return {};
 }
@@ -193,7 +202,7 @@ engine::Status mget(CommandContext& context, Arguments arguments) {
 void store_pairs(CommandContext& context, Arguments& arguments) {
   while (!arguments.empty()) {
     const BytesView key = arguments.take();
-    context.keyspace.store(key, arguments.take());
+    context.keyspace.store(key, arguments.take_value());
   }
 }
 
@@ -216,10 +225,15 @@ engine::Status msetnx(CommandContext& context, Arguments arguments) {
   return reply_integer(context, 1);
 }
 
+// Whether a string is to be put together in a file rather than in memory.
+bool is_composed_in_file(const std::optional<Value>& old, const ValueArgument& added, std::uint64_t bytes) {
+  return (old && old->large) || added.large || bytes >= kLargeValueBytes;
+}
+
 // APPEND key value -> length of the string now
 engine::Status append(CommandContext& context, Arguments arguments) {
   const BytesView key = arguments.take();
-  const BytesView suffix = arguments.take();
+  const ValueArgument suffix = arguments.take_value();
   const auto found = context.keyspace.find(key);
   if (!found) return found.error();
   if (is_other_type(*found)) return reply_error(context, kWrongType);
@@ -228,14 +242,20 @@ engine::Status append(CommandContext& context, Arguments arguments) {
     return reply_integer(context, static_cast<std::int64_t>(suffix.size()));
   }
   const Value& old = **found;
-  if (old.payload.size() + suffix.size() > string_bytes_max(context)) {
-    return reply_error(context, kStringTooLong);
+  const std::uint64_t bytes = old.size() + suffix.size();
+  if (bytes > string_bytes_max(context)) return reply_error(context, kStringTooLong);
+  if (is_composed_in_file(*found, suffix, bytes)) {
+    if (suffix.size() == 0) return reply_integer(context, static_cast<std::int64_t>(bytes));
+    std::vector<engine::LargePiece> pieces{context.keyspace.piece(old, 0, old.size()),
+                                           Keyspace::piece(suffix)};
+    auto stored = context.keyspace.store_composed(key, std::move(pieces), old.expires_at_ms);
+    return stored ? reply_integer(context, static_cast<std::int64_t>(bytes)) : stored;
   }
   Bytes joined;
-  joined.reserve(old.payload.size() + suffix.size());
-  joined.append(old.payload).append(suffix);
+  joined.reserve(bytes);
+  joined.append(old.payload).append(suffix.bytes);
   context.keyspace.store(key, joined, old.expires_at_ms);
-  return reply_integer(context, static_cast<std::int64_t>(joined.size()));
+  return reply_integer(context, static_cast<std::int64_t>(bytes));
 }
 
 // STRLEN key -> length of the string, 0 if there is none
@@ -243,7 +263,7 @@ engine::Status strlen(CommandContext& context, Arguments arguments) {
   const auto found = context.keyspace.read(arguments.take());
   if (!found) return found.error();
   if (is_other_type(*found)) return reply_error(context, kWrongType);
-  return reply_integer(context, *found ? static_cast<std::int64_t>((*found)->payload.size()) : 0);
+  return reply_integer(context, *found ? static_cast<std::int64_t>((*found)->size()) : 0);
 }
 
 // GETRANGE key start end -> the bytes from start to end, both included, counted from the end if negative
@@ -257,39 +277,60 @@ engine::Status getrange(CommandContext& context, Arguments arguments) {
   if (is_other_type(*found)) return reply_error(context, kWrongType);
   if (!*found || (start < 0 && end < 0 && start > end)) return reply_bulk(context, {});
 
-  const BytesView value = (*found)->payload;
+  const Value& value = **found;
   const auto length = static_cast<std::int64_t>(value.size());
   if (start < 0) start = std::max<std::int64_t>(0, start + length);
   if (end < 0) end = std::max<std::int64_t>(0, end + length);
   end = std::min(end, length - 1);
   if (start > end || length == 0) return reply_bulk(context, {});
-  return reply_bulk(context,
-                    value.substr(static_cast<std::size_t>(start), static_cast<std::size_t>(end - start + 1)));
+  const auto begin = static_cast<std::size_t>(start);
+  const auto bytes = static_cast<std::size_t>(end - start + 1);
+  if (value.large) return reply_large(context, value, begin, bytes);
+  return reply_bulk(context, value.payload.substr(begin, bytes));
+}
+
+// What SETRANGE makes of `old`: what stands before `offset`, zeros up to there, `bytes`, and what is left of
+// `old` behind them.
+std::vector<engine::LargePiece> overwritten(CommandContext& context, const Value& old, std::uint64_t offset,
+                                            const ValueArgument& bytes) {
+  const std::uint64_t kept = std::min(offset, old.size());
+  const std::uint64_t end = offset + bytes.size();
+  std::vector<engine::LargePiece> pieces;
+  if (kept != 0) pieces.push_back(context.keyspace.piece(old, 0, kept));
+  if (kept != offset) pieces.push_back(engine::LargePiece::zeros(offset - kept));
+  pieces.push_back(Keyspace::piece(bytes));
+  if (end < old.size()) pieces.push_back(context.keyspace.piece(old, end, old.size() - end));
+  return pieces;
 }
 
 // SETRANGE key offset value -> length of the string now; gaps are zero bytes
 engine::Status setrange(CommandContext& context, Arguments arguments) {
   const BytesView key = arguments.take();
   const std::int64_t offset = arguments.take_integer();
-  const BytesView bytes = arguments.take();
+  const ValueArgument bytes = arguments.take_value();
   if (arguments.failed()) return reply_error(context, arguments.error());
   if (offset < 0) return reply_error(context, "ERR offset is out of range");
   const auto found = context.keyspace.find(key);
   if (!found) return found.error();
   if (is_other_type(*found)) return reply_error(context, kWrongType);
 
-  const BytesView old = *found ? (*found)->payload : BytesView{};
-  if (bytes.empty()) return reply_integer(context, static_cast<std::int64_t>(old.size()));
+  const Value old = found->value_or(Value{});
+  if (bytes.size() == 0) return reply_integer(context, static_cast<std::int64_t>(old.size()));
   const std::size_t limit = string_bytes_max(context);
   if (static_cast<std::uint64_t>(offset) > limit || static_cast<std::size_t>(offset) + bytes.size() > limit) {
     return reply_error(context, kStringTooLong);
   }
-  Bytes changed(old);
-  if (changed.size() < static_cast<std::size_t>(offset) + bytes.size()) {
-    changed.resize(static_cast<std::size_t>(offset) + bytes.size());
+  const std::uint64_t end = static_cast<std::uint64_t>(offset) + bytes.size();
+  const std::uint64_t length = std::max(end, old.size());
+  if (is_composed_in_file(old, bytes, length)) {
+    auto pieces = overwritten(context, old, static_cast<std::uint64_t>(offset), bytes);
+    auto stored = context.keyspace.store_composed(key, std::move(pieces), old.expires_at_ms);
+    return stored ? reply_integer(context, static_cast<std::int64_t>(length)) : stored;
   }
-  changed.replace(static_cast<std::size_t>(offset), bytes.size(), bytes);
-  context.keyspace.store(key, changed, *found ? (*found)->expires_at_ms : kNoExpiry);
+  Bytes changed(old.payload);
+  changed.resize(length);
+  changed.replace(static_cast<std::size_t>(offset), bytes.bytes.size(), bytes.bytes);
+  context.keyspace.store(key, changed, old.expires_at_ms);
   return reply_integer(context, static_cast<std::int64_t>(changed.size()));
 }
 
@@ -358,6 +399,7 @@ constexpr CommandSpec kStringCommands[] = {
      .arity = exactly(3),
      .flags = write | denyoom | fast,
      .keys = one_key(1, KeyFlag::rw | KeyFlag::insert),
+     .values = {2},
      .group = "string",
      .since = "2.0.0",
      .complexity = kCopiesValue,
@@ -408,6 +450,7 @@ constexpr CommandSpec kStringCommands[] = {
      .arity = exactly(3),
      .flags = write | denyoom | fast,
      .keys = one_key(1, KeyFlag::rw | KeyFlag::access | KeyFlag::update),
+     .values = {2},
      .group = "string",
      .since = "1.0.0",
      .complexity = kConstant,
@@ -431,6 +474,7 @@ constexpr CommandSpec kStringCommands[] = {
      .arity = at_least(3),
      .flags = write | denyoom,
      .keys = keys_from(1, KeyFlag::ow | KeyFlag::update, 2),
+     .values = {2, 2},
      .group = "string",
      .since = "1.0.1",
      .complexity = kPerKey,
@@ -442,6 +486,7 @@ constexpr CommandSpec kStringCommands[] = {
      .arity = at_least(3),
      .flags = write | denyoom,
      .keys = keys_from(1, KeyFlag::ow | KeyFlag::insert, 2),
+     .values = {2, 2},
      .group = "string",
      .since = "1.0.1",
      .complexity = kPerKey,
@@ -452,6 +497,7 @@ constexpr CommandSpec kStringCommands[] = {
      .arity = exactly(4),
      .flags = write | denyoom,
      .keys = one_key(1, KeyFlag::ow | KeyFlag::update),
+     .values = {3},
      .group = "string",
      .since = "2.6.0",
      .complexity = kConstant,
@@ -464,6 +510,7 @@ constexpr CommandSpec kStringCommands[] = {
      .arity = at_least(3),
      .flags = write | denyoom,
      .keys = one_key(1, KeyFlag::rw | KeyFlag::access | KeyFlag::update | KeyFlag::variable),
+     .values = {2},
      .group = "string",
      .since = "1.0.0",
      .complexity = kConstant,
@@ -475,6 +522,7 @@ constexpr CommandSpec kStringCommands[] = {
      .arity = exactly(4),
      .flags = write | denyoom,
      .keys = one_key(1, KeyFlag::ow | KeyFlag::update),
+     .values = {3},
      .group = "string",
      .since = "2.0.0",
      .complexity = kConstant,
@@ -487,6 +535,7 @@ constexpr CommandSpec kStringCommands[] = {
      .arity = exactly(3),
      .flags = write | denyoom | fast,
      .keys = one_key(1, KeyFlag::ow | KeyFlag::insert),
+     .values = {2},
      .group = "string",
      .since = "1.0.0",
      .complexity = kConstant,
@@ -499,6 +548,7 @@ constexpr CommandSpec kStringCommands[] = {
      .arity = exactly(4),
      .flags = write | denyoom,
      .keys = one_key(1, KeyFlag::rw | KeyFlag::update),
+     .values = {3},
      .group = "string",
      .since = "2.2.0",
      .complexity = kCopiesValue,

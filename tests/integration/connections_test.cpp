@@ -149,12 +149,16 @@ TEST(Connections, LongValuesComeBackAsTheyWent) {
   EXPECT_EQ(client.next_text(), "1");
 }
 
-// 256 MiB of memory: connections may use 25, one value half of that.
-TEST(Connections, AValueThatWouldNotFitIsRefusedBeforeItIsSent) {
+// 256 MiB of memory: connections may use 25, one argument that is not a value half of that.
+TEST(Connections, AnArgumentThatWouldNotFitIsRefusedBeforeItIsSent) {
   ServerProcess server;
   RawClient client{server};
-  client.send("*3\r\n$3\r\nSET\r\n$1\r\na\r\n$100000000\r\n");
-  EXPECT_EQ(client.receive_until_closed(), "-ERR Protocol error: invalid bulk length\r\n");
+  client.send("*2\r\n$4\r\nECHO\r\n$100000000\r\n");
+  EXPECT_EQ(client.receive_until_closed(),
+            "-ERR request exceeds the memory that connections may use; see option memory\r\n");
+  RawClient other{server};
+  other.send("*3\r\n$3\r\nSET\r\n$1\r\na\r\n$600000000\r\n");  // proto-max-bulk-len
+  EXPECT_EQ(other.receive_until_closed(), "-ERR Protocol error: invalid bulk length\r\n");
 }
 
 TEST(Connections, ManyHalfSentValuesDoNotTakeMoreThanTheirShare) {

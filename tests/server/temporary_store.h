@@ -25,6 +25,7 @@ class TemporaryStoreTest : public testing::Test {
     options_.log_segment_bytes = 4u << 20;
     options_.maintenance_interval = std::chrono::milliseconds{0};
     options_.value_expiry_ms = value_expiry_ms;
+    options_.value_is_large = value_is_large;
   }
   ~TemporaryStoreTest() override {
     close();

@@ -1,0 +1,273 @@
+// Values larger than the memory, as clients see them: nothing but the time tells them from others.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <fstream>
+#include <random>
+
+#include "tests/integration/client.h"
+#include "tests/integration/server_process.h"
+
+namespace shale::integration {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+constexpr std::size_t kMiB = std::size_t{1} << 20;
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kMemoryIsOurs = false;
+#else
+constexpr bool kMemoryIsOurs = true;
+#endif
+
+std::string random_value(std::size_t bytes, unsigned seed) {
+  std::string value(bytes, '\0');
+  std::mt19937_64 random{seed};
+  for (std::size_t i = 0; i + 8 <= bytes; i += 8) {
+    const std::uint64_t number = random();
+    std::memcpy(value.data() + i, &number, sizeof number);
+  }
+  return value;
+}
+
+std::vector<std::filesystem::path> files_of(const ServerProcess& server) {
+  std::vector<std::filesystem::path> files;
+  std::error_code none;
+  for (const auto& file : std::filesystem::directory_iterator(server.folder() + "/data/large", none)) {
+    files.push_back(file.path());
+  }
+  return files;
+}
+
+// Until the server's housekeeping has left so many files.
+bool comes_to(const ServerProcess& server, std::size_t files) {
+  Client client{server};
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (std::chrono::steady_clock::now() < deadline) {
+    if (files_of(server).size() == files) return true;
+    client.ask("PING");
+  }
+  return false;
+}
+
+// The most anonymous memory that the process has been seen to use.
+class AnonymousMemory {
+ public:
+  explicit AnonymousMemory(ServerProcess& server)
+      : path_("/proc/" + std::to_string(server.process().id()) + "/status"), watcher_([this] {
+          while (!stopping_) look();
+        }) {}
+  ~AnonymousMemory() { stop(); }
+  std::uint64_t peak_mib() {
+    stop();
+    return peak_kib_ / 1024;
+  }
+
+ private:
+  void stop() {
+    stopping_ = true;
+    if (watcher_.joinable()) watcher_.join();
+  }
+  void look() {
+    std::ifstream status{path_};
+    for (std::string word; status >> word;) {
+      std::uint64_t kib = 0;
+      if (word == "RssAnon:" && status >> kib) peak_kib_ = std::max(peak_kib_, kib);
+    }
+    std::this_thread::yield();
+  }
+
+  const std::string path_;
+  std::uint64_t peak_kib_ = 0;
+  std::atomic<bool> stopping_ = false;
+  std::thread watcher_;
+};
+
+const std::vector<std::string> kLittleMemory{"--memory", "32mb"};
+
+TEST(LargeValues, AreWrittenReadAndChangedWithinTheBudget) {
+  ServerProcess server{kLittleMemory};
+  AnonymousMemory memory{server};
+  Client client{server};
+  const std::string value = random_value(64 * kMiB + 12'345, 1);
+  const std::string length = std::to_string(value.size());
+  EXPECT_EQ(client.ask("SET", "k", value), "OK");
+  EXPECT_EQ(client.ask("STRLEN", "k"), "(integer) " + length);
+  EXPECT_TRUE(client.ask("GET", "k") == value);
+  EXPECT_TRUE(client.ask("GETRANGE", "k", "262000", "263000") == value.substr(262'000, 1001));
+  EXPECT_TRUE(client.ask("GETRANGE", "k", "-5", "-1") == value.substr(value.size() - 5));
+  EXPECT_EQ(client.ask("GETRANGE", "k", length, "-1"), "");
+  EXPECT_EQ(client.ask("OBJECT", "ENCODING", "k"), "raw");
+  EXPECT_THAT(client.ask("INCR", "k"), StartsWith("(error) ERR value is not an integer"));
+
+  // A new expiry copies nothing.
+  EXPECT_EQ(client.ask("EXPIRE", "k", "1000"), "(integer) 1");
+  EXPECT_EQ(client.ask("PERSIST", "k"), "(integer) 1");
+  EXPECT_EQ(files_of(server).size(), 1u);
+
+  EXPECT_EQ(client.ask("APPEND", "k", "the end"), "(integer) " + std::to_string(value.size() + 7));
+  EXPECT_EQ(client.ask("SETRANGE", "k", "1000000", "patched"),
+            "(integer) " + std::to_string(value.size() + 7));
+  std::string changed = value + "the end";
+  changed.replace(1'000'000, 7, "patched");
+  EXPECT_TRUE(client.ask("GET", "k") == changed);
+  EXPECT_EQ(client.ask("SETRANGE", "zeros", "20000000", "x"), "(integer) 20000001");
+  EXPECT_TRUE(client.ask("GET", "zeros") == std::string(20'000'000, '\0') + "x");
+
+  EXPECT_TRUE(client.ask("GETSET", "k", "small") == changed);
+  EXPECT_EQ(client.ask("GET", "k"), "small");
+  EXPECT_TRUE(client.ask("GETDEL", "zeros").ends_with("x"));
+  EXPECT_EQ(client.ask("EXISTS", "zeros"), "(integer) 0");
+  EXPECT_TRUE(comes_to(server, 0)) << "what has been replaced gives its space back";
+  if (kMemoryIsOurs) {
+    EXPECT_LE(memory.peak_mib(), 32u);
+  }
+}
+
+TEST(LargeValues, OfSeveralClientsAtOnceStayWithinTheBudget) {
+  ServerProcess server{kLittleMemory};
+  AnonymousMemory memory{server};
+  std::vector<std::thread> threads;
+  for (unsigned i = 0; i < 6; ++i) {
+    threads.emplace_back([&server, i] {
+      Client client{server};
+      const std::string value = random_value(24 * kMiB, i);
+      const std::string key = "k" + std::to_string(i);
+      EXPECT_EQ(client.ask("SET", key, value), "OK");
+      EXPECT_TRUE(client.ask("GET", key) == value);
+      EXPECT_EQ(client.ask("APPEND", key, value), "(integer) " + std::to_string(48 * kMiB));
+      EXPECT_TRUE(client.ask("GET", key) == value + value);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  if (kMemoryIsOurs) {
+    EXPECT_LE(memory.peak_mib(), 32u);
+  }
+  EXPECT_TRUE(comes_to(server, 6));
+  EXPECT_EQ(Client{server}.ask("FLUSHALL"), "OK");
+  EXPECT_TRUE(comes_to(server, 0));
+}
+
+TEST(LargeValues, SurviveKillsAndAreVerified) {
+  for (const char* const mode : {"always", "everysec"}) {
+    ServerProcess server{{"--memory", "32mb", "--appendfsync", mode}};
+    const std::string first = random_value(16 * kMiB, 1);
+    const std::string second = random_value(16 * kMiB + 1, 2);
+    EXPECT_EQ(Client{server}.ask("MSET", "a", first, "b", second, "c", "small", "gone", first), "OK");
+    EXPECT_EQ(Client{server}.ask("DEL", "gone"), "(integer) 1");
+    RawClient halfway{server};
+    halfway.send(fmt::format("*3\r\n$3\r\nSET\r\n$1\r\nh\r\n$50000000\r\n{}", first));
+    server.kill();
+    server.start();
+    Client client{server};
+    EXPECT_TRUE(client.ask("GET", "a") == first);
+    EXPECT_TRUE(client.ask("GET", "b") == second);
+    EXPECT_EQ(client.ask("GET", "c"), "small");
+    EXPECT_EQ(client.ask("EXISTS", "h", "gone"), "(integer) 0");
+    EXPECT_TRUE(comes_to(server, 2));
+    EXPECT_EQ(client.ask("SET", "a", second, "PX", "1"), "OK");
+    EXPECT_EQ(client.ask("GET", "a"), "(nil)");
+    server.stop();
+    const Outcome sound = run_server({"--verify", server.folder() + "/data"});
+    EXPECT_EQ(sound.exit_code, 0) << sound.output;
+  }
+}
+
+TEST(LargeValues, OfAClientThatVanishesNothingIsLeft) {
+  ServerProcess server{kLittleMemory};
+  {
+    RawClient client{server};
+    client.send("*3\r\n$3\r\nSET\r\n$1\r\na\r\n$100000000\r\n" + std::string(5'000'000, 'x'));
+    ASSERT_TRUE(comes_to(server, 1));
+  }
+  EXPECT_TRUE(comes_to(server, 0));
+  EXPECT_EQ(Client{server}.ask("GET", "a"), "(nil)");
+}
+
+TEST(LargeValues, ArePipelinedLikeOthers) {
+  ServerProcess server{kLittleMemory};
+  Client client{server};
+  const std::string value = random_value(3 * kMiB, 3);
+  client.append({"SET", "before", "1"});
+  client.append({"SET", "k", value});
+  client.append({"GET", "before"});
+  client.append({"GET", "k"});
+  client.append({"GET", "none"});
+  EXPECT_EQ(client.next_text(), "OK");
+  EXPECT_EQ(client.next_text(), "OK");
+  EXPECT_EQ(client.next_text(), "1");
+  EXPECT_TRUE(client.next_text() == value);
+  EXPECT_EQ(client.next_text(), "(nil)");
+  client.append({"SET", "k", value, "NX"});
+  client.append({"MSET", "k", "new", "l", value, "m", value, "l", "last"});
+  client.append({"MSETNX", "new", value, "k", value});
+  client.append({"SET", "k", value, "GET"});
+  client.append({"MGET", "k", "l", "none", "before", "m"});
+  EXPECT_EQ(client.next_text(), "(nil)");
+  EXPECT_EQ(client.next_text(), "OK");
+  EXPECT_EQ(client.next_text(), "(integer) 0");
+  EXPECT_EQ(client.next_text(), "new");
+  EXPECT_TRUE(client.next_text() == "[" + value + ", last, (nil), 1, " + value + "]");
+  EXPECT_TRUE(comes_to(server, 2));
+  // Where no reply is wanted, none comes, nor any part of one.
+  client.append({"CLIENT", "REPLY", "SKIP"});
+  client.append({"GET", "k"});
+  client.append({"PING"});
+  EXPECT_EQ(client.next_text(), "PONG");
+}
+
+TEST(LargeValues, ManyInOneRequestThatTogetherAreTooLarge) {
+  ServerProcess server{kLittleMemory};
+  Client client{server};
+  std::vector<std::string> words{"MSET"};
+  for (unsigned i = 0; i < 40; ++i) {
+    words.push_back("k" + std::to_string(i));
+    words.push_back(random_value(300'000, i));
+  }
+  EXPECT_EQ(to_text(client.command(words).get()), "OK");
+  for (unsigned i = 0; i < 40; ++i) EXPECT_TRUE(client.ask("GET", words[1 + 2 * i]) == words[2 + 2 * i]);
+}
+
+TEST(LargeValues, ThatCannotBeWrittenAreRefusedAndTheNextCommandRuns) {
+  ServerProcess server{kLittleMemory};
+  std::ofstream{server.folder() + "/data/large"} << "in the way";
+  Client client{server};
+  client.append({"SET", "k", random_value(8 * kMiB, 1)});
+  client.append({"SET", "small", "1"});
+  EXPECT_THAT(client.next_text(), HasSubstr("/data/large"));
+  EXPECT_EQ(client.next_text(), "OK");
+  EXPECT_EQ(client.ask("GET", "k"), "(nil)");
+}
+
+void flip_bit(const std::filesystem::path& path, std::streamoff offset) {
+  std::fstream file{path, std::ios::in | std::ios::out | std::ios::binary};
+  file.seekg(offset);
+  const int byte = file.get();
+  file.seekp(offset);
+  file.put(static_cast<char>(byte ^ 4));
+}
+
+TEST(LargeValues, DamageIsNeverServed) {
+  ServerProcess server{kLittleMemory};
+  const std::string value = random_value(4 * kMiB, 1);
+  EXPECT_EQ(Client{server}.ask("SET", "k", value), "OK");
+  const auto files = files_of(server);
+  ASSERT_EQ(files.size(), 1u);
+  flip_bit(files[0], 3'000'000);
+  EXPECT_EQ(Client{server}.ask("GET", "k"), "(no reply)");
+  Client client{server};
+  EXPECT_TRUE(client.ask("GETRANGE", "k", "0", "99") == value.substr(0, 100)) << "that part is sound";
+  flip_bit(files[0], static_cast<std::streamoff>(value.size() + 2));
+  EXPECT_THAT(client.ask("GET", "k"), HasSubstr(files[0].filename().string() + ": offset 4194304"));
+  EXPECT_EQ(client.ask("STRLEN", "k"), "(integer) 4194304");
+  server.stop();
+  std::filesystem::remove(files[0]);
+  server.start();
+  EXPECT_THAT(Client{server}.ask("GET", "k"), HasSubstr(files[0].filename().string()));
+}
+
+}  // namespace
+}  // namespace shale::integration
