@@ -90,7 +90,7 @@ bool LargeValueSweep::decide(Shard& shard, const engine::HashedKey& key, std::ui
   } else if (store_.policy().obsolete_from_ms(key.bytes, **found) <= store_.clock().unix_ms()) {
     erase_expired(shard, key, id);
   } else {
-    store_.large_values().note_alive(id, key);
+    store_.large_values().note_alive(*reference, key);
   }
   return true;
 }

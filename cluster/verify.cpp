@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -10,6 +11,7 @@
 #include "cluster/folder_format.h"
 #include "cluster/log_records.h"
 #include "cluster/position.h"
+#include "cluster/verify_large_values.h"
 #include "engine/encoding.h"
 #include "engine/log/recovery.h"
 #include "engine/lsm/verify.h"
@@ -27,8 +29,12 @@ DatabaseId database_of(BytesView position) {
 
 class FolderVerifier {
  public:
-  FolderVerifier(engine::FileSystem& files, const std::string& folder, engine::Verification& verification)
-      : files_(files), folder_(folder), verification_(verification) {}
+  FolderVerifier(engine::FileSystem& files, const std::string& folder, engine::Verification& verification,
+                 bool (*value_is_large)(BytesView))
+      : files_(files),
+        folder_(folder),
+        verification_(verification),
+        large_values_(files, folder + "/large", value_is_large, verification) {}
 
   void run() {
     if (!open()) return;
@@ -38,16 +44,30 @@ class FolderVerifier {
     if (has_log && !*has_log && has_trees && !*has_trees) {
       return verification_.remark(folder_ + ": was made, and has never served");
     }
-    const auto persisted = engine::lsm::verify_trees(files_, folder_ + "/lsm", database_of, verification_);
+    const auto persisted = engine::lsm::verify_trees(
+        files_, folder_ + "/lsm", database_of, verification_,
+        [this](const engine::lsm::VerifiedEntry& entry) { large_values_.see(entry); });
+    large_values_.check_files();
+    if (large_values_.misses_files()) look_again();
     if (!catalog) {
       verification_.add(Finding::unchecked, folder_ + "/log: not checked: only the catalog says from where");
       return;
     }
     verify_shards(*catalog, persisted);
+    databases_ = catalog->databases;
     verify_log(*catalog, persisted);
+    large_values_.report(databases_);
   }
 
  private:
+  // What is wrong with the tables has been said.
+  void look_again() {
+    engine::Verification silent{[](Finding, const std::string&) {}};
+    engine::lsm::verify_trees(
+        files_, folder_ + "/lsm", database_of, silent,
+        [this](const engine::lsm::VerifiedEntry& entry) { large_values_.see_again(entry); });
+  }
+
   // Whether there is something to check, and nobody who changes it meanwhile.
   bool open() {
     const std::string format_path = folder_ + "/FORMAT";
@@ -138,12 +158,14 @@ class FolderVerifier {
     switch (static_cast<LogRecord>(kind)) {
       case LogRecord::batch:
         while (!payload.empty()) {
-          if (const auto write = take_write(payload); !write) return write.error();
+          const auto write = take_write(payload);
+          if (!write) return write.error();
+          large_values_.see_logged(write->position, write->value, write->operation == WriteOperation::erase);
         }
         return {};
       case LogRecord::flush_databases: {
         constexpr std::size_t kBytesPerDatabase = 2 * sizeof(std::uint32_t);
-        if (payload.size() % kBytesPerDatabase == 0) return {};
+        if (payload.size() % kBytesPerDatabase == 0) return note_flush(payload);
         return engine::corruption(fmt::format("{}/log: record {}: impossible length", folder_, lsn));
       }
     }
@@ -152,16 +174,29 @@ class FolderVerifier {
         fmt::format("{}/log: record {} is of kind {}, which this build does not know", folder_, lsn, kind)};
   }
 
+  engine::Status note_flush(BytesView payload) {
+    engine::ByteReader reader{payload};
+    while (!reader.at_end()) {
+      const std::uint32_t database = reader.u32();
+      const DatabaseId id = reader.u32();
+      if (database < databases_.size()) databases_[database] = std::max(databases_[database], id);
+    }
+    return {};
+  }
+
   engine::FileSystem& files_;
   const std::string& folder_;
   engine::Verification& verification_;
+  LargeValueVerifier large_values_;
+  DatabaseIds databases_{};
   std::unique_ptr<engine::FolderLock> lock_;
 };
 
 }  // namespace
 
-void verify_folder(engine::FileSystem& files, const std::string& folder, engine::Verification& verification) {
-  FolderVerifier{files, folder, verification}.run();
+void verify_folder(engine::FileSystem& files, const std::string& folder, engine::Verification& verification,
+                   bool (*value_is_large)(BytesView)) {
+  FolderVerifier{files, folder, verification, value_is_large}.run();
 }
 
 }  // namespace shale::cluster

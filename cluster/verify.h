@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "engine/bytes.h"
 #include "engine/io/file_system.h"
 #include "engine/verification.h"
 
@@ -11,6 +12,8 @@ namespace shale::cluster {
 
 // Waits for the disk, and long: it reads everything. Holds the folder's lock meanwhile. A folder that is in
 // use, or none of Shale's, is unchecked.
-void verify_folder(engine::FileSystem& files, const std::string& folder, engine::Verification& verification);
+// `value_is_large`: as in StoreOptions.
+void verify_folder(engine::FileSystem& files, const std::string& folder, engine::Verification& verification,
+                   bool (*value_is_large)(engine::BytesView value) = nullptr);
 
 }  // namespace shale::cluster

@@ -9,6 +9,7 @@
 #include <array>
 #include <chrono>
 
+#include "engine/large/large_value_store.h"
 #include "engine/lsm/tree_store.h"
 #include "src/command/arguments.h"
 #include "src/config.h"
@@ -224,6 +225,7 @@ void write_shale(Fields& fields, Server& server) {
   const engine::EngineStats& engine = sum.engine;
   const engine::LogStats log = store.log().stats();
   const auto cache = store.trees().block_cache().stats();
+  const engine::LargeValueStats large = store.large_values().stats();
   fields.add("shards", store.shards().size());
   fields.add("threads", server.thread_count());
   fields.add("log_lsn", store.log().appended_lsn());
@@ -240,7 +242,9 @@ void write_shale(Fields& fields, Server& server) {
   fields.add_bytes("value_file_bytes", engine.value_file_bytes);
   fields.add_bytes("live_value_bytes", engine.live_value_bytes);
   fields.add("relocated_value_bytes", engine.relocated_value_bytes);
-  fields.add_bytes("disk_bytes", engine.disk_bytes + log.bytes_kept);
+  fields.add("large_values", large.files);
+  fields.add_bytes("large_value_bytes", large.bytes);
+  fields.add_bytes("disk_bytes", engine.disk_bytes + large.bytes + log.bytes_kept);
   fields.add_bytes("block_cache_bytes", cache.bytes);
   fields.add("block_cache_hits", cache.hits);
   fields.add("block_cache_misses", cache.misses);

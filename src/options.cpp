@@ -99,8 +99,8 @@ constexpr OptionSpec kOptions[] = {
      .kind = OptionKind::size,
      .changeable = true,
      .takes = "a size from 1mb",
-     .reason = "longest value or other argument that is taken; never more than half of the connections' "
-               "share of 'memory'",
+     .reason = "longest value or other argument that is taken; what is no value, never more than half of the "
+               "connections' share of 'memory'",
      .least = kMiB,
      .most = kNoLimit},
     {.name = "client-query-buffer-limit",
@@ -108,7 +108,8 @@ constexpr OptionSpec kOptions[] = {
      .kind = OptionKind::size,
      .changeable = true,
      .takes = "a size from 1mb",
-     .reason = "longest request that is taken; never more than half of the connections' share of 'memory'",
+     .reason = "longest request that is taken, without values of 1 MiB and more; never more than the "
+               "connections' share of 'memory'",
      .least = kMiB,
      .most = kNoLimit},
     {.name = "output-buffer-max",

@@ -7,6 +7,7 @@
 #include "cluster/verify.h"
 #include "engine/io/file_system.h"
 #include "engine/verification.h"
+#include "src/value.h"
 
 namespace shale::server {
 namespace {
@@ -30,7 +31,7 @@ int verify_data(const std::string& folder) {
   using std::chrono::steady_clock;
   const auto begun = steady_clock::now();
   engine::Verification found{print_finding};
-  cluster::verify_folder(*engine::make_posix_file_system(), folder, found);
+  cluster::verify_folder(*engine::make_posix_file_system(), folder, found, value_is_large);
   const std::chrono::duration<double> seconds = steady_clock::now() - begun;
   fmt::print("{}: {}; {} files, {} bytes, {} records checked in {:.1f} s\n", folder, verdict(found),
              found.files(), found.bytes(), found.records(), seconds.count());

@@ -122,10 +122,12 @@ void LargeValueStore::release(const HashedKey& key, std::optional<std::uint64_t>
   disown(owned->first);
 }
 
-void LargeValueStore::note_alive(std::uint64_t id, const HashedKey& key) {
+void LargeValueStore::note_alive(const LargeValueReference& reference, const HashedKey& key) {
   const std::lock_guard lock{mutex_};
-  const auto known = known_.find(id);
-  if (known != known_.end() && !known->second.dead_since) own(key, id);
+  const auto known = known_.find(reference.id);
+  if (known == known_.end() || known->second.dead_since) return;
+  known->second.bytes = reference.value_bytes;
+  own(key, reference.id);
 }
 
 void LargeValueStore::note_dead(std::uint64_t id, Lsn lsn) {

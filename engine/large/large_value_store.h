@@ -61,8 +61,8 @@ class LargeValueStore {
   void commit(StagedLargeValue& staged, const HashedKey& key);
   // The key's value is another now: what it owned is dead, except for `kept_id`.
   void release(const HashedKey& key, std::optional<std::uint64_t> kept_id, Lsn lsn);
-  // As a sweep has found out: the key refers to it, or nobody does.
-  void note_alive(std::uint64_t id, const HashedKey& key);
+  // As a sweep has found out: the key has this reference to it, or nobody has.
+  void note_alive(const LargeValueReference& reference, const HashedKey& key);
   void note_dead(std::uint64_t id, Lsn lsn);
 
   // Ids above `after`, ascending, at most `count`: of files that are not known to be dead.

@@ -21,11 +21,13 @@ bool are_equal(std::vector<ClassBalance> a, std::vector<ClassBalance> b) {
 
 TableVerifier::TableVerifier(const std::shared_ptr<const Table>& table,
                              const std::vector<SliceDescriptor>& slices, const CountClassOf& class_of,
-                             ReferencedValues& references, Verification& verification)
+                             ReferencedValues& references, Verification& verification,
+                             const EntryVisitor& visit)
     : table_(table),
       class_of_(class_of),
       references_(references),
       verification_(verification),
+      visit_(visit),
       slices_(slices),
       scanner_(table) {
   std::ranges::sort(slices_, {}, &SliceDescriptor::begin_key);
@@ -73,6 +75,9 @@ void TableVerifier::check_entry(const Entry& entry, std::uint64_t block_offset) 
   const bool in_slice = slice_ < slices_.size() && slices_[slice_].begin_key <= entry.key;
   if (in_slice) live_balances_.add(count_class, entry.tag.balance);
   if (entry.tag.separated) check_reference(entry, block_offset, in_slice);
+  if (in_slice && visit_ && (!entry.tag.separated || ValueReference::decode(entry.value))) {
+    visit_({entry.key, value_head(entry), is_tombstone, slices_[slice_].level, slices_[slice_].run});
+  }
   last_key_ = entry.key;
 }
 

@@ -30,7 +30,8 @@ class TableVerifier {
   // All must outlive it. `slices` may be empty: then only the file itself is checked. What is referred to
   // from within slices is added to `references`.
   TableVerifier(const std::shared_ptr<const Table>& table, const std::vector<SliceDescriptor>& slices,
-                const CountClassOf& class_of, ReferencedValues& references, Verification& verification);
+                const CountClassOf& class_of, ReferencedValues& references, Verification& verification,
+                const EntryVisitor& visit);
 
   void run();
 
@@ -49,6 +50,7 @@ class TableVerifier {
   const CountClassOf& class_of_;
   ReferencedValues& references_;
   Verification& verification_;
+  const EntryVisitor& visit_;
   std::vector<SliceDescriptor> slices_;  // by begin_key
   TableScanner scanner_;
   bool blocks_are_sound_ = true;  // all that have been read

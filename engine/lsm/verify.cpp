@@ -18,8 +18,8 @@ namespace {
 class TreesVerifier {
  public:
   TreesVerifier(FileSystem& files, const std::string& folder, const CountClassOf& class_of,
-                Verification& verification)
-      : files_(files), folder_(folder), class_of_(class_of), verification_(verification) {}
+                Verification& verification, const EntryVisitor& visit)
+      : files_(files), folder_(folder), class_of_(class_of), verification_(verification), visit_(visit) {}
 
   std::map<std::uint32_t, Lsn> run() {
     const auto names = files_.list(folder_);
@@ -106,7 +106,7 @@ class TreesVerifier {
       verification_.add(table.error());
       return;
     }
-    TableVerifier{*table, slices, class_of_, references_, verification_}.run();
+    TableVerifier{*table, slices, class_of_, references_, verification_, visit_}.run();
   }
 
   // Every record of a value file, also those that nothing refers to any more.
@@ -168,6 +168,7 @@ class TreesVerifier {
   const std::string& folder_;
   const CountClassOf& class_of_;
   Verification& verification_;
+  const EntryVisitor& visit_;
   BlockCache cache_{0};  // every block is read once, and not through it
   bool manifest_is_read_ = false;
   std::set<std::string> present_;
@@ -180,8 +181,9 @@ class TreesVerifier {
 }  // namespace
 
 std::map<std::uint32_t, Lsn> verify_trees(FileSystem& files, const std::string& folder,
-                                          const CountClassOf& class_of, Verification& verification) {
-  return TreesVerifier{files, folder, class_of, verification}.run();
+                                          const CountClassOf& class_of, Verification& verification,
+                                          const EntryVisitor& visit) {
+  return TreesVerifier{files, folder, class_of, verification, visit}.run();
 }
 
 }  // namespace shale::engine::lsm

@@ -25,9 +25,22 @@ namespace shale::engine::lsm {
 // As KeyPolicy::count_class.
 using CountClassOf = std::function<std::uint32_t(BytesView key)>;
 
+// An entry of a table that its slices hold, and where it stands: of entries with the same key, the one on the
+// lower level is the newer, and on one level the one with the higher run.
+struct VerifiedEntry {
+  BytesView key;
+  BytesView value;  // how it begins, if it lies in a value file
+  bool is_tombstone;
+  std::uint32_t level;
+  std::uint64_t run;
+};
+using EntryVisitor = std::function<void(const VerifiedEntry& entry)>;
+
 // Checks `folder`, which nobody may be writing to. Waits for the disk, and long: it reads everything. Returns
-// up to which log record each tree is persisted, as far as the manifest could be read.
+// up to which log record each tree is persisted, as far as the manifest could be read. `visit`, if there is
+// one, is shown all entries that could be read, table by table.
 std::map<std::uint32_t, Lsn> verify_trees(FileSystem& files, const std::string& folder,
-                                          const CountClassOf& class_of, Verification& verification);
+                                          const CountClassOf& class_of, Verification& verification,
+                                          const EntryVisitor& visit = {});
 
 }  // namespace shale::engine::lsm

@@ -264,7 +264,9 @@ TEST(LargeValues, DamageIsNeverServed) {
   EXPECT_THAT(client.ask("GET", "k"), HasSubstr(files[0].filename().string() + ": offset 4194304"));
   EXPECT_EQ(client.ask("STRLEN", "k"), "(integer) 4194304");
   server.stop();
+  EXPECT_EQ(run_server({"--verify", server.folder() + "/data"}).exit_code, 1);
   std::filesystem::remove(files[0]);
+  EXPECT_EQ(run_server({"--verify", server.folder() + "/data"}).exit_code, 1);
   server.start();
   EXPECT_THAT(Client{server}.ask("GET", "k"), HasSubstr(files[0].filename().string()));
 }

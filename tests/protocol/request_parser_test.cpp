@@ -321,6 +321,36 @@ TEST(RequestParser, RequestsBeforeAnErrorAreDelivered) {
   EXPECT_EQ(stream.error(), "Protocol error: expected '$', got '+'");
 }
 
+TEST(RequestParser, ABulkStringThatIsArrivingMayBeReceivedElsewhere) {
+  RequestParser parser;
+  Arguments arguments;
+  std::string unread = "*4\r\n$3\r\nSET\r\n$3\r\nkey\r\n$1000\r\nxxxx";
+  ASSERT_EQ(parser.next(unread, arguments), Outcome::incomplete);
+  const auto bulk = parser.arriving_bulk();
+  ASSERT_TRUE(bulk);
+  EXPECT_EQ(bulk->argument, 2u);
+  EXPECT_EQ(bulk->bytes, 1000u);
+  EXPECT_EQ(unread.substr(bulk->offset), "xxxx");
+  EXPECT_EQ(parser.arrived_argument(unread, 0), "SET");
+  EXPECT_EQ(parser.arrived_argument(unread, 1), "key");
+  unread.resize(bulk->offset);
+  parser.divert_bulk();
+  ASSERT_EQ(parser.next(unread, arguments), Outcome::incomplete);
+  unread += "\r\n$2\r\nNX\r\nPING\r\n";
+  ASSERT_EQ(parser.next(unread, arguments), Outcome::request);
+  EXPECT_THAT(arguments, ElementsAre("SET", "key", "", "NX"));
+  EXPECT_EQ(unread.substr(parser.consumed()), "PING\r\n");
+}
+
+TEST(RequestParser, NoBulkStringIsArrivingBetweenThem) {
+  RequestParser parser;
+  Arguments arguments;
+  for (const std::string_view unread : {"", "*2", "*2\r\n", "*2\r\n$1", "*2\r\n$1\r\na\r\n"}) {
+    ASSERT_EQ(parser.next(unread, arguments), Outcome::incomplete);
+    EXPECT_FALSE(parser.arriving_bulk()) << unread;
+  }
+}
+
 TEST(RequestParser, AnErrorIsFinal) {
   RequestParser parser;
   Arguments arguments;
