@@ -39,6 +39,7 @@ class BenchFile final : public File {
   }
   Status sync() override { return {}; }
   Result<std::uint64_t> size() const override { return bytes_->size(); }
+  Status truncate(std::uint64_t) override { return Error{ErrorKind::unsupported, {}}; }
   void drop_cache(std::uint64_t, std::uint64_t) override {}
 
  private:
@@ -55,6 +56,7 @@ class BenchFiles final : public FileSystem {
   Result<std::unique_ptr<File>> open(const std::string&) override {
     return std::unique_ptr<File>{std::make_unique<BenchFile>(bytes_)};
   }
+  Result<std::unique_ptr<File>> open_writable(const std::string& path) override { return open(path); }
   Result<std::unique_ptr<MappedFile>> create_mapped(const std::string&, std::uint64_t) override {
     return unused();
   }

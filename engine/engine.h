@@ -96,6 +96,30 @@ struct LevelStats {
   Bytes end_key;
 };
 
+// What only a B+ tree has (docs/btree.md); as EngineStats.
+struct BtreeStats {
+  std::uint32_t height = 0;                   // now, levels, leaves included
+  std::uint64_t inner_nodes = 0;              // now
+  std::uint64_t leaves = 0;                   // now
+  std::uint64_t leaf_bytes = 0;               // now, of their bases
+  std::vector<std::uint64_t> leaves_by_size;  // now: below 2, 4, 8, 16, 32, 64, 128 KiB, and above
+  std::uint64_t node_bytes = 0;               // now, what leaves aim at
+  std::uint64_t pool_bytes = 0;               // now, of pages that are on disk as well
+  std::uint64_t pool_leaves = 0;              // now
+  std::uint64_t pool_evictions = 0;
+  std::uint64_t changed_bytes = 0;  // now, what is not on disk yet
+  bool checkpoint_running = false;  // now
+  std::uint64_t checkpoints = 0;
+  std::chrono::milliseconds checkpoint_age{0};   // since the last one ended
+  std::chrono::milliseconds last_checkpoint{0};  // how long it took
+  std::uint64_t bases_written = 0;               // leaves written whole
+  std::uint64_t changes_written = 0;             // leaves of which only changes were
+  std::uint64_t splits = 0;
+  std::uint64_t joins = 0;
+  std::uint64_t file_bytes = 0;       // now, of all trees
+  std::uint64_t file_free_bytes = 0;  // now, within it
+};
+
 // As measured since the engine was opened unless a comment says otherwise. Sizes in bytes.
 struct EngineStats {
   std::uint64_t memtable_bytes = 0;            // now, what writes go to
@@ -146,6 +170,7 @@ struct EngineStats {
   std::uint64_t shape_changes = 0;
   std::uint64_t damaged_tables = 0;  // now: they cannot be read, and compaction goes around them
   std::vector<LevelStats> levels;
+  std::optional<BtreeStats> btree;  // of a B+ tree
 };
 
 class Engine {

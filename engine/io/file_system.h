@@ -31,6 +31,8 @@ class File {
   // since the last success is lost for all one knows; do not retry (docs/log.md).
   virtual Status sync() = 0;
   virtual Result<std::uint64_t> size() const = 0;
+  // Cuts the file off. Durable after the next sync().
+  virtual Status truncate(std::uint64_t size_bytes) = 0;
   // Tells the kernel that the range will not be read again soon (after a compaction has read or written it
   // once).
   virtual void drop_cache(std::uint64_t offset, std::uint64_t length) = 0;
@@ -66,7 +68,8 @@ class FileSystem {
 
   // Creates or truncates.
   virtual Result<std::unique_ptr<File>> create(const std::string& path) = 0;
-  virtual Result<std::unique_ptr<File>> open(const std::string& path) = 0;  // existing, for reading
+  virtual Result<std::unique_ptr<File>> open(const std::string& path) = 0;           // existing, for reading
+  virtual Result<std::unique_ptr<File>> open_writable(const std::string& path) = 0;  // existing, for both
   // Creates a file of `size_bytes` zeros with its blocks allocated (so that writing through the map cannot
   // run out of space), and maps it.
   virtual Result<std::unique_ptr<MappedFile>> create_mapped(const std::string& path,

@@ -111,6 +111,13 @@ class PosixFile final : public File {
 
   Result<std::uint64_t> size() const override { return size_of(descriptor_, path_); }
 
+  Status truncate(std::uint64_t size_bytes) override {
+    if (retried([&] { return ::ftruncate(descriptor_.get(), static_cast<off_t>(size_bytes)); }) == -1) {
+      return system_error("ftruncate", path_);
+    }
+    return {};
+  }
+
   // A hint: an error means that the pages stay, which harms nobody.
   void drop_cache(std::uint64_t offset, std::uint64_t length) override {
     ::posix_fadvise(descriptor_.get(), static_cast<off_t>(offset), static_cast<off_t>(length),
@@ -201,6 +208,12 @@ class PosixFileSystem final : public FileSystem {
 
   Result<std::unique_ptr<File>> open(const std::string& path) override {
     auto descriptor = open_descriptor(path, O_RDONLY);
+    if (!descriptor) return descriptor.error();
+    return std::make_unique<PosixFile>(std::move(*descriptor), path);
+  }
+
+  Result<std::unique_ptr<File>> open_writable(const std::string& path) override {
+    auto descriptor = open_descriptor(path, O_RDWR);
     if (!descriptor) return descriptor.error();
     return std::make_unique<PosixFile>(std::move(*descriptor), path);
   }

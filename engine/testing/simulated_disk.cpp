@@ -231,6 +231,15 @@ class SimulatedDisk::OpenFile final : public File {
     return inode_->current->size();
   }
 
+  Status truncate(std::uint64_t size_bytes) override {
+    const std::lock_guard lock{disk_.mutex_};
+    if (Status status = disk_.check_alive(generation_, path_); !status) return status;
+    if (Status status = disk_.begin_call(DiskCall::write, true, path_); !status) return status;
+    if (!writable_) return Error{ErrorKind::io, fmt::format("truncate {}: Bad file descriptor", path_)};
+    if (size_bytes < inode_->current->size()) inode_->current->resize(size_bytes);
+    return {};
+  }
+
   void drop_cache(std::uint64_t, std::uint64_t) override {}
 
  private:
@@ -482,6 +491,14 @@ Result<std::unique_ptr<File>> SimulatedDisk::open(const std::string& path) {
   auto inode = find(path);
   if (!inode) return missing("open", path);
   return std::make_unique<OpenFile>(*this, std::move(inode), path, false);
+}
+
+Result<std::unique_ptr<File>> SimulatedDisk::open_writable(const std::string& path) {
+  const std::lock_guard lock{mutex_};
+  if (Status status = begin_call(DiskCall::open, false, path); !status) return status.error();
+  auto inode = find(path);
+  if (!inode) return missing("open", path);
+  return std::make_unique<OpenFile>(*this, std::move(inode), path, true);
 }
 
 Result<std::unique_ptr<MappedFile>> SimulatedDisk::create_mapped(const std::string& path,

@@ -71,6 +71,7 @@ class SimulatedDisk final : public FileSystem {
 
   Result<std::unique_ptr<File>> create(const std::string& path) override;
   Result<std::unique_ptr<File>> open(const std::string& path) override;
+  Result<std::unique_ptr<File>> open_writable(const std::string& path) override;
   Result<std::unique_ptr<MappedFile>> create_mapped(const std::string& path,
                                                     std::uint64_t size_bytes) override;
   Result<std::unique_ptr<MappedFile>> open_mapped(const std::string& path) override;

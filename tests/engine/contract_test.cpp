@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/testing/test_seed.h"
+#include "tests/engine/btree/btree_under_test.h"
 #include "tests/engine/cursor_walk.h"
 #include "tests/engine/engine_under_test.h"
 #include "tests/engine/lsm/lsm_under_test.h"
@@ -11,7 +12,8 @@
 namespace shale::engine {
 namespace {
 
-constexpr EngineKind kEngines[] = {{"lsm", lsm::make_lsm_under_test}};
+constexpr EngineKind kEngines[] = {{"lsm", lsm::make_lsm_under_test},
+                                   {"btree", btree::make_btree_under_test}};
 
 class EngineContract : public testing::TestWithParam<EngineKind> {
  protected:

@@ -57,6 +57,7 @@ class MemoryFiles final : public FileSystem {
     if (found == files_.end()) return Error{ErrorKind::io, "open " + path};
     return std::unique_ptr<File>{std::make_unique<MemoryFile>(path, found->second)};
   }
+  Result<std::unique_ptr<File>> open_writable(const std::string& path) override { return open(path); }
   Result<std::unique_ptr<MappedFile>> create_mapped(const std::string&, std::uint64_t) override {
     return unused();
   }
@@ -99,6 +100,10 @@ class MemoryFiles final : public FileSystem {
       return {};
     }
     Result<std::uint64_t> size() const override { return contents_->bytes.size(); }
+    Status truncate(std::uint64_t size_bytes) override {
+      contents_->bytes.resize(size_bytes);
+      return {};
+    }
     void drop_cache(std::uint64_t, std::uint64_t length) override { contents_->dropped_bytes += length; }
 
    private:

@@ -88,8 +88,8 @@ class Workload {
 
 // Applies the record as the tree's owner would. With `read_first` the tree knows of every write whether its
 // key was there, and counts exactly.
-inline Status apply(SimulatedTree& tree, TestPolicy& policy, const Workload& workload, Lsn lsn,
-                    bool read_first) {
+template <class AnySimulatedTree>
+Status apply(AnySimulatedTree& tree, TestPolicy& policy, const Workload& workload, Lsn lsn, bool read_first) {
   const LoggedOperation& operation = workload.at(lsn);
   if (operation.kind == LoggedOperation::Kind::drop_class) {
     policy.dead.insert(static_cast<std::uint8_t>(operation.key[0]));
@@ -105,7 +105,8 @@ inline Status apply(SimulatedTree& tree, TestPolicy& policy, const Workload& wor
 }
 
 // The tree's keys of classes that are not dead.
-inline Result<Model> live_contents(SimulatedTree& tree, const Workload& workload, BytesView from = {}) {
+template <class AnySimulatedTree>
+Result<Model> live_contents(AnySimulatedTree& tree, const Workload& workload, BytesView from = {}) {
   auto found = tree.scan(from);
   if (!found) return found.error();
   const std::set<char> dead = workload.dead_classes();
@@ -126,7 +127,8 @@ inline std::string difference(const Model& found, const Model& expected) {
                      describe_entry(expected, in_expected));
 }
 
-inline void expect_counts(SimulatedTree& tree, const Workload& workload, const Model& model) {
+template <class AnySimulatedTree>
+void expect_counts(AnySimulatedTree& tree, const Workload& workload, const Model& model) {
   for (const char count_class : workload.classes()) {
     const auto keys = std::count_if(model.begin(), model.end(),
                                     [&](const auto& entry) { return entry.first[0] == count_class; });

@@ -1,0 +1,232 @@
+#include "engine/btree/checkpoint.h"
+
+#include <utility>
+
+#include "engine/btree/leaf_load.h"
+#include "engine/btree/tree.h"
+
+namespace shale::engine::btree {
+
+Checkpoint::Checkpoint(Tree& tree, const Snapshot& snapshot)
+    : tree_(tree), snapshot_(snapshot), writer_(tree.store_.file(), tree.id_) {}
+
+Status Checkpoint::run() {
+  for (const InnerNode::Ref& root : snapshot_.dropped_roots) collect_pages(*root);
+  const auto root = write_node(snapshot_.root);
+  if (!root) return root.error();
+  if (auto installed = install(); !installed) return installed;
+  return commit(*root);
+}
+
+// --- Walking
+
+// Nobody changes what was dropped before this checkpoint began.
+void Checkpoint::collect_pages(const InnerNode& root) {
+  if (root.page.exists()) progress_.superseded.push_back(root.page);
+  for (std::size_t i = 0; i < root.count(); ++i) {
+    if (root.level() > 1) {
+      collect_pages(root.inner(i));
+      continue;
+    }
+    for (const PageAddress& page : {root.leaf(i).page, root.leaf(i).changes_page}) {
+      if (page.exists()) progress_.superseded.push_back(page);
+    }
+  }
+}
+
+bool Checkpoint::is_clean(const InnerNode& node) const {
+  return node.page.exists() && node.changed_epoch <= node.written_epoch;
+}
+
+Result<PageAddress> Checkpoint::write_node(const InnerNode::Ref& node) {
+  {
+    const std::lock_guard lock{tree_.owner_};
+    if (is_clean(*node)) return node->page;
+  }
+  if (tree_.store_.background().stopping()) return Error{ErrorKind::busy, {}};
+  InnerPage page;
+  page.level = node->level();
+  if (auto written = node->level() == 1 ? write_leaves(*node, page) : write_children(*node, page); !written) {
+    return written.error();
+  }
+  WrittenInner written{node, {}};
+  if (auto added = add_page(page.encode(), PageType::inner, written.page); !added) return added.error();
+  const PageAddress address = written.page;
+  written_inner_.push_back(std::move(written));
+  if (writer_.unsynced_bytes() >= tree_.store_.options().sync_bytes) {
+    if (auto installed = install(); !installed) return installed.error();
+  }
+  return address;
+}
+
+Status Checkpoint::write_children(const InnerNode& node, InnerPage& page) {
+  for (std::size_t i = 0; i < node.count(); ++i) {
+    const auto child = write_node(InnerNode::Ref{&node.inner(i)});
+    if (!child) return child.error();
+    page.children.push_back({node.separator(i), *child, {}});
+  }
+  return {};
+}
+
+Status Checkpoint::write_leaves(const InnerNode& node, InnerPage& page) {
+  std::vector<std::pair<std::size_t, TakenLeaf>> work;
+  {
+    const std::lock_guard lock{tree_.owner_};
+    for (std::size_t i = 0; i < node.count(); ++i) {
+      Leaf& leaf = node.leaf(i);
+      if (leaf.buffer && leaf.buffer_epoch <= snapshot_.epoch) {
+        const std::int64_t change = Tree::freeze(leaf);
+        const bool is_counted = !leaf.is_retired && snapshot_.generation == tree_.generation_;
+        if (is_counted) tree_.note_changed_memory(change);
+      }
+      page.children.push_back({node.separator(i), leaf.page, leaf.changes_page});
+      if (!leaf.frozen && leaf.base_is_written()) continue;
+      work.emplace_back(i,
+                        TakenLeaf{&leaf, leaf.frozen, leaf.changes, leaf.base, leaf.changes_page, leaf.page});
+    }
+  }
+  for (auto& [index, taken] : work) {
+    auto written = write_leaf(std::move(taken));
+    if (!written) return written.error();
+    page.children[index].page = written->page;
+    page.children[index].changes = written->changes_page;
+    written_leaves_.push_back(std::move(*written));
+  }
+  return {};
+}
+
+// --- Leaves
+
+// The changes so far and the fresh ones against the base: docs/btree.md, "A leaf has layers".
+bool Checkpoint::is_worth_a_base(const TakenLeaf& taken) {
+  if (!taken.page.exists()) return true;
+  const auto fresh = static_cast<double>(taken.frozen->page_bytes());
+  const double changes = fresh + taken.changes_page.bytes;
+  // Whoever erases wants the space, and an erased record is smaller than what it erases.
+  constexpr double kErasedPart = 0.125;
+  const bool is_erasing = 2 * taken.frozen->erased_bytes() > taken.frozen->page_bytes();
+  if (is_erasing && changes >= kErasedPart * taken.page.bytes) return true;
+  return changes * changes >= 2 * fresh * taken.page.bytes;
+}
+
+Result<WrittenLeaf> Checkpoint::write_leaf(TakenLeaf taken) {
+  WrittenLeaf written;
+  written.taken = std::move(taken);
+  const bool rebases = is_worth_a_base(written.taken);
+  Status status;
+  if (rebases) {
+    status = read_missing(written.taken.base, written.taken.page, PageType::base);
+    // A base that is damaged goes on to be one that cannot be read; what has been written since can.
+    if (!status && status.error().kind == ErrorKind::corruption) {
+      if (tree_.store_.options().on_damage) tree_.store_.options().on_damage(status.error().message);
+      status = write_changes(written);
+    } else if (status) {
+      status = write_base(written);
+    }
+  } else {
+    status = write_changes(written);
+  }
+  if (!status) return status.error();
+  return written;
+}
+
+Status Checkpoint::read_missing(PageImage::Ref& image, const PageAddress& page, PageType type) {
+  if (image || !page.exists()) return {};
+  auto read = read_record_page(tree_.store_.file(), page, type);
+  if (!read) return read.error();
+  progress_.bytes_read += page.bytes;
+  image = std::move(*read);
+  return {};
+}
+
+Layers Checkpoint::layers_of(const TakenLeaf& taken, bool with_base) const {
+  Layers layers;
+  if (taken.frozen) layers.add(Layer{*taken.frozen});
+  if (taken.changes) layers.add(Layer{*taken.changes, false});
+  if (with_base && taken.base) layers.add(Layer{*taken.base, true});
+  return layers;
+}
+
+Status Checkpoint::write_base(WrittenLeaf& written) {
+  const TakenLeaf& taken = written.taken;
+  ++progress_.bases;
+  if (!taken.frozen) {  // it has been built in memory, as it should be
+    written.base = taken.base;
+    return add_page(written.base, PageType::base, written.page);
+  }
+  if (auto read = read_missing(written.taken.changes, taken.changes_page, PageType::changes); !read)
+    return read;
+  const KeyPolicy& policy = *tree_.store_.options().policy;
+  const std::int64_t now_ms = tree_.store_.options().clock->unix_ms();
+  const Layers layers = layers_of(taken, true);
+  RecordList records;
+  LayersMerge merge{layers};
+  while (const MergedKey* key = merge.next()) {
+    const Resolved record = resolve(layers, *key, true);
+    if (record.balance != 0) written.corrections.add(policy.count_class(key->key), record.balance);
+    if (record.tag.erased) continue;
+    const BytesView value = layers[key->newest].value(static_cast<std::uint32_t>(key->index[key->newest]));
+    if (tree_.store_.is_obsolete(key->key, value, now_ms)) {
+      written.dropped_keys.emplace_back(key->key);
+    } else {
+      records.add(key->key, value, {});
+    }
+  }
+  if (records.count() == 0) return {};
+  written.base = build_record_page(records.records());
+  return add_page(written.base, PageType::base, written.page);
+}
+
+Status Checkpoint::write_changes(WrittenLeaf& written) {
+  ++progress_.changes;
+  if (auto read = read_missing(written.taken.changes, written.taken.changes_page, PageType::changes); !read) {
+    return read;
+  }
+  const KeyPolicy& policy = *tree_.store_.options().policy;
+  const Layers layers = layers_of(written.taken, false);
+  RecordList records;
+  LayersMerge merge{layers};
+  while (const MergedKey* key = merge.next()) {
+    const Resolved record = resolve(layers, *key, false);
+    if (record.balance != 0) written.corrections.add(policy.count_class(key->key), record.balance);
+    records.add(key->key, layers[key->newest].value(static_cast<std::uint32_t>(key->index[key->newest])),
+                record.tag);
+  }
+  written.page = written.taken.page;
+  written.base = written.taken.base;
+  written.changes = build_record_page(records.records());
+  return add_page(written.changes, PageType::changes, written.changes_page);
+}
+
+Status Checkpoint::add_page(PageImage::Ref image, PageType type, PageAddress& page) {
+  const auto address = writer_.add(*image, type);
+  if (!address) return address.error();
+  page = *address;
+  return {};
+}
+
+// --- Making it count
+
+Status Checkpoint::install() {
+  if (auto synced = writer_.sync(); !synced) return synced;
+  progress_.bytes_written = writer_.bytes_added();
+  std::vector<WrittenLeaf> leaves = std::exchange(written_leaves_, {});
+  std::vector<WrittenInner> inner = std::exchange(written_inner_, {});
+  tree_.install(leaves, inner, progress_);
+  return {};  // what the leaves let go of is freed here, without the lock
+}
+
+Status Checkpoint::commit(const PageAddress& root) {
+  TreeState state{snapshot_.lsn, root, snapshot_.counts};
+  state.counts.add(progress_.count_changes.all());
+  Lsn lsn = snapshot_.lsn;
+  {
+    // Classes become obsolete under this mutex: if one has been seen to go, its record is known here.
+    const std::lock_guard lock{tree_.owner_};
+    lsn = std::max(lsn, tree_.reclaim_lsn_);
+  }
+  if (auto durable = tree_.store_.options().barrier->wait_until_durable(lsn); !durable) return durable;
+  return tree_.store_.file().commit(tree_.id_, state);
+}
+
+}  // namespace shale::engine::btree

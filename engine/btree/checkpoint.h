@@ -1,0 +1,102 @@
+// Writes what a tree was at one moment, as far as it is not on disk yet, and commits it.
+//
+// Works in the background on a Snapshot: inner nodes that nobody changes any more, and leaves whose layers of
+// that moment are taken under the owner's mutex, some hundred at a time. docs/btree.md, "Checkpoints".
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/btree/inner_page.h"
+#include "engine/btree/nodes.h"
+#include "engine/btree/page_file.h"
+#include "engine/btree/page_writer.h"
+#include "engine/lsm/class_counts.h"
+#include "engine/result.h"
+
+namespace shale::engine::btree {
+
+class Tree;
+
+struct Snapshot {
+  InnerNode::Ref root;
+  Epoch epoch = 0;  // of everything in it, at most
+  Lsn first_lsn = 0;
+  Lsn lsn = 0;  // it holds the records up to here
+  lsm::ClassCounts counts;
+  std::uint64_t changed_bytes = 0;
+  std::uint64_t generation = 0;               // of the tree
+  std::vector<InnerNode::Ref> dropped_roots;  // of trees that it no longer has
+};
+
+// The layers of a leaf that are to be written.
+struct TakenLeaf {
+  Leaf::Ref leaf;
+  LeafBuffer::Ref frozen;  // may be null, as
+  PageImage::Ref changes;  // these if they are not in memory
+  PageImage::Ref base;
+  PageAddress changes_page;
+  PageAddress page;
+};
+
+// What has become of it: new pages, not known to the leaf yet.
+struct WrittenLeaf {
+  TakenLeaf taken;
+  PageAddress page;
+  PageAddress changes_page;
+  PageImage::Ref base;  // as in `page`; null if it has not been looked at
+  PageImage::Ref changes;
+  lsm::ClassCounts corrections;     // of what writes guessed
+  std::vector<Bytes> dropped_keys;  // that were obsolete
+};
+
+struct WrittenInner {
+  InnerNode::Ref node;
+  PageAddress page;
+};
+
+// What a checkpoint has found out, and done, so far.
+struct CheckpointProgress {
+  std::vector<PageAddress> superseded;  // pages that the new state does without
+  lsm::ClassCounts count_changes;       // against the snapshot's
+  std::uint64_t bytes_read = 0;
+  std::uint64_t bytes_written = 0;
+  std::uint64_t bases = 0;
+  std::uint64_t changes = 0;
+};
+
+class Checkpoint {
+ public:
+  Checkpoint(Tree& tree, const Snapshot& snapshot);
+
+  // Waits for the disk and for the log; without the owner's mutex.
+  Status run();
+  CheckpointProgress& progress() { return progress_; }
+
+ private:
+  Result<PageAddress> write_node(const InnerNode::Ref& node);
+  Status write_children(const InnerNode& node, InnerPage& page);
+  Status write_leaves(const InnerNode& node, InnerPage& page);
+  bool is_clean(const InnerNode& node) const;  // with the owner's mutex
+
+  Result<WrittenLeaf> write_leaf(TakenLeaf taken);
+  static bool is_worth_a_base(const TakenLeaf& taken);
+  Status write_base(WrittenLeaf& written);
+  Status write_changes(WrittenLeaf& written);
+  Status read_missing(PageImage::Ref& image, const PageAddress& page, PageType type);
+  Layers layers_of(const TakenLeaf& taken, bool with_base) const;
+  Status add_page(PageImage::Ref image, PageType type, PageAddress& page);
+
+  Status install();
+  Status commit(const PageAddress& root);
+  void collect_pages(const InnerNode& root);
+
+  Tree& tree_;
+  const Snapshot& snapshot_;
+  PageWriter writer_;
+  CheckpointProgress progress_;
+  std::vector<WrittenLeaf> written_leaves_;  // since the last sync
+  std::vector<WrittenInner> written_inner_;
+};
+
+}  // namespace shale::engine::btree

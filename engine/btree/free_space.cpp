@@ -1,0 +1,95 @@
+#include "engine/btree/free_space.h"
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+
+namespace shale::engine::btree {
+namespace {
+
+std::uint64_t round_up(std::uint64_t bytes) { return (bytes + kBlockBytes - 1) / kBlockBytes * kBlockBytes; }
+std::uint64_t round_down(std::uint64_t bytes) { return bytes / kBlockBytes * kBlockBytes; }
+
+}  // namespace
+
+BlockRun FreeSpace::blocks_of(std::uint64_t offset, std::uint64_t bytes) {
+  const std::uint64_t begin = round_up(offset);
+  const std::uint64_t end = round_down(offset + bytes);
+  return {begin, end > begin ? end - begin : 0};
+}
+
+std::size_t FreeSpace::size_class(std::uint64_t bytes) {
+  return static_cast<std::size_t>(std::bit_width(bytes / kBlockBytes)) - 1;
+}
+
+void FreeSpace::insert(std::uint64_t offset, std::uint64_t bytes) {
+  pieces_.emplace(offset, bytes);
+  bytes_ += bytes;
+  const BlockRun blocks = blocks_of(offset, bytes);
+  if (blocks.bytes != 0) classes_[size_class(blocks.bytes)].insert(offset);
+}
+
+void FreeSpace::erase(Pieces::iterator piece) {
+  const BlockRun blocks = blocks_of(piece->first, piece->second);
+  if (blocks.bytes != 0) classes_[size_class(blocks.bytes)].erase(piece->first);
+  bytes_ -= piece->second;
+  pieces_.erase(piece);
+}
+
+void FreeSpace::add(std::uint64_t offset, std::uint64_t bytes) {
+  if (bytes == 0) return;
+  auto behind = pieces_.lower_bound(offset);
+  assert(behind == pieces_.end() || offset + bytes <= behind->first);
+  if (behind != pieces_.end() && behind->first == offset + bytes) {
+    bytes += behind->second;
+    erase(behind);
+  }
+  auto before = pieces_.lower_bound(offset);
+  if (before != pieces_.begin()) {
+    --before;
+    assert(before->first + before->second <= offset);
+    if (before->first + before->second == offset) {
+      offset = before->first;
+      bytes += before->second;
+      erase(before);
+    }
+  }
+  insert(offset, bytes);
+}
+
+std::optional<BlockRun> FreeSpace::take(std::uint64_t bytes_min, std::uint64_t bytes_max) {
+  bytes_min = std::max(round_up(bytes_min), kBlockBytes);
+  bytes_max = std::max(round_up(bytes_max), bytes_min);
+  // Every member of the next class up is large enough; of the own one only some are.
+  std::optional<std::uint64_t> lowest;
+  const std::size_t sure_class =
+      size_class(bytes_min) + (std::has_single_bit(bytes_min / kBlockBytes) ? 0 : 1);
+  for (std::size_t i = sure_class; i < kClassCount; ++i) {
+    if (!classes_[i].empty() && (!lowest || *classes_[i].begin() < *lowest)) lowest = *classes_[i].begin();
+  }
+  if (!lowest) return {};
+  const auto piece = pieces_.find(*lowest);
+  const std::uint64_t offset = piece->first;
+  const std::uint64_t end = offset + piece->second;
+  const BlockRun blocks = blocks_of(offset, piece->second);
+  const BlockRun taken{blocks.offset, std::min(blocks.bytes, bytes_max)};
+  erase(piece);
+  if (taken.offset != offset) insert(offset, taken.offset - offset);
+  const std::uint64_t taken_end = taken.offset + taken.bytes;
+  if (taken_end != end) insert(taken_end, end - taken_end);
+  return taken;
+}
+
+std::uint64_t FreeSpace::trim(std::uint64_t end) {
+  if (pieces_.empty()) return end;
+  const auto last = std::prev(pieces_.end());
+  const std::uint64_t offset = last->first;
+  if (offset + last->second != end) return end;
+  const std::uint64_t new_end = round_up(offset);
+  if (new_end >= end) return end;
+  erase(last);
+  if (new_end != offset) insert(offset, new_end - offset);
+  return new_end;
+}
+
+}  // namespace shale::engine::btree

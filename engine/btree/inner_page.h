@@ -1,0 +1,36 @@
+// Inner nodes as they are stored.
+//
+//   payload := level:u8  children:varint  prefix:text  child*
+//   child   := separator:text (without the prefix; the first child has none)  page:address
+//              [level 1 only: changes:address]
+//
+// A child has the keys from its separator on, up to the next child's. At level 1 children are leaves, whose
+// page is the base; above they are inner nodes of the level below. A leaf without pages is empty.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "engine/btree/page_format.h"
+#include "engine/bytes.h"
+
+namespace shale::engine::btree {
+
+struct InnerPage {
+  struct Child {
+    Bytes separator;  // empty for the first
+    PageAddress page;
+    PageAddress changes;  // of a leaf
+  };
+
+  std::uint8_t level = 1;
+  std::vector<Child> children;  // at least one
+
+  // A page image without its header filled in.
+  PageImage::Ref encode() const;
+  // Nothing unless all is as it should be and separators ascend.
+  static std::optional<InnerPage> decode(BytesView payload);
+};
+
+}  // namespace shale::engine::btree

@@ -1,0 +1,45 @@
+#include "engine/btree/leaf_load.h"
+
+#include <fmt/format.h>
+
+#include "engine/btree/record_page.h"
+#include "engine/btree/tree.h"
+
+namespace shale::engine::btree {
+
+Result<PageImage::Ref> read_record_page(const PageFile& file, const PageAddress& page, PageType type) {
+  auto image = file.read(page, type);
+  if (!image) return image.error();
+  if (!RecordPage::parse((*image)->payload())) {
+    return corruption(fmt::format("{}: page at offset {} makes no sense", file.path(), page.offset));
+  }
+  return image;
+}
+
+LeafLoad::LeafLoad(Tree& tree, Leaf::Ref leaf)
+    : tree_(tree), leaf_(std::move(leaf)), page_(leaf_->page), changes_page_(leaf_->changes_page) {}
+
+Status LeafLoad::read() {
+  const PageFile& file = tree_.file();
+  if (changes_page_.exists()) {
+    auto changes = read_record_page(file, changes_page_, PageType::changes);
+    if (!changes) return changes.error();
+    changes_ = std::move(*changes);
+  }
+  if (page_.exists()) {
+    auto base = read_record_page(file, page_, PageType::base);
+    if (!base) return base.error();
+    base_ = std::move(*base);
+  }
+  return {};
+}
+
+void LeafLoad::run() {
+  const std::lock_guard running{running_};
+  if (is_done_) return;
+  const Status status = read();
+  tree_.take_loaded(*this, status);
+  is_done_ = true;
+}
+
+}  // namespace shale::engine::btree

@@ -1,0 +1,50 @@
+// A leaf's pages on their way from the disk.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "engine/btree/nodes.h"
+#include "engine/btree/page_file.h"
+#include "engine/engine.h"
+
+namespace shale::engine::btree {
+
+class Tree;
+
+// Several commands may hold one and run it; the first to come reads, the others wait for it. What has been
+// read is hung into the leaf under the owner's mutex, and stays there for as long as the load lives.
+class LeafLoad final : public Load {
+ public:
+  // With the owner's mutex.
+  LeafLoad(Tree& tree, Leaf::Ref leaf);
+
+  void run() override;
+
+  // Why the leaf could not be read; with the owner's mutex. Nothing as long as run() is not through, or if it
+  // could.
+  const std::optional<Error>& failure() const { return failure_; }
+  // Whether the leaf still has the pages that this is about; with the owner's mutex.
+  bool is_current() const { return leaf_->page == page_ && leaf_->changes_page == changes_page_; }
+
+ private:
+  friend class Tree;
+  Status read();
+
+  Tree& tree_;
+  const Leaf::Ref leaf_;
+  const PageAddress page_;
+  const PageAddress changes_page_;
+  std::mutex running_;  // held by the one that reads; taken before the owner's
+  bool is_done_ = false;
+  PageImage::Ref base_;  // read; kept so that the pool does not let go of it
+  PageImage::Ref changes_;
+  std::optional<Error> failure_;
+};
+
+// Reads a page of records and checks all of it.
+Result<PageImage::Ref> read_record_page(const PageFile& file, const PageAddress& page, PageType type);
+
+}  // namespace shale::engine::btree

@@ -1,0 +1,115 @@
+// A tree's nodes in memory. Guarded by the tree's owner's mutex, except where a comment says otherwise.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/btree/layers.h"
+#include "engine/btree/leaf_buffer.h"
+#include "engine/btree/page_format.h"
+#include "engine/bytes.h"
+#include "engine/memory/pinned.h"
+
+namespace shale::engine::btree {
+
+// A stretch of time between two checkpoints' beginnings, numbered from 1.
+using Epoch = std::uint64_t;
+
+class Node : public Pinned {
+ public:
+  using Ref = boost::intrusive_ptr<Node>;
+
+  bool is_leaf() const { return level_ == 0; }
+  std::uint8_t level() const { return level_; }
+
+  PageAddress page;         // of a leaf its base; none: not written yet, or an empty leaf
+  bool is_retired = false;  // no longer in the tree, only in what a checkpoint looks at
+
+ protected:
+  explicit Node(std::uint8_t level) : level_(level) {}
+
+ private:
+  const std::uint8_t level_;  // 0: a leaf
+};
+
+// Which queue of the pool a leaf is in.
+enum class PoolQueue : std::uint8_t { none, young, kept };
+
+// A leaf's layers, as far as they are in memory; engine/btree/layers.h, docs/btree.md "A leaf has layers".
+// The images and `frozen` are immutable.
+class Leaf final : public Node {
+ public:
+  using Ref = boost::intrusive_ptr<Leaf>;
+
+  Leaf() : Node(0) {}
+
+  bool has_base_image() const { return base != nullptr || !page.exists(); }
+  bool has_changes_image() const { return changes != nullptr || !changes_page.exists(); }
+  // Whether every layer is in memory.
+  bool is_resident() const { return has_base_image() && has_changes_image(); }
+  bool base_is_written() const { return base == nullptr || page.exists(); }
+  // Requires is_resident().
+  Layers layers() const;
+
+  LeafBuffer::MutableRef buffer;  // null: no writes
+  LeafBuffer::Ref frozen;         // null: none
+  PageImage::Ref changes;         // null: none, or not in memory
+  PageImage::Ref base;            // null: none, or not in memory
+  PageAddress changes_page;
+  Epoch buffer_epoch = 0;  // in which the buffer was begun
+  // Of the pool (leaf_pool.h).
+  PoolQueue queue = PoolQueue::none;
+  std::uint8_t uses = 0;
+  std::uint32_t evicted_at = 0;  // the pool's count of evictions then; 0: never
+};
+
+// Children in key order. The first has all keys below the second's separator.
+class InnerNode final : public Node {
+ public:
+  using Ref = boost::intrusive_ptr<InnerNode>;
+
+  struct Child {
+    Bytes separator;  // its keys are from here on; of the first child ignored
+    Node::Ref node;
+  };
+
+  InnerNode(std::uint8_t level, Epoch epoch, std::vector<Child> children);
+  static Ref make_empty(Epoch epoch);  // with an empty leaf
+
+  std::size_t count() const { return children_.size(); }
+  // The one that has the key.
+  std::size_t child_index(BytesView key) const;
+  Node& child(std::size_t index) const { return *children_[index]; }
+  Leaf& leaf(std::size_t index) const { return static_cast<Leaf&>(*children_[index]); }
+  InnerNode& inner(std::size_t index) const { return static_cast<InnerNode&>(*children_[index]); }
+  const Bytes& separator(std::size_t index) const { return separators_[index]; }
+
+  // The same children.
+  Ref copy(Epoch epoch) const;
+  void set_child(std::size_t index, Node::Ref child) { children_[index] = std::move(child); }
+  // Puts others in the place of `replaced` children from `first` on. The first of them takes the separator of
+  // the first of those.
+  void replace(std::size_t first, std::size_t replaced, std::vector<Child> others);
+  // All children from `first` on leave; the separator of the first of them comes with it.
+  std::vector<Child> split_off(std::size_t first);
+  std::vector<Child> children() const;
+
+  std::size_t memory_bytes() const;
+
+  const Epoch epoch;        // in which it was made: a checkpoint of that epoch or later may be looking at it
+  Epoch changed_epoch = 0;  // the last in which something below changed
+  Epoch written_epoch = 0;  // what changed below up to then is in `page`
+
+ private:
+  void index_separators();
+
+  // Apart, so that a search reads numbers that lie side by side. heads_[i] belongs to separators_[i], without
+  // the prefix that all but the first have.
+  std::vector<std::uint64_t> heads_;
+  Bytes prefix_;
+  std::vector<Node::Ref> children_;
+  std::vector<Bytes> separators_;
+};
+
+}  // namespace shale::engine::btree

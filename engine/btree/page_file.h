@@ -1,0 +1,107 @@
+// The file that holds the pages of all trees of a store.
+//
+//   I1  Nothing that the directory on disk leads to is overwritten: space is handed out only if neither it
+//       nor the rest of its block is part of such a page.
+//   I2  The directory on disk changes with one write of a superblock, after all that it leads to is durable.
+//   I3  Both superblocks lead to the same directory, except between two writes.
+//
+// Free space is not stored: when a file is opened, the trees claim their pages, and what nobody has claimed
+// is free. Bytes on disk: page_format.h, directory.h, docs/formats.md.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "engine/btree/directory.h"
+#include "engine/btree/free_space.h"
+#include "engine/btree/page_format.h"
+#include "engine/io/file_system.h"
+
+namespace shale::engine::btree {
+
+struct PageFileStats {
+  std::uint64_t file_bytes = 0;  // now
+  std::uint64_t free_bytes = 0;  // now, within the file
+  std::uint64_t free_pieces = 0;
+  std::uint64_t bytes_written = 0;  // since it was opened, as is
+  std::uint64_t commits = 0;
+};
+
+// Thread-safe. All calls may wait for the disk, except stats(), claim() and release().
+class PageFile {
+ public:
+  // Opens the file `pages` in `folder`, or makes it. `on_damage` hears of what is damaged and can be done
+  // without. Errors: io, no_space, corruption, unsupported.
+  static Result<std::unique_ptr<PageFile>> open(FileSystem& files, const std::string& folder,
+                                                const std::function<void(const std::string&)>& on_damage);
+
+  // The same file for reading alone: no commit, no finish_opening(). Must exist.
+  static Result<std::unique_ptr<PageFile>> open_to_verify(
+      FileSystem& files, const std::string& folder, const std::function<void(const std::string&)>& on_damage);
+
+  // Opening: every page that the trees refer to is claimed, then all else becomes free. Error{corruption} if
+  // two claims overlap or one is not in the file.
+  Status claim(const PageAddress& page);
+  Status finish_opening();
+
+  // A copy of the directory, as on disk.
+  Directory directory() const;
+  const std::string& path() const { return path_; }
+
+  // Reads a page and checks that it is the one that is meant; its payload is for the caller to check.
+  Result<PageImage::Ref> read(const PageAddress& page, PageType type) const;
+
+  // Space for writing, whole blocks; more than `bytes_max` never, less than `bytes_min` neither.
+  BlockRun allocate(std::uint64_t bytes_min, std::uint64_t bytes_max);
+  Status write(std::uint64_t offset, BytesView bytes);
+  Status sync();  // an Error is final, for all who write to the file
+  // Space that is in no tree that a crash could bring back: never committed, or by a commit since left out.
+  void release(std::uint64_t offset, std::uint64_t bytes);
+
+  // Gives free space at the end back to the file system, once it is worth a system call.
+  void cut_tail();
+
+  // Makes the tree's new state durable, and all that has been written so far. After an Error the file takes
+  // no more commits: nobody knows what is on the disk.
+  Status commit(std::uint32_t tree, const TreeState& state);
+
+  PageFileStats stats() const;
+
+ private:
+  PageFile(std::string path, std::unique_ptr<File> file) : path_(std::move(path)), file_(std::move(file)) {}
+
+  static Result<std::unique_ptr<File>> make(FileSystem& files, const std::string& folder,
+                                            const std::string& path);
+  Status load(const std::function<void(const std::string&)>& on_damage);
+  Result<PageAddress> write_directory(const Directory& directory);
+  Status write_superblocks(const Superblock& superblock);
+  void note_space();  // with mutex_
+
+  const std::string path_;
+  const std::unique_ptr<File> file_;
+
+  std::mutex commit_mutex_;       // one commit at a time; guards the next two; taken before mutex_
+  Superblock superblock_;         // as on disk
+  std::optional<Error> failure_;  // of an earlier commit
+
+  // Copies for stats(), which must not wait for a truncation.
+  std::atomic<std::uint64_t> file_bytes_ = kPagesBegin;
+  std::atomic<std::uint64_t> free_bytes_ = 0;
+  std::atomic<std::uint64_t> free_pieces_ = 0;
+  std::atomic<std::uint64_t> bytes_written_ = 0;
+  std::atomic<std::uint64_t> commits_ = 0;
+
+  mutable std::mutex mutex_;           // guards everything below
+  std::optional<Error> sync_failure_;  // final
+  Directory directory_;
+  FreeSpace free_;
+  std::map<std::uint64_t, std::uint64_t> claimed_;  // offset -> bytes; only while opening
+  std::uint64_t end_ = kPagesBegin;                 // of the file, as far as it has been handed out
+};
+
+}  // namespace shale::engine::btree

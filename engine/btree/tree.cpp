@@ -1,0 +1,338 @@
+#include "engine/btree/tree.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "engine/btree/tree_cursor.h"
+
+namespace shale::engine::btree {
+namespace {
+
+// Calls `visit` for every node below and including `node`.
+template <class Visit>
+void for_each_node(const Node& node, Visit visit) {
+  visit(node);
+  if (node.is_leaf()) return;
+  const auto& inner = static_cast<const InnerNode&>(node);
+  for (std::size_t i = 0; i < inner.count(); ++i) for_each_node(inner.child(i), visit);
+}
+
+}  // namespace
+
+Tree::Tree(TreeStore& store, std::uint32_t id, std::mutex& owner, const TreeState& state, InnerNode::Ref root)
+    : store_(store),
+      id_(id),
+      owner_(owner),
+      root_(root ? std::move(root) : InnerNode::make_empty(0)),
+      pool_(store.pool()),
+      counts_(state.counts),
+      persisted_lsn_(state.persisted_lsn) {
+  for_each_node(*root_, [this](const Node& node) {
+    if (node.is_leaf()) {
+      census_.add(node.page.bytes);
+    } else {
+      ++inner_nodes_;
+    }
+  });
+  checkpoint_ended_ = store_.now();
+  store_.add_tree(*this);
+}
+
+Tree::~Tree() {
+  store_.remove_tree(*this);
+  store_.note_changed(-static_cast<std::int64_t>(changed_bytes()));
+}
+
+// --- Reading
+
+Result<std::optional<BytesView>> Tree::get(const HashedKey& key, ReadContext& context) {
+  ++reads_;
+  Leaf& leaf = leaf_of(key.bytes);
+  const auto found_in = [](const Layer& layer, std::uint32_t index) {
+    return layer.tag(index).erased ? std::optional<BytesView>{} : std::optional{layer.value(index)};
+  };
+  bool is_equal = false;
+  for (const LeafBuffer* const buffer :
+       {static_cast<const LeafBuffer*>(leaf.buffer.get()), leaf.frozen.get()}) {
+    if (buffer == nullptr) continue;
+    const std::uint32_t index = buffer->lower_bound(key.bytes, is_equal);
+    if (is_equal) return found_in(Layer{*buffer}, index);
+  }
+  if (!leaf.has_changes_image()) return lacking(leaf, context);
+  // The read that is made again after a load is no second use.
+  if (context.missing.empty()) LeafPool::note_use(leaf);
+  if (leaf.changes) {
+    const Layer changes{*leaf.changes, false};
+    const std::uint32_t index = changes.lower_bound(key.bytes, is_equal);
+    if (is_equal) return found_in(changes, index);
+  }
+  if (!leaf.has_base_image()) return lacking(leaf, context);
+  if (!leaf.base) return std::optional<BytesView>{};
+  const RecordPage base{leaf.base->payload()};
+  const std::uint32_t index = base.lower_bound(key.bytes, is_equal);
+  return is_equal ? std::optional{base.value(index)} : std::optional<BytesView>{};
+}
+
+Error Tree::lacking(Leaf& leaf, ReadContext& context) {
+  std::shared_ptr<LeafLoad> load = load_of(leaf);
+  if (load->failure()) return *load->failure();
+  ++not_resident_;
+  if (std::ranges::find(context.missing, load) == context.missing.end())
+    context.missing.push_back(std::move(load));
+  return {ErrorKind::not_resident, {}};
+}
+
+std::shared_ptr<LeafLoad> Tree::load_of(Leaf& leaf) {
+  constexpr std::size_t kLoadsKept = 1024;
+  if (loads_.size() > kLoadsKept) {
+    std::erase_if(loads_, [](const auto& known) { return known.second.expired(); });
+  }
+  std::weak_ptr<LeafLoad>& known = loads_[&leaf];
+  std::shared_ptr<LeafLoad> load = known.lock();
+  if (!load || !load->is_current()) {
+    load = std::make_shared<LeafLoad>(*this, Leaf::Ref{&leaf});
+    known = load;
+  }
+  return load;
+}
+
+void Tree::take_loaded(LeafLoad& load, const Status& status) {
+  const std::lock_guard lock{owner_};
+  Leaf& leaf = *load.leaf_;
+  // What has been written anew meanwhile is another load's business; its place may hold anything by now.
+  if (!load.is_current()) return;
+  if (!status) {
+    load.failure_ = status.error();
+    if (store_.options().on_damage && status.error().kind == ErrorKind::corruption) {
+      store_.options().on_damage(status.error().message);
+    }
+    if (!load.changes_) return;  // the changes of a leaf whose base is damaged can be read
+  }
+  const std::uint64_t before = LeafPool::image_bytes(leaf);
+  if (!leaf.base) leaf.base = load.base_;
+  if (!leaf.changes) leaf.changes = load.changes_;
+  if (leaf.queue == PoolQueue::none) {
+    pool_.add(leaf);
+  } else {
+    pool_.resize(leaf, before);
+  }
+  make_room();
+}
+
+// Lets go of its own pages, but not below the share that is its own; others are asked for the rest.
+void Tree::make_room() {
+  evict_down_to(store_.pool_share());
+  if (store_.pool().is_exceeded()) store_.relieve_pool();
+}
+
+void Tree::relieve_pool() {
+  const std::lock_guard lock{owner_};
+  evict_down_to(0);
+}
+
+void Tree::evict_down_to(std::uint64_t bytes_min) {
+  const PoolBudget& budget = store_.pool();
+  if (budget.is_exceeded()) {
+    const std::uint64_t excess = budget.used_bytes() - budget.capacity_bytes();
+    const std::uint64_t rest = pool_.bytes() > excess ? pool_.bytes() - excess : 0;
+    pool_.evict_down_to(std::max(rest, bytes_min));
+  }
+  pool_bytes_.store(pool_.bytes(), std::memory_order_relaxed);
+}
+
+void Tree::prefetch_index(const HashedKey& key) const {
+  const Leaf& leaf = leaf_of(key.bytes);
+  __builtin_prefetch(&leaf);
+  __builtin_prefetch(reinterpret_cast<const char*>(&leaf) + 64);
+}
+
+void Tree::prefetch_record(const HashedKey& key) const {
+  const Leaf& leaf = leaf_of(key.bytes);
+  if (leaf.base) __builtin_prefetch(leaf.base->payload().data());
+}
+
+std::unique_ptr<Cursor> Tree::cursor(CursorBounds bounds, ReadContext& context) {
+  ++seeks_;
+  return std::make_unique<TreeCursor>(*this, bounds, context);
+}
+
+// --- Writing
+
+Status Tree::admit_write(std::size_t bytes) {
+  if (checkpoint_error_) {
+    const Error error = *checkpoint_error_;
+    // Nothing is lost by a full disk: the changes are in the log and in memory. Try again.
+    if (error.kind == ErrorKind::no_space && !snapshot_) flush();
+    return error;
+  }
+  if (store_.wants_checkpoint()) {
+    // As a rule it is the tree that is written to most that has most to write, and mostly that is this one.
+    if (changed_bytes() > store_.options().changes_bytes / 4) {
+      if (!snapshot_) flush();
+    } else {
+      store_.relieve_changes();
+    }
+  }
+  const auto now = store_.now();
+  if (!store_.has_room(bytes)) {
+    ++refused_writes_;
+    if (!busy_since_) busy_since_ = now;
+    if (!snapshot_) store_.relieve_changes();
+    return Error{ErrorKind::busy, {}};
+  }
+  if (busy_since_) longest_write_wait_ = std::max(longest_write_wait_, now - *busy_since_);
+  busy_since_.reset();
+  return {};
+}
+
+std::chrono::microseconds Tree::write_delay(std::size_t bytes) {
+  const auto pause = store_.write_pause(bytes);
+  if (pause.count() > 0) {
+    ++delayed_writes_;
+    longest_write_wait_ = std::max<std::chrono::steady_clock::duration>(longest_write_wait_, pause);
+  }
+  return pause;
+}
+
+Tree::Presence Tree::presence_below_buffer(const Leaf& leaf, BytesView key) {
+  bool is_equal = false;
+  if (leaf.frozen) {
+    const std::uint32_t index = leaf.frozen->lower_bound(key, is_equal);
+    if (is_equal) return leaf.frozen->at(index).tag.erased ? Presence::absent : Presence::present;
+  }
+  if (!leaf.has_changes_image()) return Presence::unknown;
+  if (leaf.changes) {
+    const RecordPage changes{leaf.changes->payload()};
+    const std::uint32_t index = changes.lower_bound(key, is_equal);
+    if (is_equal) return changes.tag(index).erased ? Presence::absent : Presence::present;
+  }
+  if (!leaf.has_base_image()) return Presence::unknown;
+  if (!leaf.base) return Presence::absent;
+  return RecordPage{leaf.base->payload()}.find(key) ? Presence::present : Presence::absent;
+}
+
+void Tree::write(Record record, Lsn lsn) {
+  note_lsn(lsn);
+  ++user_writes_;
+  user_bytes_written_ += record.key.size() + record.value.size();
+  Path path = path_to(record.key);
+  Leaf& leaf = path.leaf();
+  if (!leaf.buffer || leaf.buffer_epoch != epoch_) begin_buffer(path, leaf);
+  bool is_equal = false;
+  const std::uint32_t index = leaf.buffer->lower_bound(record.key, is_equal);
+  bool was_there = false;
+  if (is_equal) {
+    const RecordTag known = leaf.buffer->at(index).tag;
+    was_there = !known.erased;
+    record.tag.guessed = known.guessed;
+  } else {
+    const Presence below = presence_below_buffer(leaf, record.key);
+    if (below == Presence::absent && record.tag.erased) return;
+    was_there = below != Presence::absent;
+    record.tag.guessed = below == Presence::unknown;
+    if (record.tag.guessed) note_guess(record.key);
+  }
+  const int balance = (record.tag.erased ? 0 : 1) - (was_there ? 1 : 0);
+  counts_.add(store_.options().policy->count_class(record.key), balance);  // also 0: that the class is there
+  const std::size_t memory_before = leaf.buffer->memory_bytes();
+  leaf.buffer->put_at(index, is_equal, record);
+  note_changed_memory(static_cast<std::int64_t>(leaf.buffer->memory_bytes()) -
+                      static_cast<std::int64_t>(memory_before));
+  if (is_due_for_merge(leaf)) rebuild(path);
+}
+
+void Tree::note_lsn(Lsn lsn) {
+  assert(lsn >= last_lsn_);
+  if (first_lsn_ == 0) first_lsn_ = lsn;
+  last_lsn_ = lsn;
+}
+
+// A buffer of an earlier epoch is what a checkpoint wants, or failed to take.
+void Tree::begin_buffer(const Path& path, Leaf& leaf) {
+  note_changed_memory(freeze(leaf));
+  leaf.buffer = LeafBuffer::make();
+  leaf.buffer_epoch = epoch_;
+  note_changed_memory(static_cast<std::int64_t>(leaf.buffer->memory_bytes()));
+  mark_changed(path);
+}
+
+std::int64_t Tree::freeze(Leaf& leaf) {
+  if (!leaf.buffer) return 0;
+  const LeafBuffer::Ref buffer = std::exchange(leaf.buffer, nullptr);
+  const auto buffer_bytes = static_cast<std::int64_t>(buffer->memory_bytes());
+  if (buffer->count() == 0) return -buffer_bytes;  // of writes that had nothing to erase
+  if (!leaf.frozen) {
+    leaf.frozen = buffer;
+    return 0;
+  }
+  // Left over from a checkpoint that failed.
+  const auto before = static_cast<std::int64_t>(leaf.frozen->memory_bytes()) + buffer_bytes;
+  Layers layers;
+  layers.add(Layer{*buffer});
+  layers.add(Layer{*leaf.frozen});
+  const auto merged = LeafBuffer::make();
+  LayersMerge merge{layers};
+  while (const MergedKey* key = merge.next()) {
+    const auto index = static_cast<std::uint32_t>(key->index[key->newest]);
+    merged->append({key->key, layers[key->newest].value(index), resolve(layers, *key, false).tag});
+  }
+  leaf.frozen = merged;
+  return static_cast<std::int64_t>(merged->memory_bytes()) - before;
+}
+
+void Tree::note_changed_memory(std::int64_t bytes) {
+  changed_bytes_.fetch_add(static_cast<std::uint64_t>(bytes), std::memory_order_relaxed);
+  store_.note_changed(bytes);
+}
+
+std::uint64_t Tree::changed_memory(const Leaf& leaf) {
+  return (leaf.buffer ? leaf.buffer->memory_bytes() : 0) + (leaf.frozen ? leaf.frozen->memory_bytes() : 0) +
+         (leaf.base_is_written() ? 0 : leaf.base->memory_bytes());
+}
+
+// --- Being looked at
+
+EngineStats Tree::stats() const {
+  EngineStats stats;
+  const PageFileStats file = store_.file().stats();
+  BtreeStats tree;
+  tree.height = root_->level() + 1U;
+  tree.inner_nodes = inner_nodes_;
+  tree.leaves = census_.leaves();
+  tree.leaf_bytes = census_.bytes();
+  tree.leaves_by_size.assign(census_.by_size().begin(), census_.by_size().end());
+  tree.node_bytes = store_.options().node_bytes;
+  tree.pool_bytes = pool_.bytes();
+  tree.pool_leaves = pool_.leaves();
+  tree.pool_evictions = pool_.evictions();
+  tree.changed_bytes = changed_bytes();
+  tree.checkpoint_running = snapshot_.has_value();
+  tree.checkpoints = checkpoints_;
+  tree.checkpoint_age =
+      std::chrono::duration_cast<std::chrono::milliseconds>(store_.now() - checkpoint_ended_);
+  tree.last_checkpoint = std::chrono::duration_cast<std::chrono::milliseconds>(last_checkpoint_);
+  tree.bases_written = bases_written_;
+  tree.changes_written = changes_written_;
+  tree.splits = splits_;
+  tree.joins = joins_;
+  tree.file_bytes = file.file_bytes;
+  tree.file_free_bytes = file.free_bytes;
+  stats.btree = std::move(tree);
+  stats.memtable_bytes = changed_bytes();
+  stats.disk_bytes = census_.bytes();
+  stats.user_bytes_written = user_bytes_written_;
+  stats.flush_bytes_written = checkpoint_bytes_written_;
+  stats.disk_bytes_written = checkpoint_bytes_written_;
+  stats.compaction_bytes_read = checkpoint_bytes_read_;
+  stats.flushes = checkpoints_;
+  stats.pressure = store_.pressure();
+  stats.delayed_writes = delayed_writes_;
+  stats.refused_writes = refused_writes_;
+  stats.longest_write_wait = std::chrono::duration_cast<std::chrono::microseconds>(longest_write_wait_);
+  stats.reads = reads_;
+  stats.seeks = seeks_;
+  stats.not_resident = not_resident_;
+  return stats;
+}
+
+}  // namespace shale::engine::btree

@@ -1,0 +1,217 @@
+// One B+ tree: an index in memory, leaves in layers, checkpoints in the background.
+//
+//   I1  A key's newest record is found first: buffer, frozen, changes, base of its one leaf.
+//   I2  Inner nodes that the snapshot of a running checkpoint reaches keep their children: who has to change
+//       one puts a copy in its place. Their leaves keep the layers of the snapshot's epoch until the
+//       checkpoint has taken them, also when they have left the tree.
+//   I3  Pages are given back only by a commit of a state that does not refer to them.
+//   I4  No state is committed before the log is durable up to what it holds or relies on.
+//   I5  A checkpoint holds exactly the records up to its LSN.
+//
+// Design: docs/btree.md.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/btree/checkpoint.h"
+#include "engine/btree/leaf_census.h"
+#include "engine/btree/leaf_load.h"
+#include "engine/btree/leaf_pool.h"
+#include "engine/btree/nodes.h"
+#include "engine/btree/tree_store.h"
+#include "engine/engine.h"
+#include "engine/lsm/class_counts.h"
+
+namespace shale::engine::btree {
+
+class Tree final : public Engine {
+ public:
+  // `root` null: empty.
+  Tree(TreeStore& store, std::uint32_t id, std::mutex& owner, const TreeState& state, InnerNode::Ref root);
+  ~Tree() override;
+
+  Result<std::optional<BytesView>> get(const HashedKey& key, ReadContext& context) override;
+  void prefetch_index(const HashedKey& key) const override;
+  void prefetch_record(const HashedKey& key) const override;
+  Status admit_write(std::size_t bytes) override;
+  std::chrono::microseconds write_delay(std::size_t bytes) override;
+  void put(const HashedKey& key, BytesView value, Lsn lsn) override { write({key.bytes, value, {}}, lsn); }
+  void erase(const HashedKey& key, Lsn lsn) override { write({key.bytes, {}, {true, false}}, lsn); }
+  void reclaim_obsolete(Lsn lsn) override;
+  std::unique_ptr<Cursor> cursor(CursorBounds bounds, ReadContext& context) override;
+  Lsn persisted_lsn() const override { return persisted_lsn_; }
+  std::optional<Lsn> oldest_unpersisted_lsn() const override;
+  void flush() override;
+  void tick() override;
+  std::int64_t key_count(std::uint32_t count_class) const override { return counts_.of(count_class); }
+  EngineStats stats() const override;
+
+  // Without the owner's mutex, and so a moment old.
+  std::uint64_t changed_bytes() const { return changed_bytes_.load(std::memory_order_relaxed); }
+  std::uint64_t pool_bytes() const { return pool_bytes_.load(std::memory_order_relaxed); }
+  // In the background, without the owner's mutex.
+  void relieve_changes();
+  void relieve_pool();
+
+  // What a leaf lacks is added to the context as a Load, or said to be unreadable. Returns not_resident, or
+  // why the leaf cannot be read.
+  Error lacking(Leaf& leaf, ReadContext& context);
+  std::shared_ptr<LeafLoad> load_of(Leaf& leaf);  // a new one, if there is none
+  // The inner nodes from the root to a leaf.
+  struct Step {
+    InnerNode* node = nullptr;
+    std::size_t index = 0;  // of the child
+  };
+  struct Path {
+    static constexpr std::size_t kDepthMax = 16;
+    std::array<Step, kDepthMax> steps;
+    std::size_t depth = 0;
+
+    Step& last() { return steps[depth - 1]; }
+    Leaf& leaf() const { return steps[depth - 1].node->leaf(steps[depth - 1].index); }
+    // Where the leaf's keys begin; null: it is the first.
+    const Bytes* begin() const;
+    // Where they end, and the next leaf's begin; null: it is the last.
+    const Bytes* end() const;
+    // To the neighbouring leaf. False, and nothing has changed, if there is none.
+    bool to_next();
+    bool to_previous();
+
+   private:
+    friend class Tree;
+    void descend(std::size_t from, bool to_last);
+  };
+  Path path_to(BytesView key) const;  // to the leaf that has the key, if one has
+  Path path_to_last() const;          // to the last leaf
+  InnerNode& root() const { return *root_; }
+  const PageFile& file() const { return store_.file(); }
+
+ private:
+  friend class LeafLoad;
+  friend class Checkpoint;
+
+  // --- Writing (tree.cpp)
+  void write(Record record, Lsn lsn);
+  Leaf& leaf_of(BytesView key) const;
+  enum class Presence : std::uint8_t { absent, present, unknown };
+  static Presence presence_below_buffer(const Leaf& leaf, BytesView key);
+  void begin_buffer(const Path& path, Leaf& leaf);
+  void note_lsn(Lsn lsn);
+  void note_changed_memory(std::int64_t bytes);
+  static std::uint64_t changed_memory(const Leaf& leaf);
+  void take_loaded(LeafLoad& load, const Status& status);  // with no lock held
+  void make_room();
+  void evict_down_to(std::uint64_t bytes_min);
+
+  // --- Guesses (tree_guesses.cpp)
+  void note_guess(BytesView key);
+  void schedule_resolution();
+  void run_resolution();
+  void resolve_guess(BytesView key);
+
+  // --- Structure (tree_structure.cpp)
+  bool is_due_for_merge(const Leaf& leaf) const;
+  // Merges the layers of a resident leaf, and splits it or joins it with a neighbour as its size asks for.
+  void rebuild(Path& path);
+  // Appends the leaf's live records; `count_changes` against what is counted.
+  void gather(const Leaf& leaf, RecordList& records, lsm::ClassCounts& count_changes) const;
+  std::vector<InnerNode::Child> build_leaves(const RecordList& records, bool is_append);
+  void replace_leaves(Path& path, std::size_t first, std::size_t count, std::vector<InnerNode::Child> leaves);
+  void retire(Leaf& leaf);
+  void retire(InnerNode& node);
+  void make_mutable(Path& path);
+  void split_inner(Path& path, std::size_t depth);
+  void join_inner(Path& path, std::size_t depth);
+  void grow_root(Path& path, std::size_t split_at);
+  void shrink_root();
+  void mark_changed(const Path& path);
+  // Makes what the buffer holds immutable. Returns by how much it changes changed_memory().
+  static std::int64_t freeze(Leaf& leaf);
+
+  // --- Checkpoints (tree_checkpoint.cpp)
+  bool has_unpersisted() const { return first_lsn_ != 0 || reclaim_pending_; }
+  void begin_checkpoint();
+  void run_checkpoint();
+  void install(std::vector<WrittenLeaf>& leaves, std::vector<WrittenInner>& inner,
+               CheckpointProgress& progress);
+  void install(WrittenLeaf& written, CheckpointProgress& progress);
+  void settle_counts(const WrittenLeaf& written);
+  void rebuild_badly_sized(const std::vector<WrittenLeaf>& leaves);
+  void keep_image(Leaf& leaf, const WrittenLeaf& written);
+  static bool has_resident_neighbour(const Path& path);  // the one that rebuild() would join it with
+  void finish_checkpoint(const Status& status, const CheckpointProgress& progress);
+
+  // --- Giving back what is obsolete (tree_reclaim.cpp)
+  bool any_class_lives() const;
+  void drop_everything();
+  void schedule_sweep();
+  void run_sweep();
+  // Looks at some leaves; true when there are no more.
+  bool sweep_some();
+  bool has_obsolete(const Leaf& leaf) const;
+
+  TreeStore& store_;
+  const std::uint32_t id_;
+  std::mutex& owner_;  // guards everything below
+
+  InnerNode::Ref root_;
+  LeafPool pool_;
+  LeafCensus census_;
+  std::uint64_t inner_nodes_ = 0;
+  lsm::ClassCounts counts_;
+  Lsn persisted_lsn_;
+  Lsn first_lsn_ = 0;  // the oldest and the newest record that no checkpoint has begun with; 0: none
+  Lsn last_lsn_ = 0;
+  Epoch epoch_ = 1;
+  std::unordered_map<const Leaf*, std::weak_ptr<LeafLoad>> loads_;  // that commands hold; some have expired
+
+  std::atomic<std::uint64_t> changed_bytes_ = 0;
+  std::atomic<std::uint64_t> pool_bytes_ = 0;
+  std::optional<Snapshot> snapshot_;  // of the checkpoint that is running
+  bool checkpoint_wanted_ = false;    // another, after the one that is running
+  std::optional<Error> checkpoint_error_;
+  std::vector<PageAddress> retired_;           // given back after the commit of the next checkpoint to begin
+  std::vector<PageAddress> retiring_;          // of the running one, or of the next if it fails
+  std::vector<InnerNode::Ref> dropped_roots_;  // of trees whose pages go with the next checkpoint
+  std::uint64_t generation_ = 0;               // how often everything has been dropped
+
+  std::vector<Bytes> guesses_;  // keys that are to be looked up
+  std::uint64_t guesses_noted_ = 0;
+  bool resolution_running_ = false;
+
+  bool reclaim_pending_ = false;  // there is something to give back, if no record to persist
+  Lsn reclaim_lsn_ = 0;           // the newest record that made a class obsolete
+  bool sweep_wanted_ = false;
+  bool sweep_running_ = false;
+  Bytes sweep_key_;  // leaves from here on are still to be looked at
+  std::vector<std::shared_ptr<LeafLoad>> sweep_loads_;
+
+  std::optional<std::chrono::steady_clock::time_point> busy_since_;
+  std::chrono::steady_clock::time_point checkpoint_ended_{};
+  std::chrono::steady_clock::duration last_checkpoint_{};
+  std::chrono::steady_clock::duration longest_write_wait_{};
+  std::uint64_t user_writes_ = 0;
+  std::uint64_t user_bytes_written_ = 0;
+  std::uint64_t checkpoint_bytes_written_ = 0;
+  std::uint64_t checkpoint_bytes_read_ = 0;
+  std::uint64_t checkpoints_ = 0;
+  std::uint64_t bases_written_ = 0;
+  std::uint64_t changes_written_ = 0;
+  std::uint64_t delayed_writes_ = 0;
+  std::uint64_t refused_writes_ = 0;
+  std::uint64_t reads_ = 0;
+  std::uint64_t seeks_ = 0;
+  std::uint64_t not_resident_ = 0;
+  std::uint64_t splits_ = 0;
+  std::uint64_t joins_ = 0;
+};
+
+}  // namespace shale::engine::btree

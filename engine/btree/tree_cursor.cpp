@@ -1,0 +1,145 @@
+#include "engine/btree/tree_cursor.h"
+
+#include <algorithm>
+
+namespace shale::engine::btree {
+
+LeafRecords::LeafRecords(const Leaf& leaf) : layers_(leaf.layers()) {
+  if (layers_.count() == 0) return;
+  is_plain_ = layers_.count() == 1 && layers_.has_base();
+  if (is_plain_) {
+    count_ = layers_[0].count();
+    return;
+  }
+  LayersMerge merge{layers_};
+  while (const MergedKey* key = merge.next()) {
+    const auto index = static_cast<std::uint32_t>(key->index[key->newest]);
+    if (!layers_[key->newest].tag(index).erased) {
+      places_.push_back({static_cast<std::uint32_t>(key->newest), index});
+    }
+  }
+  count_ = static_cast<std::uint32_t>(places_.size());
+}
+
+std::uint32_t LeafRecords::lower_bound(BytesView key) const {
+  if (count_ == 0) return 0;
+  if (is_plain_) {
+    bool is_equal = false;
+    return layers_[0].lower_bound(key, is_equal);
+  }
+  Bytes scratch;
+  const auto found = std::ranges::partition_point(
+      places_, [&](const Place& place) { return layers_[place.layer].key(place.index, scratch) < key; });
+  return static_cast<std::uint32_t>(found - places_.begin());
+}
+
+BytesView LeafRecords::key(std::uint32_t number, Bytes& scratch) const {
+  if (is_plain_) return layers_[0].key(number, scratch);
+  return layers_[places_[number].layer].key(places_[number].index, scratch);
+}
+
+BytesView LeafRecords::value(std::uint32_t number) const {
+  if (is_plain_) return layers_[0].value(number);
+  return layers_[places_[number].layer].value(places_[number].index);
+}
+
+Status TreeCursor::seek(BytesView key) {
+  valid_ = false;
+  const BytesView from = std::max<BytesView>(key, begin_);
+  if (!end_.empty() && from >= end_) return {};
+  path_ = tree_.path_to(from);
+  if (auto entered = enter_leaf(); !entered) return entered;
+  number_ = records_.lower_bound(from);
+  return go_forward();
+}
+
+Status TreeCursor::seek_before(BytesView key) {
+  valid_ = false;
+  const BytesView before = end_.empty() ? key : std::min<BytesView>(key, end_);
+  if (before <= begin_) return {};
+  path_ = tree_.path_to(before);
+  const Bytes* const begin = path_.begin();
+  if (begin != nullptr && *begin == before) {  // all of this leaf is behind
+    records_ = {};
+    number_ = 0;
+    return go_back();
+  }
+  if (auto entered = enter_leaf(); !entered) return entered;
+  number_ = records_.lower_bound(before);
+  return go_back();
+}
+
+Status TreeCursor::seek_last() {
+  if (!end_.empty()) return seek_before(end_);
+  valid_ = false;
+  path_ = tree_.path_to_last();
+  if (auto entered = enter_leaf(); !entered) return entered;
+  number_ = records_.count();
+  return go_back();
+}
+
+Status TreeCursor::next() {
+  ++number_;
+  return go_forward();
+}
+
+Status TreeCursor::previous() { return go_back(); }
+
+Status TreeCursor::enter_leaf() {
+  Leaf& leaf = path_.leaf();
+  if (!leaf.is_resident()) return tree_.lacking(leaf, context_);
+  records_ = LeafRecords{leaf};
+  return {};
+}
+
+Status TreeCursor::go_forward() {
+  valid_ = false;
+  while (number_ >= records_.count()) {
+    const Bytes* const end = path_.end();
+    if (end == nullptr || (!end_.empty() && *end >= end_)) return {};
+    path_.to_next();
+    if (auto entered = enter_leaf(); !entered) {
+      read_ahead();
+      return entered;
+    }
+    number_ = 0;
+  }
+  stand_at(number_);
+  if (!end_.empty() && key_ >= end_) valid_ = false;
+  return {};
+}
+
+Status TreeCursor::go_back() {
+  valid_ = false;
+  while (number_ == 0) {
+    const Bytes* const begin = path_.begin();
+    if (begin == nullptr || *begin <= begin_) return {};
+    path_.to_previous();
+    if (auto entered = enter_leaf(); !entered) return entered;
+    number_ = records_.count();
+  }
+  stand_at(number_ - 1);
+  if (key_ < begin_) valid_ = false;
+  return {};
+}
+
+void TreeCursor::stand_at(std::uint32_t number) {
+  number_ = number;
+  key_ = records_.key(number, scratch_);
+  valid_ = true;
+}
+
+// Who has come this far wants more, as a rule.
+void TreeCursor::read_ahead() {
+  constexpr int kLeaves = 7;
+  Tree::Path path = path_;
+  for (int i = 0; i < kLeaves; ++i) {
+    const Bytes* const end = path.end();
+    if (end == nullptr || (!end_.empty() && *end >= end_)) return;
+    path.to_next();
+    if (path.leaf().is_resident()) return;
+    static_cast<void>(tree_.lacking(path.leaf(), context_));
+  }
+}
+
+}  // namespace shale::engine::btree

@@ -1,0 +1,60 @@
+// Finding out about writes whose leaf was not in memory.
+//
+// Where they are few they are looked up in the background, so that the count of keys is soon exact. Where
+// they are many they are updates of cold records, nearly all of them guessed right, and looking them up would
+// cost the read for each write that buffers are there to avoid: those wait until their leaf is merged.
+#include <utility>
+
+#include "engine/btree/tree.h"
+
+namespace shale::engine::btree {
+
+void Tree::note_guess(BytesView key) {
+  constexpr std::size_t kWaitingMax = 256;
+  constexpr std::uint64_t kFew = 256;
+  constexpr std::uint64_t kRecordsPerGuess = 24;
+  const bool is_worth_it = guesses_noted_ < kFew || guesses_noted_ * kRecordsPerGuess < user_writes_;
+  if (!is_worth_it || guesses_.size() >= kWaitingMax) return;
+  ++guesses_noted_;
+  guesses_.emplace_back(key);
+  schedule_resolution();
+}
+
+void Tree::schedule_resolution() {
+  if (resolution_running_ || guesses_.empty()) return;
+  resolution_running_ = true;
+  store_.background().submit(Priority::flush, [this] { run_resolution(); });
+}
+
+void Tree::run_resolution() {
+  std::vector<Bytes> keys;
+  std::vector<std::shared_ptr<LeafLoad>> loads;  // keep what they have read until it has been looked at
+  {
+    const std::lock_guard lock{owner_};
+    keys = std::exchange(guesses_, {});
+    for (const Bytes& key : keys) {
+      Leaf& leaf = leaf_of(key);
+      if (!leaf.is_resident()) loads.push_back(load_of(leaf));
+    }
+  }
+  for (const auto& load : loads) load->run();
+  const std::lock_guard lock{owner_};
+  for (const Bytes& key : keys) resolve_guess(key);
+  resolution_running_ = false;
+  schedule_resolution();
+}
+
+// In a buffer of this epoch only: what a checkpoint is about to take is in its counts as it is.
+void Tree::resolve_guess(BytesView key) {
+  Leaf& leaf = leaf_of(key);
+  if (!leaf.buffer || leaf.buffer_epoch != epoch_) return;
+  bool is_equal = false;
+  const std::uint32_t index = leaf.buffer->lower_bound(key, is_equal);
+  if (!is_equal || !leaf.buffer->at(index).tag.guessed) return;
+  const Presence below = presence_below_buffer(leaf, key);
+  if (below == Presence::unknown) return;
+  leaf.buffer->set_tag(index, {leaf.buffer->at(index).tag.erased, false});
+  if (below == Presence::absent) counts_.add(store_.options().policy->count_class(key), 1);
+}
+
+}  // namespace shale::engine::btree

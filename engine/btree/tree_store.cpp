@@ -1,0 +1,95 @@
+#include "engine/btree/tree_store.h"
+
+#include <algorithm>
+
+#include "engine/btree/index_loader.h"
+#include "engine/btree/tree.h"
+
+namespace shale::engine::btree {
+
+Result<std::unique_ptr<TreeStore>> TreeStore::open(FileSystem& files, Background& background,
+                                                   const TreeStoreOptions& options) {
+  std::unique_ptr<TreeStore> store{new TreeStore(files, background, options)};
+  if (auto loaded = store->load(); !loaded) return loaded.error();
+  return store;
+}
+
+Status TreeStore::load() {
+  auto file = PageFile::open(files_, options_.folder, options_.on_damage);
+  if (!file) return file.error();
+  file_ = std::move(*file);
+  for (const auto& [id, state] : file_->directory()) {
+    if (!state.root.exists()) continue;
+    auto root = load_index(*file_, state.root);
+    if (!root) return root.error();
+    loaded_.emplace(id, std::move(*root));
+  }
+  return file_->finish_opening();
+}
+
+std::unique_ptr<Engine> TreeStore::open_tree(std::uint32_t id, std::mutex& owner) {
+  Directory directory = file_->directory();
+  InnerNode::Ref root = std::move(loaded_[id]);
+  loaded_.erase(id);
+  return std::make_unique<Tree>(*this, id, owner, directory[id], std::move(root));
+}
+
+void TreeStore::add_tree(Tree& tree) {
+  const std::lock_guard lock{mutex_};
+  trees_.push_back(&tree);
+}
+
+void TreeStore::remove_tree(Tree& tree) {
+  const std::lock_guard lock{mutex_};
+  std::erase(trees_, &tree);
+}
+
+double TreeStore::pressure() const {
+  const auto budget = static_cast<double>(options_.changes_bytes);
+  return std::max(0.0, static_cast<double>(changed_bytes()) / budget - 0.75) * 4;
+}
+
+std::chrono::microseconds TreeStore::write_pause(std::uint64_t bytes) {
+  const double behind = pressure();
+  if (behind <= 0) return std::chrono::microseconds{0};
+  const std::lock_guard lock{mutex_};
+  return throttle_.pause_for(bytes, behind, now());
+}
+
+void TreeStore::note_drained(std::uint64_t bytes) {
+  const std::lock_guard lock{mutex_};
+  throttle_.note_drained(bytes, pressure(), now());
+}
+
+template <class Measure>
+Tree* TreeStore::largest(Measure measure) const {
+  const std::lock_guard lock{mutex_};
+  const auto most = std::ranges::max_element(trees_, {}, [&](const Tree* tree) { return measure(*tree); });
+  return most == trees_.end() ? nullptr : *most;
+}
+
+// Trees go only once the background has been stopped, so the one chosen is there until it is asked.
+void TreeStore::relieve_changes() {
+  if (changes_relief_running_.exchange(true)) return;
+  background_.submit(Priority::flush, [this] {
+    changes_relief_running_ = false;
+    Tree* const tree = largest([](const Tree& candidate) { return candidate.changed_bytes(); });
+    if (tree != nullptr && wants_checkpoint()) tree->relieve_changes();
+  });
+}
+
+void TreeStore::relieve_pool() {
+  if (pool_relief_running_.exchange(true)) return;
+  background_.submit(Priority::flush, [this] {
+    pool_relief_running_ = false;
+    Tree* const tree = largest([](const Tree& candidate) { return candidate.pool_bytes(); });
+    if (tree != nullptr) tree->relieve_pool();
+  });
+}
+
+std::uint64_t TreeStore::pool_share() const {
+  const std::lock_guard lock{mutex_};
+  return pool_.capacity_bytes() / std::max<std::size_t>(1, trees_.size());
+}
+
+}  // namespace shale::engine::btree

@@ -1,0 +1,117 @@
+// What all B+ trees of a process share: the page file, the budgets, background threads.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "engine/btree/leaf_pool.h"
+#include "engine/btree/page_file.h"
+#include "engine/engine.h"
+#include "engine/io/background.h"
+#include "engine/io/file_system.h"
+#include "engine/lsm/write_throttle.h"
+
+namespace shale::engine::btree {
+
+class Tree;
+
+struct TreeStoreOptions {
+  std::string folder;
+  // Of all trees together: changes that are not on disk yet.
+  std::uint64_t changes_bytes = 32u << 20;
+  // Of all trees together: leaves' pages that are on disk as well.
+  std::uint64_t pool_bytes = 64u << 20;
+  std::uint32_t node_bytes = 16u << 10;  // how large leaves are on average
+  std::uint32_t children_max = 256;      // of an inner node
+  // How much a checkpoint writes between two syncs.
+  std::uint64_t sync_bytes = 4u << 20;
+  // Called with a line that names the file whenever damage is found, from any thread; may be empty.
+  std::function<void(const std::string& line)> on_damage;
+  const KeyPolicy* policy = nullptr;  // required; outlives the store, as do
+  LogBarrier* barrier = nullptr;      // required
+  const Clock* clock = nullptr;       // required
+};
+
+// Thread-safe. The Background must be stopped before this is destroyed, and all trees must be gone.
+class TreeStore {
+ public:
+  // Opens the page file and reads the inner nodes of all trees. Waits for the disk. Errors: io, no_space,
+  // corruption (of the directory or an inner node), unsupported.
+  static Result<std::unique_ptr<TreeStore>> open(FileSystem& files, Background& background,
+                                                 const TreeStoreOptions& options);
+
+  // The tree of that number as the file has it, or an empty one. `owner` is the mutex under which all its
+  // calls will be made; it must outlive the tree.
+  std::unique_ptr<Engine> open_tree(std::uint32_t id, std::mutex& owner);
+
+  const TreeStoreOptions& options() const { return options_; }
+  Background& background() { return background_; }
+  PageFile& file() { return *file_; }
+  PoolBudget& pool() { return pool_; }
+  std::chrono::steady_clock::time_point now() const { return options_.clock->now(); }
+
+  // Whether a record may be forgotten. `now_ms` is Clock::unix_ms().
+  bool is_obsolete(BytesView key, BytesView value, std::int64_t now_ms) const {
+    const KeyPolicy& policy = *options_.policy;
+    return !policy.is_live_class(policy.count_class(key)) || policy.obsolete_from_ms(key, value) <= now_ms;
+  }
+
+  // Changes that are not on disk, of all trees.
+  std::uint64_t changed_bytes() const { return changed_bytes_.load(std::memory_order_relaxed); }
+  void note_changed(std::int64_t bytes) {
+    changed_bytes_.fetch_add(static_cast<std::uint64_t>(bytes), std::memory_order_relaxed);
+  }
+  bool wants_checkpoint() const { return changed_bytes() > options_.changes_bytes / 2; }
+  // A write larger than half of the budget only waits until half of it is free.
+  bool has_room(std::uint64_t bytes) const {
+    return changed_bytes() + std::min(bytes, options_.changes_bytes / 2) <= options_.changes_bytes;
+  }
+  // 0: checkpoints keep up; 1: as far behind as they should ever be.
+  double pressure() const;
+  // What a writer of `bytes` owes: WriteThrottle::pause_for.
+  std::chrono::microseconds write_pause(std::uint64_t bytes);
+  // A checkpoint has made `bytes` of changes durable.
+  void note_drained(std::uint64_t bytes);
+
+  // Has the tree with most changes write a checkpoint, in the background.
+  void relieve_changes();
+  // Has the tree with the largest pool let go of pages, in the background, until the budget is kept.
+  void relieve_pool();
+  // A tree's part of the pool that others do not take from it.
+  std::uint64_t pool_share() const;
+  // Trees that are there, by their own word.
+  void add_tree(Tree& tree);
+  void remove_tree(Tree& tree);
+
+ private:
+  TreeStore(FileSystem& files, Background& background, const TreeStoreOptions& options)
+      : files_(files), background_(background), options_(options), pool_(options.pool_bytes) {}
+  Status load();
+  template <class Measure>
+  Tree* largest(Measure measure) const;
+
+  FileSystem& files_;
+  Background& background_;
+  const TreeStoreOptions options_;
+  PoolBudget pool_;
+  std::atomic<std::uint64_t> changed_bytes_ = 0;
+  std::unique_ptr<PageFile> file_;
+  // Read at start, until open_tree() takes them.
+  std::map<std::uint32_t, InnerNode::Ref> loaded_;
+
+  mutable std::mutex mutex_;  // guards what follows; taken under trees' locks, never the other way round
+  std::vector<Tree*> trees_;
+  lsm::WriteThrottle throttle_;
+  std::atomic<bool> changes_relief_running_ = false;
+  std::atomic<bool> pool_relief_running_ = false;
+};
+
+}  // namespace shale::engine::btree

@@ -1,0 +1,249 @@
+// How leaves become larger and smaller: merging layers, splitting, joining, and what that asks of inner
+// nodes.
+#include <algorithm>
+#include <cassert>
+
+#include "engine/btree/tree.h"
+
+namespace shale::engine::btree {
+namespace {
+
+// A leaf holds at most a third more than the target and is split in halves, so it is as large as that on
+// average; one below a quarter is joined with a neighbour.
+std::size_t leaf_bytes_max(std::size_t target) { return target + target / 3; }
+std::size_t leaf_bytes_min(std::size_t target) { return target / 4; }
+
+std::size_t base_bytes(const Leaf& leaf) { return leaf.base ? leaf.base->bytes() : leaf.page.bytes; }
+
+// The shortest text above `left` and not above `right`.
+Bytes separator_between(BytesView left, BytesView right) {
+  return Bytes{right.substr(0, shared_bytes(left, right) + 1)};
+}
+
+// Cuts records in pieces of about the same size that do not exceed `bytes_max`, or, where records come in
+// order, in pieces as large as that and a rest.
+std::vector<std::span<const Record>> cut(std::span<const Record> records, std::size_t bytes,
+                                         std::size_t bytes_max, bool is_append) {
+  const std::size_t count = (bytes + bytes_max - 1) / bytes_max;
+  const std::size_t piece_bytes = is_append || count == 0 ? bytes_max : bytes / count;
+  std::vector<std::span<const Record>> pieces;
+  std::size_t begin = 0;
+  std::size_t piece = 0;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const std::size_t more = record_bytes(records[i].key.size(), records[i].value.size());
+    const bool is_last_piece = !is_append && pieces.size() + 1 >= count;
+    // To whichever side of the aim the piece's end comes closer.
+    if (i > begin && !is_last_piece && piece + more / 2 > piece_bytes) {
+      pieces.push_back(records.subspan(begin, i - begin));
+      begin = i;
+      piece = 0;
+    }
+    piece += more;
+  }
+  if (begin < records.size()) pieces.push_back(records.subspan(begin));
+  return pieces;
+}
+
+}  // namespace
+
+bool Tree::is_due_for_merge(const Leaf& leaf) const {
+  if (!leaf.is_resident()) return false;
+  const std::size_t target = store_.options().node_bytes;
+  const std::size_t buffered = leaf.buffer ? leaf.buffer->page_bytes() : 0;
+  const std::size_t base = base_bytes(leaf);
+  if (!leaf.base_is_written() || base == 0) return buffered > target / 4;
+  return buffered > std::max(base / 2, target / 4);
+}
+
+void Tree::gather(const Leaf& leaf, RecordList& records, lsm::ClassCounts& count_changes) const {
+  const KeyPolicy& policy = *store_.options().policy;
+  const std::int64_t now_ms = store_.options().clock->unix_ms();
+  const Layers layers = leaf.layers();
+  LayersMerge merge{layers};
+  while (const MergedKey* key = merge.next()) {
+    const Resolved record = resolve(layers, *key, true);
+    std::int64_t balance = record.balance;
+    if (!record.tag.erased) {
+      const BytesView value = layers[key->newest].value(static_cast<std::uint32_t>(key->index[key->newest]));
+      if (store_.is_obsolete(key->key, value, now_ms)) {
+        --balance;
+      } else {
+        records.add(key->key, value, {});
+      }
+    }
+    if (balance != 0) count_changes.add(policy.count_class(key->key), balance);
+  }
+}
+
+void Tree::rebuild(Path& path) {
+  Leaf& leaf = path.leaf();
+  assert(leaf.is_resident());
+  const std::size_t target = store_.options().node_bytes;
+  RecordList records;
+  lsm::ClassCounts count_changes;
+  gather(leaf, records, count_changes);
+  const bool is_append = leaf.base && leaf.buffer && leaf.buffer->count() != 0 && [&] {
+    bool is_equal = false;
+    const RecordPage base{leaf.base->payload()};
+    return base.lower_bound(leaf.buffer->at(0).key, is_equal) == base.count();
+  }();
+  const InnerNode& parent = *path.last().node;
+  std::size_t first = path.last().index;
+  std::size_t count = 1;
+  if (records.bytes() < leaf_bytes_min(target) && parent.count() > 1) {
+    const std::size_t neighbour = first > 0 ? first - 1 : first + 1;
+    if (parent.leaf(neighbour).is_resident()) {
+      first = std::min(first, neighbour);
+      count = 2;
+      records = {};
+      count_changes = {};  // what is obsolete may have become more meanwhile
+      gather(parent.leaf(first), records, count_changes);
+      gather(parent.leaf(first + 1), records, count_changes);
+      ++joins_;
+    }
+  }
+  replace_leaves(path, first, count, build_leaves(records, is_append && count == 1));
+  counts_.add(count_changes.all());
+}
+
+std::vector<InnerNode::Child> Tree::build_leaves(const RecordList& records, bool is_append) {
+  std::vector<InnerNode::Child> leaves;
+  BytesView last_key;
+  const std::size_t bytes_max = leaf_bytes_max(store_.options().node_bytes);
+  for (const auto& piece : cut(records.records(), records.bytes(), bytes_max, is_append)) {
+    Leaf::Ref leaf{new Leaf};
+    leaf->base = build_record_page(piece);
+    Bytes separator = leaves.empty() ? Bytes{} : separator_between(last_key, piece.front().key);
+    leaves.push_back({std::move(separator), leaf});
+    last_key = piece.back().key;
+  }
+  return leaves;
+}
+
+void Tree::replace_leaves(Path& path, std::size_t first, std::size_t count,
+                          std::vector<InnerNode::Child> leaves) {
+  make_mutable(path);
+  InnerNode& parent = *path.last().node;
+  if (leaves.empty() && parent.count() == count) leaves.push_back({{}, Leaf::Ref{new Leaf}});
+  if (leaves.size() > count) splits_ += leaves.size() - count;
+  for (std::size_t i = first; i < first + count; ++i) retire(parent.leaf(i));
+  for (const InnerNode::Child& child : leaves) {
+    const auto& leaf = static_cast<const Leaf&>(*child.node);
+    census_.add(base_bytes(leaf));
+    note_changed_memory(static_cast<std::int64_t>(changed_memory(leaf)));
+  }
+  const bool is_at_end = first + count == parent.count();
+  parent.replace(first, count, std::move(leaves));
+  mark_changed(path);
+  path.last().index = is_at_end ? parent.count() : 0;  // for split_inner: where it grows
+  if (parent.count() > store_.options().children_max) {
+    split_inner(path, path.depth - 1);
+  } else if (parent.count() < store_.options().children_max / 4 && path.depth > 1) {
+    join_inner(path, path.depth - 1);
+  }
+  shrink_root();
+}
+
+// What it holds now stays for the checkpoint that may still want it.
+void Tree::retire(Leaf& leaf) {
+  assert(!leaf.is_retired);
+  leaf.is_retired = true;
+  if (leaf.page.exists()) retired_.push_back(leaf.page);
+  if (leaf.changes_page.exists()) retired_.push_back(leaf.changes_page);
+  note_changed_memory(-static_cast<std::int64_t>(changed_memory(leaf)));
+  census_.remove(base_bytes(leaf));
+  pool_.remove(leaf);
+}
+
+void Tree::retire(InnerNode& node) {
+  assert(!node.is_retired);
+  node.is_retired = true;
+  if (node.page.exists()) retired_.push_back(node.page);
+}
+
+void Tree::make_mutable(Path& path) {
+  for (std::size_t i = 0; i < path.depth; ++i) {
+    InnerNode& node = *path.steps[i].node;
+    if (!snapshot_ || node.epoch > snapshot_->epoch) continue;
+    InnerNode::Ref copy = node.copy(epoch_);
+    path.steps[i].node = copy.get();
+    retire(node);
+    if (i == 0) {
+      root_ = std::move(copy);
+    } else {
+      path.steps[i - 1].node->set_child(path.steps[i - 1].index, std::move(copy));
+    }
+  }
+}
+
+void Tree::mark_changed(const Path& path) {
+  for (std::size_t i = 0; i < path.depth; ++i) path.steps[i].node->changed_epoch = epoch_;
+}
+
+// The node at this depth of the path, mutable like those above it, has too many children. Where it grows at
+// its end, the left half stays full.
+void Tree::split_inner(Path& path, std::size_t depth) {
+  InnerNode& node = *path.steps[depth].node;
+  const bool grows_at_end = path.steps[depth].index == node.count();
+  const std::size_t split_at = grows_at_end ? node.count() * 15 / 16 : node.count() / 2;
+  if (depth == 0) return grow_root(path, split_at);
+  std::vector<InnerNode::Child> leaving = node.split_off(split_at);
+  Bytes separator = leaving.front().separator;
+  InnerNode& parent = *path.steps[depth - 1].node;
+  const std::size_t index = path.steps[depth - 1].index;
+  const bool is_last = index + 1 == parent.count();
+  std::vector<InnerNode::Child> right;
+  right.push_back(
+      {std::move(separator), InnerNode::Ref{new InnerNode(node.level(), epoch_, std::move(leaving))}});
+  ++inner_nodes_;
+  parent.replace(index + 1, 0, std::move(right));
+  path.steps[depth - 1].index = is_last ? parent.count() : 0;
+  if (parent.count() > store_.options().children_max) split_inner(path, depth - 1);
+}
+
+void Tree::grow_root(Path& path, std::size_t split_at) {
+  InnerNode& node = *path.steps[0].node;
+  std::vector<InnerNode::Child> leaving = node.split_off(split_at);
+  Bytes separator = leaving.front().separator;
+  std::vector<InnerNode::Child> children;
+  children.push_back({{}, root_});
+  children.push_back(
+      {std::move(separator), InnerNode::Ref{new InnerNode(node.level(), epoch_, std::move(leaving))}});
+  root_ =
+      InnerNode::Ref{new InnerNode(static_cast<std::uint8_t>(node.level() + 1), epoch_, std::move(children))};
+  inner_nodes_ += 2;
+}
+
+// The node at this depth of the path, not the root, has few children: joins it with a neighbour if the two
+// then leave room for some more.
+void Tree::join_inner(Path& path, std::size_t depth) {
+  InnerNode& parent = *path.steps[depth - 1].node;
+  const std::size_t index = path.steps[depth - 1].index;
+  if (parent.count() < 2) return;
+  const std::size_t first = index > 0 ? index - 1 : index;
+  InnerNode& left = parent.inner(first);
+  InnerNode& right = parent.inner(first + 1);
+  if (left.count() + right.count() > store_.options().children_max * 3 / 4) return;
+  std::vector<InnerNode::Child> children = left.children();
+  std::vector<InnerNode::Child> others = right.children();
+  others.front().separator = parent.separator(first + 1);
+  children.insert(children.end(), std::make_move_iterator(others.begin()),
+                  std::make_move_iterator(others.end()));
+  std::vector<InnerNode::Child> joined;
+  joined.push_back({{}, InnerNode::Ref{new InnerNode(left.level(), epoch_, std::move(children))}});
+  retire(left);
+  retire(right);
+  --inner_nodes_;
+  parent.replace(first, 2, std::move(joined));
+  if (parent.count() < store_.options().children_max / 4 && depth > 1) join_inner(path, depth - 1);
+}
+
+void Tree::shrink_root() {
+  while (root_->level() > 1 && root_->count() == 1) {
+    retire(*root_);
+    root_ = InnerNode::Ref{&root_->inner(0)};
+    --inner_nodes_;
+  }
+}
+
+}  // namespace shale::engine::btree

@@ -1,0 +1,28 @@
+// Checks what B+ trees have stored, every page of it, without opening the trees and without changing a file:
+//
+//   - both superblocks and the directory
+//   - every page: checksum, place, structure, order of the keys; that no two overlap
+//   - that every key is where the index would look for it, and that a base holds only values
+//   - that the keys counted are those that are there
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "engine/bytes.h"
+#include "engine/io/file_system.h"
+#include "engine/verification.h"
+
+namespace shale::engine::btree {
+
+// As KeyPolicy::count_class.
+using CountClassOf = std::function<std::uint32_t(BytesView key)>;
+
+// Checks `folder`, which nobody may be writing to. Waits for the disk, and long: it reads everything. Returns
+// up to which log record each tree is persisted, as far as the directory could be read.
+std::map<std::uint32_t, Lsn> verify_trees(FileSystem& files, const std::string& folder,
+                                          const CountClassOf& class_of, Verification& verification);
+
+}  // namespace shale::engine::btree
