@@ -17,8 +17,9 @@ namespace shale::server {
 // command's name has arrived before it.
 bool Connection::is_large_value(const ArrivingBulk& bulk) const {
   if (bulk.bytes < kLargeAmongManyBytes || bulk.argument == 0) return false;
+  const MemoryBudget& budget = thread_.server().memory_budget();
   const std::uint64_t request_bytes = input_.unread().size() + bulk.bytes;
-  if (bulk.bytes < kLargeValueBytes && request_bytes < thread_.server().memory_budget().connections / 8) {
+  if (bulk.bytes < large_value_bytes(budget) && request_bytes < budget.connections / 8) {
     return false;
   }
   const std::string_view name = parser_.arrived_argument(input_.unread(), 0);

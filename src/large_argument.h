@@ -14,8 +14,6 @@
 
 namespace shale::server {
 
-// From this size on a value has a file of its own.
-inline constexpr std::size_t kLargeValueBytes = std::size_t{1} << 20;
 // Smaller ones too, if a request is made of so many that it would be too large for memory.
 inline constexpr std::size_t kLargeAmongManyBytes = std::size_t{64} << 10;
 

@@ -2,6 +2,7 @@
 // docs/configuration.md.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -26,6 +27,13 @@ constexpr std::uint64_t kIdleClientBytes = 2560;
 
 // nullopt if `total` is below kMemoryBytesMin.
 std::optional<MemoryBudget> divide_memory(std::uint64_t total);
+
+// From this size on a value has a file of its own (docs/large-values.md): 1 MiB, and up to 8 MiB where memory
+// is ample. Through the log it would be written twice, but synced once; which matters to who sends one after
+// the other and waits.
+constexpr std::uint64_t large_value_bytes(const MemoryBudget& budget) {
+  return std::clamp<std::uint64_t>(budget.connections / 32, 1u << 20, 8u << 20);
+}
 
 // What the option `memory` (Config::number) comes to, where `available` bytes belong to the machine or
 // container: bytes as they are, a negative percentage of `available`, 0 the default share.

@@ -11,7 +11,7 @@
 #include "src/commands/groups.h"
 #include "src/commands/reply.h"
 #include "src/commands/string_values.h"
-#include "src/large_argument.h"
+#include "src/memory_budget.h"
 
 namespace shale::server {
 namespace {
@@ -226,8 +226,9 @@ engine::Status msetnx(CommandContext& context, Arguments arguments) {
 }
 
 // Whether a string is to be put together in a file rather than in memory.
-bool is_composed_in_file(const std::optional<Value>& old, const ValueArgument& added, std::uint64_t bytes) {
-  return (old && old->large) || added.large || bytes >= kLargeValueBytes;
+bool is_composed_in_file(CommandContext& context, const Value& old, const ValueArgument& added,
+                         std::uint64_t bytes) {
+  return old.large || added.large || bytes >= large_value_bytes(context.server.memory_budget());
 }
 
 // APPEND key value -> length of the string now
@@ -244,7 +245,7 @@ engine::Status append(CommandContext& context, Arguments arguments) {
   const Value& old = **found;
   const std::uint64_t bytes = old.size() + suffix.size();
   if (bytes > string_bytes_max(context)) return reply_error(context, kStringTooLong);
-  if (is_composed_in_file(*found, suffix, bytes)) {
+  if (is_composed_in_file(context, old, suffix, bytes)) {
     if (suffix.size() == 0) return reply_integer(context, static_cast<std::int64_t>(bytes));
     std::vector<engine::LargePiece> pieces{context.keyspace.piece(old, 0, old.size()),
                                            Keyspace::piece(suffix)};
@@ -322,7 +323,7 @@ engine::Status setrange(CommandContext& context, Arguments arguments) {
   }
   const std::uint64_t end = static_cast<std::uint64_t>(offset) + bytes.size();
   const std::uint64_t length = std::max(end, old.size());
-  if (is_composed_in_file(old, bytes, length)) {
+  if (is_composed_in_file(context, old, bytes, length)) {
     auto pieces = overwritten(context, old, static_cast<std::uint64_t>(offset), bytes);
     auto stored = context.keyspace.store_composed(key, std::move(pieces), old.expires_at_ms);
     return stored ? reply_integer(context, static_cast<std::int64_t>(length)) : stored;
