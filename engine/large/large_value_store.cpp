@@ -93,10 +93,10 @@ void LargeValueStore::own(const HashedKey& key, std::uint64_t id) {
   owned_count_.fetch_add(1, std::memory_order_relaxed);
 }
 
-void LargeValueStore::disown(Bytes key) {  // a copy: the caller's may be in what is erased
-  if (ids_.erase(key) == 0) return;
-  owned_[hash_bytes(key) % kOwnedSlots].fetch_sub(1, std::memory_order_relaxed);
+void LargeValueStore::disown(std::unordered_map<Bytes, std::uint64_t>::iterator owned) {
+  owned_[hash_bytes(owned->first) % kOwnedSlots].fetch_sub(1, std::memory_order_relaxed);
   owned_count_.fetch_sub(1, std::memory_order_relaxed);
+  ids_.erase(owned);
 }
 
 void LargeValueStore::die(std::uint64_t id, Lsn lsn) {
@@ -119,7 +119,7 @@ void LargeValueStore::release(const HashedKey& key, std::optional<std::uint64_t>
   const auto owned = ids_.find(Bytes{key.bytes});
   if (owned == ids_.end() || owned->second == kept_id) return;
   die(owned->second, lsn);
-  disown(owned->first);
+  disown(owned);
 }
 
 void LargeValueStore::note_alive(const LargeValueReference& reference, const HashedKey& key) {
@@ -135,7 +135,7 @@ void LargeValueStore::note_dead(std::uint64_t id, Lsn lsn) {
   const auto known = known_.find(id);
   if (known == known_.end()) return;
   const auto owned = ids_.find(known->second.owner);
-  if (owned != ids_.end() && owned->second == id) disown(known->second.owner);
+  if (owned != ids_.end() && owned->second == id) disown(owned);
   die(id, lsn);
 }
 

@@ -111,7 +111,7 @@ class LargeValueStore {
 
   std::uint64_t new_id();
   void own(const HashedKey& key, std::uint64_t id);
-  void disown(Bytes key);
+  void disown(std::unordered_map<Bytes, std::uint64_t>::iterator owned);
   void die(std::uint64_t id, Lsn lsn);
 
   static constexpr std::size_t kOwnedSlots = 16384;

@@ -52,11 +52,11 @@ class StagedLargeValue {
   Status write_trailer(BytesView key);
   Status give_up(Status failed);
 
+  std::optional<LargeChunkHash> chunk_;  // being appended; first, since it lies on a cache line
   LargeValueStore& store_;
   const std::uint64_t value_bytes_;
   LargeValueTrailer trailer_;  // of what has been appended so far
   std::unique_ptr<File> file_;
-  std::optional<LargeChunkHash> chunk_;
   std::uint64_t written_bytes_ = 0;
   std::uint64_t synced_bytes_ = 0;
   bool named_ = false;      // the file has its final name
