@@ -336,6 +336,8 @@ void Connection::run_loads(std::uint64_t token) {
   if (count == 0) return resume_after(kRetryPause, token);
   // Shared by the loads: the last one to have run ends the wait.
   struct Round {
+    Round(std::size_t count_to_run, std::function<void()> then)
+        : to_run(count_to_run), resume(std::move(then)) {}
     std::atomic<std::size_t> to_run;
     std::function<void()> resume;
   };
