@@ -40,15 +40,29 @@ void fill_level(const Version& version, const Shape& shape, std::uint32_t level,
 
 }  // namespace
 
+namespace {
+
+// What tables may be rewritten for each byte of records.
+constexpr std::uint64_t kTableRewrites = 2;
+
+std::uint64_t planned_flush_bytes(const Shape& shape) {
+  return std::max(shape.flush_bytes, shape.flush_bytes_min / shape.record_bytes_per_table_byte);
+}
+
+std::uint64_t planned_fanout(const Shape& shape) {
+  return std::max(shape.fanout, shape.record_bytes_per_table_byte / kTableRewrites);
+}
+
+}  // namespace
+
 LevelPlan plan_levels(const Version& version, const Shape& shape) {
   constexpr std::uint32_t kLast = Version::kLastLevel;
   LevelPlan plan;
-  const std::uint64_t flush_bytes = std::max(shape.flush_bytes, shape.flush_bytes_min);
-  plan.limit_bytes[0] = shape.runs_max[0] * flush_bytes;
+  plan.limit_bytes[0] = shape.runs_max[0] * planned_flush_bytes(shape);
   std::uint64_t limit = version.level_bytes(kLast);
   plan.limit_bytes[kLast] = UINT64_MAX;
   for (std::uint32_t level = kLast - 1; level > 0; --level) {
-    limit /= shape.fanout;
+    limit /= planned_fanout(shape);
     const bool in_use = !version.runs(level).empty();
     const double least = static_cast<double>(plan.limit_bytes[0]) * (in_use ? kGiveUpBelow : kUseAbove);
     if (static_cast<double>(limit) < least) break;

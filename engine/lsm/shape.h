@@ -28,6 +28,10 @@ struct Shape {
   std::uint64_t flush_bytes = 0;              // of a run of level 0, as flushes have been of late
   std::uint64_t flush_bytes_min = 64u << 10;  // what a run of level 0 counts for at least
   std::uint64_t fanout = kFanout;             // how many times larger a level is than the one above
+  // How many bytes of records a byte of tables stands for: large where values are in value files. Merging
+  // then costs little, and what upper levels hide costs much: garbage that nobody sees (value_census.h). So
+  // level 0 is smaller and the last level follows sooner.
+  std::uint64_t record_bytes_per_table_byte = 1;
 
   bool operator==(const Shape&) const = default;
 };

@@ -58,8 +58,23 @@ void Tree::install(std::shared_ptr<const Version> version) {
   version_ = std::move(version);
   table_balances_ = {};
   version_->for_each([this](const TableRef& table) { table_balances_.add(table->slice().balances); });
+  note_record_bytes();
   plan_ = plan_levels(*version_, shape_);
   relocation_stalled_ = false;
+}
+
+// By halves and doubles, so that a level does not come and go with every flush.
+void Tree::note_record_bytes() {
+  std::uint64_t table_bytes = 0;
+  std::uint64_t value_bytes = 0;
+  version_->for_each([&](const TableRef& table) {
+    table_bytes += table->bytes();
+    for (const ValueFileUse& use : table->slice().value_files) value_bytes += use.record_bytes;
+  });
+  if (table_bytes == 0) return;
+  const std::uint64_t now = 1 + value_bytes / table_bytes;
+  std::uint64_t& planned = shape_.record_bytes_per_table_byte;
+  if (now >= 2 * planned || 2 * now <= planned) planned = now;
 }
 
 // --- Reading

@@ -119,6 +119,7 @@ class Tree final : public Engine {
   std::uint64_t level0_user_bytes() const;
   double compaction_pressure() const;
   void install(std::shared_ptr<const Version> version);
+  void note_record_bytes();
 
   // Appends to the manifest once the log is durable up to `lsn` and to whatever made records obsolete. Waits;
   // without the owner's mutex.

@@ -13,6 +13,10 @@ namespace {
 // should ever be with as much again.
 constexpr double kFillFree = 1.5;
 constexpr double kFillFull = 3;
+// Value files are behind when a fifth of them is garbage, as far as they should ever be with a quarter
+// (value_census.h: ValueCensus::fill_within).
+constexpr double kValueFillFree = 0.2 / 0.15;
+constexpr double kValueFillFull = 0.25 / 0.15;
 // Level 0 in read mode is planned to be small; writers are not slowed before it is as large as in this plan.
 constexpr std::uint32_t kPressureRunsMin = 4;
 
@@ -38,8 +42,9 @@ double Tree::compaction_pressure() const {
     }
     fullest = std::max(fullest, fill);
   }
-  fullest = std::max(fullest, value_fill());
-  return std::max(0.0, (fullest - kFillFree) / (kFillFull - kFillFree));
+  const double of_levels = (fullest - kFillFree) / (kFillFull - kFillFree);
+  const double of_values = (value_fill() - kValueFillFree) / (kValueFillFull - kValueFillFree);
+  return std::max({0.0, of_levels, of_values});
 }
 
 void Tree::adapt_shape() {
@@ -141,7 +146,9 @@ void Tree::flush_if_old() {
 
 void Tree::set_shape(const Shape& shape, std::string reason) {
   const std::uint64_t measured = shape_.flush_bytes;
+  const std::uint64_t record_bytes_per_table_byte = shape_.record_bytes_per_table_byte;
   shape_ = shape;
+  shape_.record_bytes_per_table_byte = record_bytes_per_table_byte;
   if (shape_.flush_bytes == 0) shape_.flush_bytes = measured;
   shape_reason_ = std::move(reason);
   ++shape_changes_;

@@ -7,7 +7,7 @@
 namespace shale::engine::lsm {
 namespace {
 
-constexpr double kGarbageMax = 0.2;       // of all bytes: beyond it, victims are chosen
+constexpr double kGarbageMax = 0.15;      // of all bytes: beyond it, victims are chosen
 constexpr double kGarbageGoal = 0.1;      // as many as bring it down to this
 constexpr double kVictimLiveMax = 0.875;  // of a victim's bytes: moving more frees too little
 constexpr double kEmptinessSteps = 8;     // files that are emptier by less than this part count as equal

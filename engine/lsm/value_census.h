@@ -1,7 +1,7 @@
 // How much of a tree's value files is alive, and which files are to be emptied.
 //
 // A value file is a mixture of what tables refer to and of garbage, and only goes as a whole. When the
-// garbage of all files together passes a fifth of their bytes, enough of them are named victims, emptiest
+// garbage of all files together passes 15 % of their bytes, enough of them are named victims, emptiest
 // and oldest first, that without them it is well below. Compaction then writes what is left of the victims to
 // new files.
 //
@@ -54,7 +54,7 @@ class ValueCensus {
   std::uint64_t total_bytes() const { return total_bytes_; }
   std::uint64_t live_bytes() const { return live_bytes_; }
   std::uint64_t garbage_bytes() const { return total_bytes_ - live_bytes_; }
-  // Garbage against what there may be of it among `bytes`, a fifth.
+  // Garbage against how much of it among `bytes` makes victims, 15 %.
   double fill_within(std::uint64_t bytes) const;
   // By number, ascending.
   const std::vector<std::uint64_t>& victims() const { return victims_; }
