@@ -68,13 +68,23 @@ std::uint64_t token_of(BytesView key) {
 }
 
 void append_position(DatabaseId database, BytesView key, Bytes& out) {
-  const std::uint64_t token = __builtin_bswap64(token_of(key));
+  append_position(token_of(key), database, key, out);
+}
+
+void append_position(std::uint64_t token, DatabaseId database, BytesView key, Bytes& out) {
+  const std::uint64_t token_bytes = __builtin_bswap64(token);
   const std::uint32_t id = __builtin_bswap32(database);
   char prefix[kPrefixBytes];
-  std::memcpy(prefix, &token, sizeof token);
-  std::memcpy(prefix + sizeof token, &id, sizeof id);
+  std::memcpy(prefix, &token_bytes, sizeof token_bytes);
+  std::memcpy(prefix + sizeof token_bytes, &id, sizeof id);
   out.append(prefix, sizeof prefix);
   out.append(key);
+}
+
+Bytes end_of_prefix(Bytes prefix) {
+  while (!prefix.empty() && prefix.back() == '\xff') prefix.pop_back();
+  if (!prefix.empty()) ++prefix.back();
+  return prefix;
 }
 
 PositionParts split_position(BytesView position) {

@@ -36,6 +36,10 @@ std::uint64_t token_of(BytesView key);
 
 // Appends the position of `key` to `out`.
 void append_position(DatabaseId database, BytesView key, Bytes& out);
+// The same where the token is known; also the place of a key that need not have it, among those that do.
+void append_position(std::uint64_t token, DatabaseId database, BytesView key, Bytes& out);
+// The first byte string behind all that begin with `prefix`; empty if there is none.
+Bytes end_of_prefix(Bytes prefix);
 
 struct PositionParts {
   std::uint64_t token;

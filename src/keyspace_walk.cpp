@@ -10,19 +10,10 @@ namespace {
 
 using cluster::DatabaseId;
 
-template <class Integer>
-void append_big_endian(Integer value, Bytes& out) {
-  for (int shift = (sizeof value - 1) * 8; shift >= 0; shift -= 8)
-    out.push_back(static_cast<char>(value >> shift));
-}
-
 // The position of a key whose token is known (cluster/position.h).
 Bytes position_of(const ScanPlace& place, DatabaseId database) {
   Bytes position;
-  position.reserve(cluster::kPrefixBytes + place.key.size());
-  append_big_endian(place.token, position);
-  append_big_endian(database, position);
-  position += place.key;
+  cluster::append_position(place.token, database, place.key, position);
   return position;
 }
 
@@ -51,11 +42,11 @@ class Walk {
         ranges_left_(limits.ranges),
         visit_(visit) {}
 
-  engine::Result<WalkEnd> run(ScanPlace from, std::optional<std::uint64_t> only_token) {
-    if (only_token) {
-      if (from.token > *only_token) return WalkEnd{};
-      if (from.token < *only_token) from = {*only_token, {}};
-      if (*only_token != std::numeric_limits<std::uint64_t>::max()) append_big_endian(*only_token + 1, stop_);
+  engine::Result<WalkEnd> run(ScanPlace from, const std::optional<TokenPrefix>& only) {
+    if (only) {
+      if (from.token > only->token) return WalkEnd{};
+      if (from.token < only->token || from.key < only->prefix) from = {only->token, only->prefix};
+      only_ = &*only;
     }
     walked_ = coarse_place(from.token);
     next_ = std::move(from);
@@ -75,11 +66,16 @@ class Walk {
     epoch_ = store_.epoch();
     map_ = store_.map();
     id_ = store_.database_id(database_);
+    if (only_ != nullptr) stop_ = cluster::end_of_prefix(position_of({only_->token, only_->prefix}, id_));
   }
 
   // What is left of the range that next_ lies in, or as much as the limits allow.
   engine::Status walk_range() {
     const Bytes begin = position_of(*next_, id_);
+    if (!stop_.empty() && begin >= stop_) {
+      next_.reset();
+      return {};
+    }
     const std::size_t range = map_->range_of(begin);
     const auto& boundaries = map_->boundaries();
     cluster::Shard& shard = store_.shard(boundaries[range].shard);
@@ -172,7 +168,8 @@ class Walk {
   std::shared_ptr<const cluster::ShardMap> map_;
   DatabaseId id_ = 0;
 
-  Bytes stop_;  // the first position that is not walked; empty: none
+  const TokenPrefix* only_ = nullptr;  // null: all keys
+  Bytes stop_;                         // the first position that is not walked; empty: none
   std::optional<ScanPlace> next_;
   std::uint32_t walked_ = 0;
   bool full_ = false;
@@ -186,9 +183,9 @@ class Walk {
 
 engine::Result<WalkEnd> walk_keys(cluster::Store& store, engine::ReadContext& reads, unsigned database,
                                   std::int64_t now_ms, const ScanPlace& from,
-                                  std::optional<std::uint64_t> only_token, const WalkLimits& limits,
+                                  const std::optional<TokenPrefix>& only, const WalkLimits& limits,
                                   const VisitKey& visit) {
-  return Walk(store, reads, database, now_ms, limits, visit).run(from, only_token);
+  return Walk(store, reads, database, now_ms, limits, visit).run(from, only);
 }
 
 }  // namespace shale::server

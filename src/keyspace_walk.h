@@ -29,16 +29,21 @@ struct WalkEnd {
 // large value the payload may be cut short. False ends the piece behind this key.
 using VisitKey = std::function<bool(BytesView key, const Value& value)>;
 
-// Visits the live keys of `database` (as SELECT numbers them) from `from` on, or of those the ones with
-// `only_token`, which are neighbours. Keys that are there from before
-// the call until after it are visited; what comes or goes meanwhile may be or not. The caller holds no
-// shard's lock.
+// The keys of one token that begin with `prefix`: neighbours.
+struct TokenPrefix {
+  std::uint64_t token = 0;
+  engine::Bytes prefix;
+};
+
+// Visits the live keys of `database` (as SELECT numbers them) from `from` on, or of those the ones in `only`.
+// Keys that are there from before the call until after it are visited; what comes or goes meanwhile may be or
+// not. The caller holds no shard's lock.
 //
 // Blocks that are not in memory end the piece early. If it has not got anywhere by then, not_resident is
 // returned, and `reads` says what to load. Other errors: corruption, io.
 engine::Result<WalkEnd> walk_keys(cluster::Store& store, engine::ReadContext& reads, unsigned database,
                                   std::int64_t now_ms, const ScanPlace& from,
-                                  std::optional<std::uint64_t> only_token, const WalkLimits& limits,
+                                  const std::optional<TokenPrefix>& only, const WalkLimits& limits,
                                   const VisitKey& visit);
 
 }  // namespace shale::server

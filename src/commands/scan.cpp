@@ -60,16 +60,15 @@ ScanOptions take_scan_options(Arguments& arguments) {
   return options;
 }
 
-// The token that all keys have which match the pattern, if its beginning says so: a whole hash tag, or a
-// whole key, without anything special in it.
-std::optional<std::uint64_t> token_of_pattern(BytesView pattern) {
+// Where all keys are that match the pattern, if its beginning says so: with a whole hash tag, or a whole key,
+// without anything special in it.
+std::optional<TokenPrefix> neighbours_of_pattern(BytesView pattern) {
   const std::size_t special = pattern.find_first_of("*?[\\");
-  if (special == BytesView::npos) return cluster::token_of(pattern);
   const BytesView literal = pattern.substr(0, special);
-  const std::size_t open = literal.find('{');
-  const std::size_t close = open == BytesView::npos ? open : literal.find('}', open + 1);
-  if (close == BytesView::npos || close == open + 1) return std::nullopt;
-  return cluster::token_of(literal.substr(0, close + 1));
+  const bool names_key = special == BytesView::npos;
+  const bool names_tag = cluster::hash_tag(literal).size() != literal.size();
+  if (!names_key && !names_tag) return std::nullopt;
+  return TokenPrefix{cluster::token_of(literal), Bytes(literal)};
 }
 
 WalkLimits page_limits(std::int64_t count) {
@@ -99,7 +98,7 @@ engine::Status scan(CommandContext& context, Arguments arguments) {
   };
   const auto walked = walk_keys(context.server.store(), keyspace.reads(), keyspace.database(),
                                 keyspace.now_ms(), cursors.place(keyspace.database(), options.cursor),
-                                token_of_pattern(options.pattern), page_limits(options.count), collect);
+                                neighbours_of_pattern(options.pattern), page_limits(options.count), collect);
   if (!walked) return walked.error();
 
   const std::uint64_t next =

@@ -49,5 +49,12 @@ TEST(Position, SplitsIntoWhatItWasMadeOf) {
   EXPECT_EQ(parts.key, (BytesView{"k\0\xff", 3}));
 }
 
+TEST(Position, TheEndOfAPrefixIsBehindAllThatBeginWithIt) {
+  EXPECT_EQ(end_of_prefix("ab"), "ac");
+  EXPECT_EQ(end_of_prefix("a\xff\xff"), "b");
+  EXPECT_EQ(end_of_prefix("\xff\xff"), "");
+  EXPECT_EQ(end_of_prefix(""), "");
+}
+
 }  // namespace
 }  // namespace shale::cluster

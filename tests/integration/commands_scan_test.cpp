@@ -132,6 +132,13 @@ TEST_F(CommandScan, LooksOnlyAtTheHashTagThatThePatternNames) {
   int pages = 0;
   expect_each_once(scan("MATCH {user}:* COUNT 100", &pages), "{user}:", 50);
   EXPECT_EQ(pages, 1);
+  fill("{user}:seldom:", 20);
+  fill("of:{user}:x", 20);
+  fill("{user}:often:", 3000);
+  expect_each_once(scan("MATCH {user}:seldom:* COUNT 100", &pages), "{user}:seldom:", 20);
+  EXPECT_EQ(pages, 1);
+  expect_each_once(scan("MATCH of:{user}:* COUNT 100", &pages), "of:{user}:x", 20);
+  EXPECT_EQ(pages, 1);
   EXPECT_EQ(scan("MATCH {user}:7").size(), 1u);
   EXPECT_EQ(scan("MATCH key:7").size(), 1u);
   EXPECT_EQ(scan("MATCH *{user}:7").size(), 1u);

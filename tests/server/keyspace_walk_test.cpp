@@ -41,7 +41,7 @@ class KeyspaceWalkTest : public TemporaryStoreTest {
     engine::ReadContext reads;
     std::vector<std::shared_ptr<engine::Load>> loads;
     for (;;) {
-      auto walked = walk_keys(store(), reads, database, kNow, from, only_token_, limits, visit);
+      auto walked = walk_keys(store(), reads, database, kNow, from, only_, limits, visit);
       if (walked) return *walked;
       EXPECT_EQ(walked.error().kind, engine::ErrorKind::not_resident) << walked.error().message;
       EXPECT_FALSE(reads.missing.empty());
@@ -53,7 +53,7 @@ class KeyspaceWalkTest : public TemporaryStoreTest {
     }
   }
 
-  std::optional<std::uint64_t> only_token_;
+  std::optional<TokenPrefix> only_;
 
   // A whole scan through cursors: how often each key came.
   std::map<Bytes, int> scan(unsigned database, const WalkLimits& limits, int* pieces = nullptr) {
@@ -108,12 +108,46 @@ TEST_F(KeyspaceWalkTest, WalksOneTokenWithoutTheRest) {
   put(0, numbered("key:", 2000));
   const auto keys = numbered("{tag}:", 100);
   put(0, keys);
-  only_token_ = cluster::token_of("{tag}:");
+  only_ = {cluster::token_of("{tag}:"), {}};
   int pieces = 0;
   expect_each_once(scan(0, {.keys = 10, .records = 10, .ranges = 10}, &pieces), keys);
   EXPECT_LE(pieces, 11);
-  only_token_ = cluster::token_of("{nosuch}");
+  only_ = {cluster::token_of("{nosuch}"), {}};
   expect_each_once(scan(0, {.keys = 10, .records = 10, .ranges = 10}), {});
+}
+
+TEST_F(KeyspaceWalkTest, WalksOnePrefixWithoutTheRestOfItsToken) {
+  open();
+  put(0, numbered("{tag}:a:", 2000));
+  put(0, numbered("{tag}:c:", 2000));
+  put(1, numbered("{tag}:b:", 2000));
+  const auto keys = numbered("{tag}:b:", 100);
+  put(0, keys);
+  only_ = {cluster::token_of("{tag}:"), "{tag}:b:"};
+  int pieces = 0;
+  expect_each_once(scan(0, {.keys = 10, .records = 10, .ranges = 10}, &pieces), keys);
+  EXPECT_LE(pieces, 11);
+  only_->prefix = "{tag}:b\xff";
+  expect_each_once(scan(0, kNoLimits), {});
+}
+
+// Any number is a cursor: also one whose place lies elsewhere in the token, or behind it.
+TEST_F(KeyspaceWalkTest, EntersAPrefixFromAnyPlace) {
+  open();
+  const auto keys = numbered("{tag}:b:", 9);
+  put(0, keys);
+  const std::uint64_t token = cluster::token_of("{tag}:");
+  only_ = {token, "{tag}:b:"};
+  const auto count_from = [&](const ScanPlace& from) {
+    std::size_t count = 0;
+    EXPECT_FALSE(walk(0, from, kNoLimits, [&](BytesView, const Value&) { return ++count != 0; }).next);
+    return count;
+  };
+  EXPECT_EQ(count_from({token - 1, "x"}), 9u);
+  EXPECT_EQ(count_from({token, "{tag}:a"}), 9u);
+  EXPECT_EQ(count_from({token, "{tag}:b:4"}), 5u);
+  EXPECT_EQ(count_from({token, "{tag}:c"}), 0u);
+  EXPECT_EQ(count_from({token + 1, {}}), 0u);
 }
 
 TEST_F(KeyspaceWalkTest, EndsWhereTheVisitorSays) {
