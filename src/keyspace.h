@@ -61,6 +61,9 @@ class Keyspace {
   // waits for.
   engine::ReadContext& reads() { return transaction_.reads(); }
 
+  // What earlier runs of the command have waited for.
+  std::span<const std::shared_ptr<engine::Load>> loads() const { return loads_; }
+
   std::uint32_t hits() const { return hits_; }  // of read(), read_declared()
   std::uint32_t misses() const { return misses_; }
 

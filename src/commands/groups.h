@@ -12,6 +12,7 @@ std::span<const CommandSpec> counter_commands();        // counters.cpp
 std::span<const CommandSpec> key_commands();            // keys.cpp
 std::span<const CommandSpec> expiry_commands();         // expiry.cpp
 std::span<const CommandSpec> scan_commands();           // scan.cpp
+std::span<const CommandSpec> range_commands();          // range.cpp
 std::span<const CommandSpec> object_commands();         // objects.cpp
 std::span<const CommandSpec> database_commands();       // databases.cpp
 std::span<const CommandSpec> connection_commands();     // connection.cpp
