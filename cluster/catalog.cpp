@@ -10,7 +10,9 @@ namespace shale::cluster {
 namespace {
 
 constexpr std::string_view kMagic = "SHALECAT";
-constexpr std::uint32_t kFormatVersion = 1;
+// 2 names the shards' engines; without a B+ tree it is written as 1, which earlier builds read.
+constexpr std::uint32_t kFormatVersion = 2;
+constexpr std::uint32_t kFormatWithoutEngines = 1;
 
 // A map that ShardMap may be made of.
 bool well_formed(const CatalogState& state) {
@@ -52,7 +54,8 @@ void DatabaseTable::advance(unsigned database, DatabaseId id) {
 
 Bytes CatalogState::encode() const {
   Bytes out{kMagic};
-  engine::append_u32(out, kFormatVersion);
+  const bool names_engines = std::ranges::find(engines, EngineKind::btree) != engines.end();
+  engine::append_u32(out, names_engines ? kFormatVersion : kFormatWithoutEngines);
   engine::append_u64(out, log_needed_from);
   for (const DatabaseId id : databases) engine::append_u32(out, id);
   engine::append_u32(out, shard_count);
@@ -61,6 +64,11 @@ Bytes CatalogState::encode() const {
   for (const Boundary& boundary : boundaries) {
     engine::append_u32(out, static_cast<std::uint32_t>(boundary.shard));
     engine::append_length_prefixed(out, boundary.begin);
+  }
+  if (names_engines) {
+    for (std::uint32_t shard = 0; shard < shard_count; ++shard) {
+      engine::append_u8(out, static_cast<std::uint8_t>(engine_of(shard)));
+    }
   }
   engine::append_u64(out, engine::hash_bytes(out));
   return out;
@@ -94,6 +102,13 @@ engine::Result<CatalogState> CatalogState::decode(BytesView bytes, const std::st
     const ShardId shard{reader.u32()};
     state.boundaries.push_back({Bytes{reader.length_prefixed()}, shard});
   }
+  if (version > kFormatWithoutEngines) {
+    for (const char kind : reader.take(state.shard_count))
+      state.engines.push_back(static_cast<EngineKind>(kind));
+  }
+  const bool knows_engines =
+      std::ranges::all_of(state.engines, [](EngineKind kind) { return kind <= EngineKind::btree; });
+  if (!reader.failed() && !knows_engines) return damaged("names an engine that is unknown");
   if (reader.failed() || !reader.at_end() || !well_formed(state))
     return damaged("holds an impossible shard map");
   return state;

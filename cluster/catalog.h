@@ -40,6 +40,9 @@ class DatabaseTable {
   std::array<std::atomic<DatabaseId>, kDatabaseCount> ids_;
 };
 
+// How a shard stores its data.
+enum class EngineKind : std::uint8_t { lsm = 0, btree = 1 };  // stored: append, never renumber
+
 // The contents of the catalog file.
 struct CatalogState {
   DatabaseIds databases{};
@@ -47,6 +50,11 @@ struct CatalogState {
   std::uint32_t shard_count = 0;
   std::uint64_t map_version = 0;
   std::vector<Boundary> boundaries;
+  std::vector<EngineKind> engines;  // by shard; one that is not listed is an LSM tree
+
+  EngineKind engine_of(std::uint32_t shard) const {
+    return shard < engines.size() ? engines[shard] : EngineKind::lsm;
+  }
 
   Bytes encode() const;
   // Errors: corruption (with `file_name`), unsupported.

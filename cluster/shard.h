@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 
+#include "cluster/catalog.h"
 #include "cluster/shard_map.h"
 #include "engine/engine.h"
 
@@ -18,10 +19,12 @@ struct ShardStats {  // since start; under the shard's lock
 
 class Shard {
  public:
-  explicit Shard(ShardId shard_id) : id(shard_id) {}
+  explicit Shard(ShardId shard_id, EngineKind engine_kind = EngineKind::lsm)
+      : id(shard_id), kind(engine_kind) {}
 
   const ShardId id;
-  std::mutex mutex;  // guards everything below; work under it never waits for a disk
+  const EngineKind kind;  // of `engine`
+  std::mutex mutex;       // guards everything below; work under it never waits for a disk
   std::unique_ptr<engine::Engine> engine;
   ShardStats stats;
 };

@@ -11,6 +11,7 @@
 #include "cluster/folder_format.h"
 #include "cluster/large_value_sweep.h"
 #include "cluster/log_records.h"
+#include "engine/btree/tree_store.h"
 #include "engine/encoding.h"
 #include "engine/large/large_value_store.h"
 #include "engine/lsm/tree_store.h"
@@ -152,7 +153,7 @@ engine::Status Store::load_catalog(bool created) {
   if (created) {
     map_ = std::make_shared<ShardMap>(1, make_ring(options_.shards, options_.virtual_nodes));
     for (std::uint32_t id = 0; id < options_.shards; ++id)
-      shards_.push_back(std::make_unique<Shard>(ShardId{id}));
+      shards_.push_back(std::make_unique<Shard>(ShardId{id}, options_.engine));
     if (auto written = write_catalog(1); !written) return written.error();
     return engine::replace_file(files_, options_.folder + "/FORMAT", folder_format(kFolderFormatOfNew));
   }
@@ -165,7 +166,7 @@ engine::Status Store::load_catalog(bool created) {
   }
   log_needed_from_ = state->log_needed_from;
   for (std::uint32_t id = 0; id < state->shard_count; ++id)
-    shards_.push_back(std::make_unique<Shard>(ShardId{id}));
+    shards_.push_back(std::make_unique<Shard>(ShardId{id}, state->engine_of(id)));
   map_ = std::make_shared<ShardMap>(state->map_version, std::move(state->boundaries));
   return {};
 }
@@ -199,10 +200,30 @@ std::optional<engine::LargeValueReference> Store::large_value_in(BytesView store
 engine::Status Store::open_engines() {
   policy_ = std::make_unique<StoreKeyPolicy>(databases_, options_.value_expiry_ms);
   barrier_ = std::make_unique<StoreLogBarrier>(log_);
+  const auto btree_count =
+      std::ranges::count(shards_, EngineKind::btree, [](const auto& shard) { return shard->kind; });
+  const double btree_part = static_cast<double>(btree_count) / static_cast<double>(shards_.size());
+  if (auto opened = open_lsm_trees(1 - btree_part); !opened) return opened;
+  if (btree_count > 0) {
+    if (auto opened = open_btrees(btree_part); !opened) return opened;
+  }
+  for (auto& shard : shards_) {
+    const auto id = static_cast<std::uint32_t>(shard->id);
+    shard->engine = shard->kind == EngineKind::btree ? btrees_->open_tree(id, shard->mutex)
+                                                     : trees_->open_tree(id, shard->mutex);
+  }
+  return {};
+}
+
+engine::Status Store::open_lsm_trees(double part) {
+  static constexpr std::uint64_t kBytesMin = 1u << 20;  // of those that nobody uses
+  const auto part_of = [part](std::uint64_t bytes) {
+    return std::max(kBytesMin, static_cast<std::uint64_t>(static_cast<double>(bytes) * part));
+  };
   engine::lsm::TreeStoreOptions tree_options;
   tree_options.folder = options_.folder + "/lsm";
-  tree_options.memtable_bytes = options_.memtable_bytes;
-  tree_options.block_cache_bytes = options_.cache_bytes / 2;
+  tree_options.memtable_bytes = part_of(options_.memtable_bytes);
+  tree_options.block_cache_bytes = part_of(options_.cache_bytes / 2);
   tree_options.record_cache_bytes = options_.cache_bytes / 2 / shards_.size();
   tree_options.on_damage = options_.on_damage;
   tree_options.policy = policy_.get();
@@ -216,9 +237,24 @@ engine::Status Store::open_engines() {
   auto trees = engine::lsm::TreeStore::open(files_, background_, tree_options);
   if (!trees) return trees.error();
   trees_ = std::move(*trees);
-  for (auto& shard : shards_) {
-    shard->engine = trees_->open_tree(static_cast<std::uint32_t>(shard->id), shard->mutex);
-  }
+  return {};
+}
+
+engine::Status Store::open_btrees(double part) {
+  const auto part_of = [part](std::uint64_t bytes) {
+    return static_cast<std::uint64_t>(static_cast<double>(bytes) * part);
+  };
+  engine::btree::TreeStoreOptions tree_options;
+  tree_options.folder = options_.folder + "/btree";
+  tree_options.changes_bytes = part_of(options_.memtable_bytes);
+  tree_options.pool_bytes = part_of(options_.cache_bytes);
+  tree_options.on_damage = options_.on_damage;
+  tree_options.policy = policy_.get();
+  tree_options.barrier = barrier_.get();
+  tree_options.clock = &clock_;
+  auto trees = engine::btree::TreeStore::open(files_, background_, tree_options);
+  if (!trees) return trees.error();
+  btrees_ = std::move(*trees);
   return {};
 }
 
@@ -232,8 +268,9 @@ engine::Status Store::replay(engine::Lsn lsn, engine::RecordKind kind, BytesView
                        fmt::format("log record {} is of kind {}, which this build does not know", lsn, kind)};
 }
 
-// A record is applied to a shard whole or not at all: were its memtable sealed half-way, the flush would call
-// the record persisted. Sealing happens in admit_write only, so all shards are asked before the first write.
+// A record is applied to a shard whole or not at all: were a flush or a checkpoint to begin half-way, it
+// would call the record persisted. Both begin under the shard's lock, so the locks are kept until all is
+// applied; before that, each shard is asked whether it has room.
 engine::Status Store::replay_batch(engine::Lsn lsn, BytesView payload, StoreRecovery& recovery) {
   const std::size_t bytes = payload.size();
   std::vector<LoggedWrite> writes;
@@ -250,9 +287,10 @@ engine::Status Store::replay_batch(engine::Lsn lsn, BytesView payload, StoreReco
   for (Shard* owner : behind) {
     if (auto admitted = wait_for_admission(*owner, bytes); !admitted) return admitted;
   }
+  std::vector<std::unique_lock<std::mutex>> locks;
+  for (Shard* owner : behind) locks.emplace_back(owner->mutex);
   for (const LoggedWrite& write : writes) {
     Shard& owner = shard(map_->owner(write.position));
-    std::lock_guard lock{owner.mutex};
     const engine::HashedKey key{write.position};
     if (write.operation == WriteOperation::put) {
       owner.engine->put(key, write.value, lsn);
@@ -339,6 +377,7 @@ engine::Status Store::write_catalog(engine::Lsn log_needed_from) {
   const auto map_now = map();
   state.map_version = map_now->version();
   state.boundaries = map_now->boundaries();
+  for (const auto& shard : shards_) state.engines.push_back(shard->kind);
   return engine::replace_file(files_, options_.folder + "/catalog", state.encode());
 }
 

@@ -40,6 +40,10 @@ class TreeStore;
 enum class CompactionMode : std::uint8_t;
 }  // namespace shale::engine::lsm
 
+namespace shale::engine::btree {
+class TreeStore;
+}
+
 namespace shale::cluster {
 
 class LargeValueSweep;
@@ -48,6 +52,7 @@ struct StoreOptions {
   std::string folder;
   std::uint32_t shards = 8;  // of a new folder; an existing one keeps its own
   std::uint32_t virtual_nodes = 150;
+  EngineKind engine = EngineKind::lsm;  // of a new folder's shards; existing shards keep theirs
   engine::SyncMode sync_mode = engine::SyncMode::every_second;
   std::uint64_t memtable_bytes = 64u << 20;  // all shards together, waiting for their flush included
   std::uint64_t cache_bytes = 256u << 20;    // block cache and record caches together
@@ -114,6 +119,7 @@ class Store {
 
   engine::Log& log() { return *log_; }
   engine::lsm::TreeStore& trees() { return *trees_; }
+  engine::btree::TreeStore* btrees() { return btrees_.get(); }  // null: no shard is a B+ tree
   engine::LargeValueStore& large_values() { return *large_values_; }
   // The large value that a stored value stands for, if it does.
   std::optional<engine::LargeValueReference> large_value_in(BytesView stored) const;
@@ -131,6 +137,8 @@ class Store {
   engine::Status check_log_covers_tables() const;
   engine::Status open_large_values();
   engine::Status open_engines();
+  engine::Status open_lsm_trees(double part);  // of the memory
+  engine::Status open_btrees(double part);
   engine::Status replay(engine::Lsn lsn, engine::RecordKind kind, BytesView payload, StoreRecovery& recovery);
   engine::Status replay_batch(engine::Lsn lsn, BytesView payload, StoreRecovery& recovery);
   engine::Status wait_for_admission(Shard& owner, std::size_t bytes);
@@ -158,6 +166,7 @@ class Store {
   std::unique_ptr<engine::LargeValueStore> large_values_;
   std::unique_ptr<LargeValueSweep> large_value_sweep_;
   std::unique_ptr<engine::lsm::TreeStore> trees_;
+  std::unique_ptr<engine::btree::TreeStore> btrees_;
   std::unique_ptr<engine::Log> log_;
   std::vector<std::unique_ptr<Shard>> shards_;
 

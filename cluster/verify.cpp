@@ -12,6 +12,7 @@
 #include "cluster/log_records.h"
 #include "cluster/position.h"
 #include "cluster/verify_large_values.h"
+#include "engine/btree/verify.h"
 #include "engine/encoding.h"
 #include "engine/log/recovery.h"
 #include "engine/lsm/verify.h"
@@ -44,9 +45,11 @@ class FolderVerifier {
     if (has_log && !*has_log && has_trees && !*has_trees) {
       return verification_.remark(folder_ + ": was made, and has never served");
     }
-    const auto persisted = engine::lsm::verify_trees(
+    std::map<std::uint32_t, Lsn> persisted = engine::lsm::verify_trees(
         files_, folder_ + "/lsm", database_of, verification_,
         [this](const engine::lsm::VerifiedEntry& entry) { large_values_.see(entry); });
+    persisted.merge(verify_btrees(
+        verification_, [this](const engine::lsm::VerifiedEntry& entry) { large_values_.see(entry); }));
     large_values_.check_files();
     if (large_values_.misses_files()) look_again();
     if (!catalog) {
@@ -66,6 +69,19 @@ class FolderVerifier {
     engine::lsm::verify_trees(
         files_, folder_ + "/lsm", database_of, silent,
         [this](const engine::lsm::VerifiedEntry& entry) { large_values_.see_again(entry); });
+    verify_btrees(silent,
+                  [this](const engine::lsm::VerifiedEntry& entry) { large_values_.see_again(entry); });
+  }
+
+  // The page file of the B+ trees, if there is one: a key is there once.
+  std::map<std::uint32_t, Lsn> verify_btrees(engine::Verification& verification,
+                                             const engine::lsm::EntryVisitor& visit) {
+    const auto has_pages = files_.exists(folder_ + "/btree/pages");
+    if (has_pages && !*has_pages) return {};
+    return engine::btree::verify_trees(files_, folder_ + "/btree", database_of, verification,
+                                       [&](BytesView key, BytesView value) {
+                                         visit({key, value, false, 0, 0});
+                                       });
   }
 
   // Whether there is something to check, and nobody who changes it meanwhile.

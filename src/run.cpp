@@ -97,6 +97,8 @@ cluster::StoreOptions store_options(const Config& config, const MemoryBudget& bu
   options.folder = config.text(Option::dir);
   options.shards = static_cast<std::uint32_t>(config.number(Option::shards));
   options.virtual_nodes = static_cast<std::uint32_t>(config.number(Option::virtual_nodes));
+  options.engine =
+      config.text(Option::engine) == "btree" ? cluster::EngineKind::btree : cluster::EngineKind::lsm;
   options.sync_mode = sync_mode_of(config);
   options.memtable_bytes = budget.memtables;
   options.cache_bytes = budget.caches;
@@ -111,7 +113,7 @@ cluster::StoreOptions store_options(const Config& config, const MemoryBudget& bu
   options.value_expiry_ms = value_expiry_ms;
   options.value_is_large = value_is_large;
   options.on_damage = [](const std::string& line) {
-    spdlog::error("damaged table: {}; reads of its keys fail, the rest is served", line);
+    spdlog::error("damage: {}; reads of its keys fail, the rest is served", line);
   };
   return options;
 }

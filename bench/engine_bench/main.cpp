@@ -33,7 +33,8 @@ struct Arguments {
 using OpenStore = std::unique_ptr<StoreAdapter> (*)(const StoreSettings&);
 const std::map<std::string, OpenStore>& stores() {
   static const std::map<std::string, OpenStore> stores = {
-      {"shale", open_shale}, {"rocksdb", open_rocksdb}, {"leveldb", open_leveldb}, {"nothing", open_nothing}};
+      {"shale", open_shale},     {"shale-btree", open_shale_btree}, {"lmdb", open_lmdb},
+      {"rocksdb", open_rocksdb}, {"leveldb", open_leveldb},         {"nothing", open_nothing}};
   return stores;
 }
 

@@ -1,6 +1,6 @@
-// One LSM tree and the log, driven as the server drives them: a write is admitted, appended to the log and
-// put under one lock; a read that is not resident runs its Loads and is made again; a thread trims the log.
-// (cluster/transaction.cpp, cluster/store.cpp)
+// One tree, LSM or B+, and the log, driven as the server drives them: a write is admitted, appended to the
+// log and put under one lock; a read that is not resident runs its Loads and is made again; a thread trims
+// the log. (cluster/transaction.cpp, cluster/store.cpp)
 #include <fmt/format.h>
 
 #include <chrono>
@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "bench/engine_bench/store_adapter.h"
+#include "engine/btree/tree_store.h"
 #include "engine/encoding.h"
 #include "engine/engine.h"
 #include "engine/io/background.h"
@@ -80,11 +81,18 @@ engine::SyncMode parse_sync_mode(const std::string& name) {
 
 class ShaleAdapter final : public StoreAdapter {
  public:
-  explicit ShaleAdapter(const StoreSettings& settings) {
+  enum class Kind : std::uint8_t { lsm, btree };
+
+  ShaleAdapter(const StoreSettings& settings, Kind kind) : kind_(kind) {
     choose_options(settings);
     background_ = engine::make_thread_background(kReadThreads, background_threads_);
-    trees_ = checked(engine::lsm::TreeStore::open(*files_, *background_, options_));
-    tree_ = trees_->open_tree(1, mutex_);
+    if (kind_ == Kind::btree) {
+      btrees_ = checked(engine::btree::TreeStore::open(*files_, *background_, btree_options_));
+      tree_ = btrees_->open_tree(1, mutex_);
+    } else {
+      trees_ = checked(engine::lsm::TreeStore::open(*files_, *background_, options_));
+      tree_ = trees_->open_tree(1, mutex_);
+    }
     engine::LogRecovery recovery;
     const auto replay = [](engine::Lsn, engine::RecordKind, std::string_view) { return engine::Status{}; };
     log_ = checked(engine::open_log(*files_, settings.folder + "/log", log_options_, 1, replay, recovery));
@@ -97,6 +105,7 @@ class ShaleAdapter final : public StoreAdapter {
     background_->stop();
     tree_.reset();
     trees_.reset();
+    btrees_.reset();
   }
 
   void put(std::string_view key, std::string_view value) override {
@@ -143,6 +152,7 @@ class ShaleAdapter final : public StoreAdapter {
   bool busy() override {
     std::lock_guard lock{mutex_};
     const auto stats = tree_->stats();
+    if (stats.btree) return stats.btree->checkpoint_running;
     return stats.immutable_memtable_bytes > 0 || stats.debt_bytes > 0;
   }
 
@@ -156,6 +166,13 @@ class ShaleAdapter final : public StoreAdapter {
   }
 
   std::string settings() const override {
+    if (kind_ == Kind::btree) {
+      return fmt::format(
+          "changes_bytes={} pool_bytes={} node_bytes={} log: sync_mode={} segment_bytes={}; work threads={}; "
+          "1 tree",
+          btree_options_.changes_bytes, btree_options_.pool_bytes, btree_options_.node_bytes,
+          static_cast<int>(log_options_.sync_mode), log_options_.segment_bytes, background_threads_);
+    }
     return fmt::format(
         "memtable_bytes={} (active and sealed) block_cache_bytes={} record_cache_bytes={} block_bytes={} "
         "filter_bits_per_key={} compression={} log: sync_mode={} segment_bytes={}; work threads={}; 1 tree",
@@ -177,9 +194,30 @@ class ShaleAdapter final : public StoreAdapter {
     options_.policy = &policy_;
     options_.barrier = &barrier_;
     options_.clock = clock_.get();
+    btree_options_.folder = settings.folder + "/btree";
+    btree_options_.changes_bytes = settings.memtable_bytes;
+    btree_options_.pool_bytes = settings.cache_bytes;
+    btree_options_.policy = &policy_;
+    btree_options_.barrier = &barrier_;
+    btree_options_.clock = clock_.get();
     log_options_ = {std::uint64_t{16} << 20, engine::SyncMode::every_second};
     background_threads_ = settings.background_threads;
-    apply_overrides(settings, setters());
+    apply_overrides(settings, kind_ == Kind::btree ? btree_setters() : setters());
+  }
+
+  OptionSetters btree_setters() {
+    const auto bytes = [](auto& option) {
+      return [&option](const std::string& text) {
+        option = static_cast<std::remove_reference_t<decltype(option)>>(parse_bytes(text));
+      };
+    };
+    return {
+        {"changes_bytes", bytes(btree_options_.changes_bytes)},
+        {"pool_bytes", bytes(btree_options_.pool_bytes)},
+        {"node_bytes", bytes(btree_options_.node_bytes)},
+        {"sync_mode", [this](const std::string& text) { log_options_.sync_mode = parse_sync_mode(text); }},
+        {"background_threads", bytes(background_threads_)},
+    };
   }
 
   // What --set shale.NAME=VALUE may change.
@@ -277,9 +315,11 @@ class ShaleAdapter final : public StoreAdapter {
     static_cast<void>(log_->trim(needed_from).has_value());
   }
 
+  const Kind kind_;
   KeepAll policy_;
   WaitForLog barrier_;
   engine::lsm::TreeStoreOptions options_;
+  engine::btree::TreeStoreOptions btree_options_;
   engine::LogOptions log_options_;
   std::uint32_t background_threads_ = 0;
 
@@ -287,7 +327,8 @@ class ShaleAdapter final : public StoreAdapter {
   std::unique_ptr<engine::Clock> clock_ = engine::make_system_clock();
   std::unique_ptr<engine::Log> log_;
   std::unique_ptr<engine::Background> background_;
-  std::unique_ptr<engine::lsm::TreeStore> trees_;
+  std::unique_ptr<engine::lsm::TreeStore> trees_;  // one of the two
+  std::unique_ptr<engine::btree::TreeStore> btrees_;
   std::mutex mutex_;  // guards tree_ and log_bytes_
   std::unique_ptr<engine::Engine> tree_;
   std::uint64_t log_bytes_ = 0;  // with headers, which LogStats leaves out
@@ -299,7 +340,11 @@ class ShaleAdapter final : public StoreAdapter {
 }  // namespace
 
 std::unique_ptr<StoreAdapter> open_shale(const StoreSettings& settings) {
-  return std::make_unique<ShaleAdapter>(settings);
+  return std::make_unique<ShaleAdapter>(settings, ShaleAdapter::Kind::lsm);
+}
+
+std::unique_ptr<StoreAdapter> open_shale_btree(const StoreSettings& settings) {
+  return std::make_unique<ShaleAdapter>(settings, ShaleAdapter::Kind::btree);
 }
 
 }  // namespace shale::bench

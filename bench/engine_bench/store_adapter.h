@@ -63,6 +63,8 @@ class StoreAdapter {
 };
 
 std::unique_ptr<StoreAdapter> open_shale(const StoreSettings& settings);
+std::unique_ptr<StoreAdapter> open_shale_btree(const StoreSettings& settings);
+std::unique_ptr<StoreAdapter> open_lmdb(const StoreSettings& settings);
 std::unique_ptr<StoreAdapter> open_rocksdb(const StoreSettings& settings);
 std::unique_ptr<StoreAdapter> open_leveldb(const StoreSettings& settings);
 // Not a store: answers what the checks want to hear and does nothing. What it costs is what the driver itself

@@ -177,17 +177,42 @@ Status Checkpoint::write_base(WrittenLeaf& written) {
   return add_page(written.base, PageType::base, written.page);
 }
 
+// A wrong guess is a key that is not counted. All leaves that have some are looked into for as long as that
+// finds wrong ones, as while new keys come in; otherwise, where records are written over that are not in
+// memory, one in sixteen, to notice when that changes.
+bool Checkpoint::is_worth_looking_up(const TakenLeaf& taken) {
+  constexpr std::uint64_t kSampled = 16;
+  if (taken.frozen->guess_count() == 0) return false;
+  return snapshot_.looks_up_guesses || leaves_with_guesses_++ % kSampled == 0;
+}
+
+// What a record of the changes says, once it has been held to the base, if that is at hand.
+Resolved Checkpoint::settle(const Layers& layers, const MergedKey& key, const TakenLeaf& taken) {
+  Resolved record = resolve(layers, key, false);
+  if (!record.tag.guessed || (!taken.base && taken.page.exists())) return record;
+  ++progress_.guesses;
+  record.tag.guessed = false;
+  if (taken.base && RecordPage{taken.base->payload()}.find(key.key)) return record;
+  ++progress_.wrong_guesses;
+  ++record.balance;
+  return record;
+}
+
 Status Checkpoint::write_changes(WrittenLeaf& written) {
   ++progress_.changes;
   if (auto read = read_missing(written.taken.changes, written.taken.changes_page, PageType::changes); !read) {
     return read;
+  }
+  if (is_worth_looking_up(written.taken)) {
+    // If it cannot be read, they stay guesses.
+    static_cast<void>(read_missing(written.taken.base, written.taken.page, PageType::base).has_value());
   }
   const KeyPolicy& policy = *tree_.store_.options().policy;
   const Layers layers = layers_of(written.taken, false);
   RecordList records;
   LayersMerge merge{layers};
   while (const MergedKey* key = merge.next()) {
-    const Resolved record = resolve(layers, *key, false);
+    const Resolved record = settle(layers, *key, written.taken);
     if (record.balance != 0) written.corrections.add(policy.count_class(key->key), record.balance);
     records.add(key->key, layers[key->newest].value(static_cast<std::uint32_t>(key->index[key->newest])),
                 record.tag);

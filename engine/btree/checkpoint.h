@@ -26,6 +26,7 @@ struct Snapshot {
   lsm::ClassCounts counts;
   std::uint64_t changed_bytes = 0;
   std::uint64_t generation = 0;               // of the tree
+  bool looks_up_guesses = false;              // in all leaves that have some, not only in a few
   std::vector<InnerNode::Ref> dropped_roots;  // of trees that it no longer has
 };
 
@@ -63,6 +64,8 @@ struct CheckpointProgress {
   std::uint64_t bytes_written = 0;
   std::uint64_t bases = 0;
   std::uint64_t changes = 0;
+  std::uint64_t guesses = 0;        // of writes that could not see their leaf, looked up
+  std::uint64_t wrong_guesses = 0;  // of those
 };
 
 class Checkpoint {
@@ -81,6 +84,8 @@ class Checkpoint {
 
   Result<WrittenLeaf> write_leaf(TakenLeaf taken);
   static bool is_worth_a_base(const TakenLeaf& taken);
+  bool is_worth_looking_up(const TakenLeaf& taken);
+  Resolved settle(const Layers& layers, const MergedKey& key, const TakenLeaf& taken);
   Status write_base(WrittenLeaf& written);
   Status write_changes(WrittenLeaf& written);
   Status read_missing(PageImage::Ref& image, const PageAddress& page, PageType type);
@@ -97,6 +102,7 @@ class Checkpoint {
   CheckpointProgress progress_;
   std::vector<WrittenLeaf> written_leaves_;  // since the last sync
   std::vector<WrittenInner> written_inner_;
+  std::uint64_t leaves_with_guesses_ = 0;
 };
 
 }  // namespace shale::engine::btree

@@ -1,5 +1,6 @@
 #include "engine/btree/leaf_buffer.h"
 
+#include <algorithm>
 #include <cassert>
 #include <cstring>
 
@@ -84,6 +85,11 @@ std::size_t LeafBuffer::erased_bytes() const {
     if (RecordTag::decode(found.tag).erased) bytes += record_bytes(found.key_bytes, 0);
   }
   return bytes;
+}
+
+std::size_t LeafBuffer::guess_count() const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      slots_, [this](const Slot& slot) { return RecordTag::decode(header(slot).tag).guessed; }));
 }
 
 std::uint32_t LeafBuffer::append_record(const Record& record) {

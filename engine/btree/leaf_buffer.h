@@ -36,6 +36,7 @@ class LeafBuffer final : public Pinned {
   // About what the records would take in a page, and what of that the erased ones.
   std::size_t page_bytes() const { return page_bytes_; }
   std::size_t erased_bytes() const;
+  std::size_t guess_count() const;
   std::size_t memory_bytes() const {
     return sizeof *this + slots_.capacity() * sizeof(Slot) + arena_.capacity();
   }

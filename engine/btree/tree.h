@@ -113,6 +113,8 @@ class Tree final : public Engine {
 
   // --- Guesses (tree_guesses.cpp)
   void note_guess(BytesView key);
+  void note_guesses_looked_up(std::uint64_t guesses, std::uint64_t wrong);
+  void look_up_guesses_when_idle();
   void schedule_resolution();
   void run_resolution();
   void resolve_guess(BytesView key);
@@ -151,6 +153,9 @@ class Tree final : public Engine {
 
   // --- Giving back what is obsolete (tree_reclaim.cpp)
   bool any_class_lives() const;
+  // What became obsolete before the tree was opened, and had not been given back by then.
+  void reclaim_dead();
+  void forget_dead_classes();
   void drop_everything();
   void schedule_sweep();
   void run_sweep();
@@ -186,9 +191,14 @@ class Tree final : public Engine {
   std::vector<Bytes> guesses_;  // keys that are to be looked up
   std::uint64_t guesses_noted_ = 0;
   bool resolution_running_ = false;
+  std::uint64_t open_guesses_ = 0;  // of this epoch, at most
+  double wrong_guess_part_ = 1;     // of those that have been looked up of late
+  std::uint64_t writes_at_tick_ = 0;
+  std::chrono::steady_clock::time_point idle_since_{};
 
   bool reclaim_pending_ = false;  // there is something to give back, if no record to persist
   Lsn reclaim_lsn_ = 0;           // the newest record that made a class obsolete
+  bool dead_looked_for_ = false;
   bool sweep_wanted_ = false;
   bool sweep_running_ = false;
   Bytes sweep_key_;  // leaves from here on are still to be looked at

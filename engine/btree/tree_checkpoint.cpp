@@ -26,7 +26,11 @@ void Tree::relieve_changes() {
   if (!snapshot_ && store_.wants_checkpoint()) flush();
 }
 
-void Tree::tick() { schedule_sweep(); }
+void Tree::tick() {
+  if (!dead_looked_for_) reclaim_dead();
+  look_up_guesses_when_idle();
+  schedule_sweep();
+}
 
 void Tree::begin_checkpoint() {
   assert(!snapshot_);
@@ -40,7 +44,10 @@ void Tree::begin_checkpoint() {
   snapshot.counts = counts_;
   snapshot.changed_bytes = changed_bytes();
   snapshot.generation = generation_;
+  constexpr double kWrongPart = 0.01;
+  snapshot.looks_up_guesses = wrong_guess_part_ > kWrongPart;
   snapshot.dropped_roots = std::exchange(dropped_roots_, {});
+  open_guesses_ = 0;
   snapshot_ = std::move(snapshot);
   retiring_.insert(retiring_.end(), retired_.begin(), retired_.end());
   retired_.clear();
@@ -77,6 +84,7 @@ void Tree::finish_checkpoint(const Status& status, const CheckpointProgress& pro
   checkpoint_bytes_read_ += progress.bytes_read;
   bases_written_ += progress.bases;
   changes_written_ += progress.changes;
+  note_guesses_looked_up(progress.guesses, progress.wrong_guesses);
   checkpoint_ended_ = store_.now();
   const Snapshot snapshot = std::move(*snapshot_);
   snapshot_.reset();

@@ -1,8 +1,9 @@
 // Finding out about writes whose leaf was not in memory.
 //
-// Where they are few they are looked up in the background, so that the count of keys is soon exact. Where
-// they are many they are updates of cold records, nearly all of them guessed right, and looking them up would
-// cost the read for each write that buffers are there to avoid: those wait until their leaf is merged.
+// A checkpoint looks up those that it comes by (checkpoint.cpp). Besides, where they are few they are looked
+// up in the background, so that the count of keys is soon exact. Where they are many they are updates of cold
+// records, nearly all of them guessed right, and looking them up would cost the read for each write that
+// buffers are there to avoid: those wait until their leaf is merged.
 #include <utility>
 
 #include "engine/btree/tree.h"
@@ -10,6 +11,7 @@
 namespace shale::engine::btree {
 
 void Tree::note_guess(BytesView key) {
+  ++open_guesses_;
   constexpr std::size_t kWaitingMax = 256;
   constexpr std::uint64_t kFew = 256;
   constexpr std::uint64_t kRecordsPerGuess = 24;
@@ -55,6 +57,26 @@ void Tree::resolve_guess(BytesView key) {
   if (below == Presence::unknown) return;
   leaf.buffer->set_tag(index, {leaf.buffer->at(index).tag.erased, false});
   if (below == Presence::absent) counts_.add(store_.options().policy->count_class(key), 1);
+}
+
+void Tree::note_guesses_looked_up(std::uint64_t guesses, std::uint64_t wrong) {
+  constexpr double kWeight = 0.5;  // of the newest
+  if (guesses == 0) return;
+  const double part = static_cast<double>(wrong) / static_cast<double>(guesses);
+  wrong_guess_part_ = (1 - kWeight) * wrong_guess_part_ + kWeight * part;
+}
+
+// A checkpoint does it. So the count is right soon after a load, and after a restart, whose replay can do
+// nothing but guess.
+void Tree::look_up_guesses_when_idle() {
+  constexpr std::chrono::seconds kIdle{1};
+  const auto now = store_.now();
+  if (writes_at_tick_ != user_writes_) {
+    writes_at_tick_ = user_writes_;
+    idle_since_ = now;
+  } else if (open_guesses_ != 0 && !snapshot_ && now - idle_since_ >= kIdle) {
+    flush();
+  }
 }
 
 }  // namespace shale::engine::btree

@@ -18,6 +18,14 @@ void Tree::reclaim_obsolete(Lsn lsn) {
   }
 }
 
+void Tree::reclaim_dead() {
+  dead_looked_for_ = true;
+  const bool has_dead = std::ranges::any_of(counts_.all(), [this](const lsm::ClassBalance& known) {
+    return known.sum != 0 && !store_.options().policy->is_live_class(known.count_class);
+  });
+  if (has_dead) reclaim_obsolete(reclaim_lsn_);
+}
+
 // Classes are listed once a key of theirs has been written, whatever their count: that may be a guess.
 bool Tree::any_class_lives() const {
   return std::ranges::any_of(counts_.all(), [this](const lsm::ClassBalance& known) {
@@ -61,8 +69,19 @@ void Tree::run_sweep() {
   }
   if (!sweep_some()) return schedule_sweep();
   sweep_wanted_ = false;
+  forget_dead_classes();
   reclaim_pending_ = true;
   flush();
+}
+
+// Those of which nothing is left.
+void Tree::forget_dead_classes() {
+  lsm::ClassCounts kept;
+  for (const lsm::ClassBalance& known : counts_.all()) {
+    const bool is_live = store_.options().policy->is_live_class(known.count_class);
+    if (is_live || known.sum != 0) kept.add(known.count_class, known.sum);
+  }
+  counts_ = std::move(kept);
 }
 
 bool Tree::sweep_some() {

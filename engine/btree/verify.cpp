@@ -30,8 +30,9 @@ struct KeyRange {
 
 class TreeVerifier {
  public:
-  TreeVerifier(PageFile& file, const CountClassOf& class_of, Verification& verification)
-      : file_(file), class_of_(class_of), verification_(verification) {}
+  TreeVerifier(PageFile& file, const CountClassOf& class_of, Verification& verification,
+               const RecordVisitor& visit)
+      : file_(file), class_of_(class_of), verification_(verification), visit_(visit) {}
 
   void run(std::uint32_t tree, const TreeState& state) {
     if (!state.root.exists()) return;
@@ -116,7 +117,10 @@ class TreeVerifier {
       const auto index = static_cast<std::uint32_t>(key->index[key->newest]);
       const RecordTag tag = layers[key->newest].tag(index);
       ClassTally& tally = tally_[class_of_(key->key)];
-      if (!tag.erased) ++tally.keys;
+      if (!tag.erased) {
+        ++tally.keys;
+        if (visit_) visit_(key->key, layers[key->newest].value(index));
+      }
       if (tag.guessed) ++tally.guesses;
       verification_.count_records(1);
     }
@@ -125,6 +129,7 @@ class TreeVerifier {
   PageFile& file_;
   const CountClassOf& class_of_;
   Verification& verification_;
+  const RecordVisitor& visit_;
   std::map<std::uint32_t, ClassTally> tally_;
   bool is_whole_ = true;
 };
@@ -132,7 +137,8 @@ class TreeVerifier {
 }  // namespace
 
 std::map<std::uint32_t, Lsn> verify_trees(FileSystem& files, const std::string& folder,
-                                          const CountClassOf& class_of, Verification& verification) {
+                                          const CountClassOf& class_of, Verification& verification,
+                                          const RecordVisitor& visit) {
   std::map<std::uint32_t, Lsn> persisted;
   const auto report = [&](const std::string& line) { verification.remark(line); };
   const auto file = PageFile::open_to_verify(files, folder, report);
@@ -143,7 +149,7 @@ std::map<std::uint32_t, Lsn> verify_trees(FileSystem& files, const std::string& 
   verification.count_file((*file)->stats().file_bytes);
   for (const auto& [tree, state] : (*file)->directory()) {
     persisted.emplace(tree, state.persisted_lsn);
-    TreeVerifier{**file, class_of, verification}.run(tree, state);
+    TreeVerifier{**file, class_of, verification, visit}.run(tree, state);
   }
   return persisted;
 }

@@ -20,9 +20,13 @@ namespace shale::engine::btree {
 // As KeyPolicy::count_class.
 using CountClassOf = std::function<std::uint32_t(BytesView key)>;
 
+using RecordVisitor = std::function<void(BytesView key, BytesView value)>;
+
 // Checks `folder`, which nobody may be writing to. Waits for the disk, and long: it reads everything. Returns
-// up to which log record each tree is persisted, as far as the directory could be read.
+// up to which log record each tree is persisted, as far as the directory could be read. `visit`, if there is
+// one, is shown every live record of leaves that could be read.
 std::map<std::uint32_t, Lsn> verify_trees(FileSystem& files, const std::string& folder,
-                                          const CountClassOf& class_of, Verification& verification);
+                                          const CountClassOf& class_of, Verification& verification,
+                                          const RecordVisitor& visit = {});
 
 }  // namespace shale::engine::btree

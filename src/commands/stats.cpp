@@ -28,10 +28,14 @@ struct Section {
 };
 
 constexpr Section kSections[] = {
+    {"btree", 0, 1,
+     [](Server& server, ShardChoice shard) {
+       return shard ? describe_tree(server, *shard) : describe_btree(server);
+     }},
     {"log", 0, 0, [](Server& server, ShardChoice) { return describe_log(server); }},
     {"lsm", 0, 1,
      [](Server& server, ShardChoice shard) {
-       return shard ? describe_lsm(server, *shard) : describe_lsm(server);
+       return shard ? describe_tree(server, *shard) : describe_lsm(server);
      }},
     {"memory", 0, 0, [](Server& server, ShardChoice) { return describe_memory(server); }},
     {"ring", 0, 0, [](Server& server, ShardChoice) { return describe_ring(server); }},
@@ -83,7 +87,7 @@ engine::Status stats(CommandContext& context, Arguments) {
   return {};
 }
 
-// STATS LOG | LSM [id] | MEMORY | RING | SHARD id | SHARDS -> a map
+// STATS BTREE [id] | LOG | LSM [id] | MEMORY | RING | SHARD id | SHARDS -> a map
 engine::Status stats_section(CommandContext& context, Arguments arguments) {
   return reply_section(context, *find_section(context.command.name), arguments,
                        [](CommandContext& own, const Figures& figures) { write_reply(figures, own.reply); });
@@ -109,6 +113,8 @@ engine::Status stats_help(CommandContext& context, Arguments) {
       {
           "(no subcommand)",
           "    Show everything at a glance.",
+          "BTREE [<shard-id>]",
+          "    The B+ trees and their page file: nodes, pool, checkpoints.",
           "JSON [<section> [<shard-id>]]",
           "    Show a section, which is one of the other subcommands, or all at a glance, as JSON.",
           "LOG",
@@ -120,7 +126,7 @@ engine::Status stats_help(CommandContext& context, Arguments) {
           "RING",
           "    How the hash ring is divided among the shards.",
           "SHARD <shard-id>",
-          "    One shard, and its LSM tree.",
+          "    One shard, and its tree.",
           "SHARDS",
           "    All shards.",
       });
@@ -138,6 +144,17 @@ constexpr ArgumentSpec kJsonArguments[] = {
 };
 
 constexpr CommandSpec kSubcommands[] = {
+    {.name = "btree",
+     .arity = at_least(2),
+     .flags = kReport,
+     .categories = AclCategory::dangerous,
+     .group = "server",
+     .since = "0.2.0",
+     .complexity = "O(N), N being the number of shards",
+     .summary = "Tells how B+ trees are laid out and what they cost.",
+     .tips = kTips,
+     .arguments = kOptionalShardId,
+     .handler = stats_section},
     {.name = "help",
      .arity = exactly(2),
      .flags = kReport,

@@ -5,9 +5,11 @@
 #include <map>
 #include <span>
 
+#include "engine/btree/tree_store.h"
 #include "engine/lsm/tree_store.h"
 #include "src/run.h"
 #include "src/server.h"
+#include "src/stats/btree_figures.h"
 #include "src/stats/lsm_figures.h"
 #include "src/stats/snapshot.h"
 
@@ -35,7 +37,7 @@ Figures shard_figures(Server& server, const ShardSnapshot& shard, const std::vec
   const ShardRate rate = server.shard_rates().of(shard.id);
   Figures figures;
   figures.add("id", static_cast<std::uint32_t>(shard.id))
-      .add("engine", "lsm")
+      .add("engine", shard.engine.btree ? "btree" : "lsm")
       .add("ring_percent", {ring_percents[static_cast<std::size_t>(shard.id)], Unit::percent})
       .add("keys", shard.keys)
       .add("disk_bytes", {shard.engine.disk_bytes, Unit::bytes})
@@ -50,9 +52,19 @@ Figures shard_figures(Server& server, const ShardSnapshot& shard, const std::vec
   return figures;
 }
 
+std::vector<ShardSnapshot> take_snapshots_of(cluster::Store& store, cluster::EngineKind kind) {
+  std::vector<ShardSnapshot> shards = take_snapshots(store);
+  std::erase_if(shards, [&](const ShardSnapshot& shard) { return store.shard(shard.id).kind != kind; });
+  return shards;
+}
+
 Figures tree_figures(const ShardSnapshot& shard) {
   Figures figures;
   figures.add("id", static_cast<std::uint32_t>(shard.id));
+  if (shard.engine.btree) {
+    add_btree_figures(shard.engine, figures);
+    return figures;
+  }
   add_tree_figures(shard.engine, last_level_bytes(shard.engine), figures);
   add_shape_figures(shard.engine, figures);
   return figures;
@@ -142,15 +154,20 @@ Figures memory_figures(Server& server, const engine::EngineStats& sum) {
   const MemoryFigures process = server.memory();
   const MemoryBudget& budget = server.memory_budget();
   engine::lsm::TreeStore& trees = server.store().trees();
+  engine::btree::TreeStore* const btrees = server.store().btrees();
+  const std::uint64_t changed_bytes = btrees == nullptr ? 0 : btrees->changed_bytes();
+  const std::uint64_t pool_bytes = btrees == nullptr ? 0 : btrees->pool().used_bytes();
   const auto part = [](std::string_view name, std::uint64_t share, Figure used) {
     Figures row;
     row.add("part", name).add("budget_bytes", {share, Unit::bytes}).add("used_bytes", std::move(used));
     return row;
   };
   Figure::Rows parts;
-  parts.push_back(part("memtables", budget.memtables, {trees.memtables().used_bytes(), Unit::bytes}));
-  parts.push_back(part("caches", budget.caches,
-                       {trees.block_cache().stats().bytes + sum.record_cache_bytes, Unit::bytes}));
+  parts.push_back(
+      part("memtables", budget.memtables, {trees.memtables().used_bytes() + changed_bytes, Unit::bytes}));
+  parts.push_back(
+      part("caches", budget.caches,
+           {trees.block_cache().stats().bytes + sum.record_cache_bytes + pool_bytes, Unit::bytes}));
   parts.push_back(part("connections", budget.connections, {server.connection_bytes(), Unit::bytes}));
   parts.push_back(part("log", budget.log_maps, {NotKnown{}, Unit::bytes}));  // as much as the kernel likes
   parts.push_back(part("indexes, filters, other", budget.overhead, {sum.table_memory_bytes, Unit::bytes}));
@@ -194,16 +211,28 @@ Figures describe_shard(Server& server, cluster::ShardId id) {
   const ShardSnapshot shard = take_snapshot(server.store(), id);
   Figures figures = shard_figures(server, shard, ring_percentages(server.store()));
   figures.add("ring_ranges", std::ranges::count(map->boundaries(), id, &cluster::Boundary::shard))
-      .add("lsm", tree_figures(shard));
+      .add(shard.engine.btree ? "btree" : "lsm", tree_figures(shard));
   return figures;
 }
 
-Figures describe_lsm(Server& server, cluster::ShardId id) {
+Figures describe_tree(Server& server, cluster::ShardId id) {
   return tree_figures(take_snapshot(server.store(), id));
 }
 
+Figures describe_btree(Server& server) {
+  Figure::Rows rows;
+  for (const ShardSnapshot& shard : take_snapshots_of(server.store(), cluster::EngineKind::btree)) {
+    rows.push_back(tree_figures(shard));
+  }
+  Figures figures;
+  if (server.store().btrees() != nullptr)
+    figures.add("page_file", describe_page_file(*server.store().btrees()));
+  figures.add("shards", std::move(rows));
+  return figures;
+}
+
 Figures describe_lsm(Server& server) {
-  const std::vector<ShardSnapshot> shards = take_snapshots(server.store());
+  const std::vector<ShardSnapshot> shards = take_snapshots_of(server.store(), cluster::EngineKind::lsm);
   Figure::Rows rows;
   for (const ShardSnapshot& shard : shards) rows.push_back(tree_figures(shard));
   Figures totals;

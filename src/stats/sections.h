@@ -13,8 +13,9 @@ Figures describe_overview(Server& server);
 
 Figures describe_shards(Server& server);
 Figures describe_shard(Server& server, cluster::ShardId id);  // which must be there
+Figures describe_btree(Server& server);
 Figures describe_lsm(Server& server);
-Figures describe_lsm(Server& server, cluster::ShardId id);  // which must be there
+Figures describe_tree(Server& server, cluster::ShardId id);  // which must be there
 Figures describe_log(Server& server);
 Figures describe_memory(Server& server);
 Figures describe_ring(Server& server);

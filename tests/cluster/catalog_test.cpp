@@ -45,9 +45,24 @@ TEST(Catalog, NoticesEveryTruncation) {
   }
 }
 
+TEST(Catalog, NamesEnginesOnlyIfOneIsABPlusTree) {
+  CatalogState state = example();
+  const Bytes without = state.encode();
+  EXPECT_EQ(without[8], 1);
+  state.engines.assign(state.shard_count, EngineKind::lsm);
+  EXPECT_EQ(state.encode(), without);
+  state.engines.back() = EngineKind::btree;
+  const Bytes with = state.encode();
+  EXPECT_EQ(with[8], 2);
+  const auto read = CatalogState::decode(with, "catalog");
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->engines, state.engines);
+  EXPECT_EQ(read->engine_of(state.shard_count - 1), EngineKind::btree);
+}
+
 TEST(Catalog, RefusesANewerFormatAsSuch) {
   Bytes newer = example().encode();
-  newer[8] = 2;
+  newer[8] = 3;
   const auto read = CatalogState::decode(newer, "catalog");
   ASSERT_FALSE(read);
   EXPECT_EQ(read.error().kind, engine::ErrorKind::unsupported);

@@ -15,6 +15,7 @@
 #include "cluster/transaction.h"
 #include "engine/testing/simulated_disk.h"
 #include "engine/testing/test_seed.h"
+#include "tests/cluster/engine_of_test.h"
 
 namespace shale::cluster {
 namespace {
@@ -50,6 +51,7 @@ class Machine {
  public:
   explicit Machine(engine::SimulatedDisk& disk) : disk_(disk) {
     options_.folder = "/data";
+    options_.engine = engine_of_test();
     options_.shards = 2;
     options_.virtual_nodes = 8;
     options_.memtable_bytes = 1u << 20;

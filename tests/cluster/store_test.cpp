@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "cluster/transaction.h"
+#include "tests/cluster/engine_of_test.h"
 
 namespace shale::cluster {
 namespace {
@@ -21,6 +22,7 @@ class StoreTest : public testing::Test {
   StoreTest() {
     std::string name = (std::filesystem::temp_directory_path() / "shale-test-XXXXXX").string();
     options_.folder = ::mkdtemp(name.data());
+    options_.engine = engine_of_test();
     options_.memtable_bytes = 4u << 20;
     options_.cache_bytes = 4u << 20;
     options_.log_segment_bytes = 1u << 20;

@@ -65,7 +65,7 @@ TEST(Damage, IsNamedAndTheRestIsServed) {
   EXPECT_EQ(run_server({"--verify", server.folder() + "/data"}).exit_code, 1);
 
   server.start();
-  EXPECT_THAT(server.process().output(), HasSubstr("damaged table: " + footer.string()));
+  EXPECT_THAT(server.process().output(), HasSubstr("damage: " + footer.string()));
   EXPECT_THAT(server.process().output(), HasSubstr(missing.string()));
   Client client{server};
   // What tables count is known without them. But of what was only in memory, the log's replay cannot tell
