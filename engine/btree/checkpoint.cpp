@@ -203,6 +203,7 @@ Status Checkpoint::write_changes(WrittenLeaf& written) {
   if (auto read = read_missing(written.taken.changes, written.taken.changes_page, PageType::changes); !read) {
     return read;
   }
+  const bool was_in_memory = written.taken.base != nullptr;
   if (is_worth_looking_up(written.taken)) {
     // If it cannot be read, they stay guesses.
     static_cast<void>(read_missing(written.taken.base, written.taken.page, PageType::base).has_value());
@@ -220,6 +221,10 @@ Status Checkpoint::write_changes(WrittenLeaf& written) {
   written.page = written.taken.page;
   written.base = written.taken.base;
   written.changes = build_record_page(records.records());
+  if (was_in_memory) {
+    written.base = apply_changes(*written.changes, *written.base);
+    written.base_has_changes = true;
+  }
   return add_page(written.changes, PageType::changes, written.changes_page);
 }
 

@@ -47,6 +47,7 @@ struct WrittenLeaf {
   PageAddress changes_page;
   PageImage::Ref base;  // as in `page`; null if it has not been looked at
   PageImage::Ref changes;
+  bool base_has_changes = false;    // the base is as in `page` with the changes applied
   lsm::ClassCounts corrections;     // of what writes guessed
   std::vector<Bytes> dropped_keys;  // that were obsolete
 };

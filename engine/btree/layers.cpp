@@ -49,6 +49,28 @@ Resolved resolve(const Layers& layers, const MergedKey& merged, bool is_bottom) 
   return result;
 }
 
+PageImage::Ref apply_changes(const PageImage& changes, const PageImage& base) {
+  Layers layers;
+  layers.add(Layer{changes, false});
+  layers.add(Layer{base, true});
+  RecordList records;
+  LayersMerge merge{layers};
+  while (const MergedKey* key = merge.next()) {
+    const Layer& layer = layers[key->newest];
+    const auto index = static_cast<std::uint32_t>(key->index[key->newest]);
+    if (!layer.tag(index).erased) records.add(key->key, layer.value(index), {});
+  }
+  return build_record_page(records.records());
+}
+
+bool has_guesses(const PageImage& changes) {
+  const RecordPage page{changes.payload()};
+  for (std::uint32_t i = 0; i < page.count(); ++i) {
+    if (page.tag(i).guessed) return true;
+  }
+  return false;
+}
+
 BytesView RecordList::keep(BytesView key) {
   if (key.empty()) return {};
   if (kChunkBytes - chunk_used_ < key.size()) {

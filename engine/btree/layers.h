@@ -99,6 +99,11 @@ struct Resolved {
 // `is_bottom`: where a key is in no layer, it is nowhere.
 Resolved resolve(const Layers& layers, const MergedKey& merged, bool is_bottom);
 
+// The base with the changes applied.
+PageImage::Ref apply_changes(const PageImage& changes, const PageImage& base);
+// Whether a record of the page is a guess: it is to be held to the base on disk, in a checkpoint.
+bool has_guesses(const PageImage& changes);
+
 // Records that own their bytes, for building pages.
 class RecordList {
  public:

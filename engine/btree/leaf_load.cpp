@@ -31,6 +31,10 @@ Status LeafLoad::read() {
     if (!base) return base.error();
     base_ = std::move(*base);
   }
+  if (base_ && changes_ && !has_guesses(*changes_)) {
+    base_ = apply_changes(*changes_, *base_);
+    base_has_changes_ = true;
+  }
   return {};
 }
 

@@ -41,6 +41,7 @@ class LeafLoad final : public Load {
   bool is_done_ = false;
   PageImage::Ref base_;  // read; kept so that the pool does not let go of it
   PageImage::Ref changes_;
+  bool base_has_changes_ = false;
   std::optional<Error> failure_;
 };
 

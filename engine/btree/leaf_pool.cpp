@@ -53,6 +53,7 @@ void LeafPool::evict(Leaf& leaf) {
   remove(leaf);
   leaf.base.reset();
   leaf.changes.reset();
+  leaf.base_has_changes = false;
   ++evictions_;
   leaf.evicted_at = static_cast<std::uint32_t>(evictions_);
 }

@@ -10,7 +10,7 @@ Layers Leaf::layers() const {
   Layers all;
   if (buffer) all.add(Layer{*buffer});
   if (frozen) all.add(Layer{*frozen});
-  if (changes) all.add(Layer{*changes, false});
+  if (changes && !base_has_changes) all.add(Layer{*changes, false});
   if (base) all.add(Layer{*base, true});
   return all;
 }

@@ -49,6 +49,8 @@ class Leaf final : public Node {
   // Whether every layer is in memory.
   bool is_resident() const { return has_base_image() && has_changes_image(); }
   bool base_is_written() const { return base == nullptr || page.exists(); }
+  // Of the base on disk, or of one that is not there yet.
+  std::size_t base_bytes() const { return page.exists() ? page.bytes : (base ? base->bytes() : 0); }
   // Requires is_resident().
   Layers layers() const;
 
@@ -57,6 +59,9 @@ class Leaf final : public Node {
   PageImage::Ref changes;         // null: none, or not in memory
   PageImage::Ref base;            // null: none, or not in memory
   PageAddress changes_page;
+  // The base image is the one on disk with the changes applied: they need not be asked. They are kept for the
+  // next checkpoint.
+  bool base_has_changes = false;
   Epoch buffer_epoch = 0;  // in which the buffer was begun
   // Of the pool (leaf_pool.h).
   PoolQueue queue = PoolQueue::none;

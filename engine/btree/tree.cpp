@@ -61,7 +61,7 @@ Result<std::optional<BytesView>> Tree::get(const HashedKey& key, ReadContext& co
   if (!leaf.has_changes_image()) return lacking(leaf, context);
   // The read that is made again after a load is no second use.
   if (context.missing.empty()) LeafPool::note_use(leaf);
-  if (leaf.changes) {
+  if (leaf.changes && !leaf.base_has_changes) {
     const Layer changes{*leaf.changes, false};
     const std::uint32_t index = changes.lower_bound(key.bytes, is_equal);
     if (is_equal) return found_in(changes, index);
@@ -109,7 +109,10 @@ void Tree::take_loaded(LeafLoad& load, const Status& status) {
     if (!load.changes_) return;  // the changes of a leaf whose base is damaged can be read
   }
   const std::uint64_t before = LeafPool::image_bytes(leaf);
-  if (!leaf.base) leaf.base = load.base_;
+  if (!leaf.base) {
+    leaf.base = load.base_;
+    leaf.base_has_changes = load.base_has_changes_;
+  }
   if (!leaf.changes) leaf.changes = load.changes_;
   if (leaf.queue == PoolQueue::none) {
     pool_.add(leaf);
@@ -201,7 +204,7 @@ Tree::Presence Tree::presence_below_buffer(const Leaf& leaf, BytesView key) {
     if (is_equal) return leaf.frozen->at(index).tag.erased ? Presence::absent : Presence::present;
   }
   if (!leaf.has_changes_image()) return Presence::unknown;
-  if (leaf.changes) {
+  if (leaf.changes && !leaf.base_has_changes) {
     const RecordPage changes{leaf.changes->payload()};
     const std::uint32_t index = changes.lower_bound(key, is_equal);
     if (is_equal) return changes.tag(index).erased ? Presence::absent : Presence::present;

@@ -141,18 +141,22 @@ void Tree::install(WrittenLeaf& written, CheckpointProgress& progress) {
   const std::uint64_t images_before = LeafPool::image_bytes(leaf);
   if (is_in_tree) {
     settle_counts(written);
-    census_.remove(leaf.base ? leaf.base->bytes() : leaf.page.bytes);
+    census_.remove(leaf.base_bytes());
   }
   // What was in memory stays there.
   const bool keeps = leaf.queue != PoolQueue::none || !was_written;
-  if (leaf.page != written.page || !was_written) leaf.base = keeps ? written.base : nullptr;
+  if (leaf.page != written.page || !was_written || written.base_has_changes) {
+    leaf.base = keeps ? written.base : nullptr;
+  }
+  // A base with earlier changes applied is as good below the new ones, which repeat them.
+  leaf.base_has_changes = keeps && written.base_has_changes;
   leaf.changes = keeps ? written.changes : nullptr;
   leaf.page = written.page;
   leaf.changes_page = written.changes_page;
   leaf.frozen.swap(written.taken.frozen);
   leaf.frozen.reset();
   if (!is_in_tree) return;
-  census_.add(leaf.page.bytes);
+  census_.add(leaf.base_bytes());
   note_changed_memory(static_cast<std::int64_t>(changed_memory(leaf)) -
                       static_cast<std::int64_t>(memory_before));
   if (leaf.queue != PoolQueue::none) {

@@ -13,8 +13,6 @@ namespace {
 std::size_t leaf_bytes_max(std::size_t target) { return target + target / 3; }
 std::size_t leaf_bytes_min(std::size_t target) { return target / 4; }
 
-std::size_t base_bytes(const Leaf& leaf) { return leaf.base ? leaf.base->bytes() : leaf.page.bytes; }
-
 // The shortest text above `left` and not above `right`.
 Bytes separator_between(BytesView left, BytesView right) {
   return Bytes{right.substr(0, shared_bytes(left, right) + 1)};
@@ -50,7 +48,7 @@ bool Tree::is_due_for_merge(const Leaf& leaf) const {
   if (!leaf.is_resident()) return false;
   const std::size_t target = store_.options().node_bytes;
   const std::size_t buffered = leaf.buffer ? leaf.buffer->page_bytes() : 0;
-  const std::size_t base = base_bytes(leaf);
+  const std::size_t base = leaf.base_bytes();
   if (!leaf.base_is_written() || base == 0) return buffered > target / 4;
   return buffered > std::max(base / 2, target / 4);
 }
@@ -129,7 +127,7 @@ void Tree::replace_leaves(Path& path, std::size_t first, std::size_t count,
   for (std::size_t i = first; i < first + count; ++i) retire(parent.leaf(i));
   for (const InnerNode::Child& child : leaves) {
     const auto& leaf = static_cast<const Leaf&>(*child.node);
-    census_.add(base_bytes(leaf));
+    census_.add(leaf.base_bytes());
     note_changed_memory(static_cast<std::int64_t>(changed_memory(leaf)));
   }
   const bool is_at_end = first + count == parent.count();
@@ -151,7 +149,7 @@ void Tree::retire(Leaf& leaf) {
   if (leaf.page.exists()) retired_.push_back(leaf.page);
   if (leaf.changes_page.exists()) retired_.push_back(leaf.changes_page);
   note_changed_memory(-static_cast<std::int64_t>(changed_memory(leaf)));
-  census_.remove(base_bytes(leaf));
+  census_.remove(leaf.base_bytes());
   pool_.remove(leaf);
 }
 
