@@ -228,7 +228,7 @@ Status Checkpoint::write_changes(WrittenLeaf& written) {
   return add_page(written.changes, PageType::changes, written.changes_page);
 }
 
-Status Checkpoint::add_page(PageImage::Ref image, PageType type, PageAddress& page) {
+Status Checkpoint::add_page(const PageImage::Ref& image, PageType type, PageAddress& page) {
   const auto address = writer_.add(*image, type);
   if (!address) return address.error();
   page = *address;

@@ -91,7 +91,7 @@ class Checkpoint {
   Status write_changes(WrittenLeaf& written);
   Status read_missing(PageImage::Ref& image, const PageAddress& page, PageType type);
   Layers layers_of(const TakenLeaf& taken, bool with_base) const;
-  Status add_page(PageImage::Ref image, PageType type, PageAddress& page);
+  Status add_page(const PageImage::Ref& image, PageType type, PageAddress& page);
 
   Status install();
   Status commit(const PageAddress& root);

@@ -90,6 +90,7 @@ std::uint32_t RecordPage::offset(std::uint32_t index) const {
 }
 
 RecordPage::Parts RecordPage::parts(std::uint32_t index) const {
+  assert(index < count_ && offsets_ != nullptr);
   const char* at = payload_.data() + offset(index);
   const char* const end = payload_.data() + payload_.size();
   Parts parts;
