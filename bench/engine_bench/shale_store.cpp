@@ -72,6 +72,13 @@ engine::lsm::Compression parse_compression(const std::string& name) {
   throw BenchError("compression is none, lz4 or zstd, not '" + name + "'");
 }
 
+engine::lsm::CompactionMode parse_compaction(const std::string& name) {
+  if (name == "adaptive") return engine::lsm::CompactionMode::adaptive;
+  if (name == "leveled") return engine::lsm::CompactionMode::leveled;
+  if (name == "tiered") return engine::lsm::CompactionMode::tiered;
+  throw BenchError("compaction is adaptive, leveled or tiered, not '" + name + "'");
+}
+
 engine::SyncMode parse_sync_mode(const std::string& name) {
   if (name == "always") return engine::SyncMode::always;
   if (name == "every_second") return engine::SyncMode::every_second;
@@ -175,10 +182,12 @@ class ShaleAdapter final : public StoreAdapter {
     }
     return fmt::format(
         "memtable_bytes={} (active and sealed) block_cache_bytes={} record_cache_bytes={} block_bytes={} "
-        "filter_bits_per_key={} compression={} log: sync_mode={} segment_bytes={}; work threads={}; 1 tree",
+        "filter_bits_per_key={} compression={} compaction={} log: sync_mode={} segment_bytes={}; work "
+        "threads={}; 1 tree",
         options_.memtable_bytes, options_.block_cache_bytes, options_.record_cache_bytes,
         options_.block_bytes, options_.filter_bits_per_key, static_cast<int>(options_.compression),
-        static_cast<int>(log_options_.sync_mode), log_options_.segment_bytes, background_threads_);
+        static_cast<int>(options_.compaction_mode), static_cast<int>(log_options_.sync_mode),
+        log_options_.segment_bytes, background_threads_);
   }
 
  private:
@@ -236,6 +245,8 @@ class ShaleAdapter final : public StoreAdapter {
          [this](const std::string& text) { options_.filter_bits_per_key = std::stod(text); }},
         {"compression", [this](const std::string& text) { options_.compression = parse_compression(text); }},
         {"log_segment_bytes", bytes(log_options_.segment_bytes)},
+        {"compaction",
+         [this](const std::string& text) { options_.compaction_mode = parse_compaction(text); }},
         {"sync_mode", [this](const std::string& text) { log_options_.sync_mode = parse_sync_mode(text); }},
         {"background_threads", bytes(background_threads_)},
     };
