@@ -1,6 +1,7 @@
 #include "engine/lsm/compaction.h"
 
 #include <algorithm>
+#include <cmath>
 #include <ctime>
 #include <optional>
 #include <set>
@@ -47,7 +48,7 @@ void append_rest(const LiveTable& slice, BytesView begin, BytesView end, std::ve
     const double part =
         slice.bytes() == 0 ? 0 : static_cast<double>(narrowed.bytes) / static_cast<double>(slice.bytes());
     const auto scaled = [part](std::uint64_t count) {
-      return static_cast<std::uint64_t>(static_cast<double>(count) * part + 0.5);
+      return static_cast<std::uint64_t>(std::llround(static_cast<double>(count) * part));
     };
     narrowed.entry_count = scaled(slice.slice().entry_count);
     narrowed.tombstone_count = scaled(slice.slice().tombstone_count);
