@@ -3,6 +3,8 @@
 // the log. (cluster/transaction.cpp, cluster/store.cpp)
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <bit>
 #include <chrono>
 #include <filesystem>
 #include <future>
@@ -209,7 +211,10 @@ class ShaleAdapter final : public StoreAdapter {
     btree_options_.policy = &policy_;
     btree_options_.barrier = &barrier_;
     btree_options_.clock = clock_.get();
-    log_options_ = {std::uint64_t{16} << 20, engine::SyncMode::every_second};
+    // As the server divides its memory: two or three segments are mapped at a time.
+    const std::uint64_t segment_bytes = std::bit_floor((settings.memtable_bytes + settings.cache_bytes) / 16);
+    log_options_ = {std::clamp<std::uint64_t>(segment_bytes, 2u << 20, 16u << 20),
+                    engine::SyncMode::every_second};
     background_threads_ = settings.background_threads;
     apply_overrides(settings, kind_ == Kind::btree ? btree_setters() : setters());
   }
