@@ -242,7 +242,7 @@ std::string without_clock(const Words& words, std::string reply) {
   std::int64_t value = 0;
   if (unit == 1 || reply.empty() || reply[0] != ':') return reply;
   std::from_chars(reply.data() + 1, reply.data() + reply.size(), value);
-  return value > 0 ? fmt::format(":about {} x {}", (value + unit / 2) / unit, unit) : reply;
+  return value > 0 ? fmt::format(":about {} x {}", value / unit + (value % unit >= unit / 2), unit) : reply;
 }
 
 std::string text_of(const Words& words) {

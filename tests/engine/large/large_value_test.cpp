@@ -108,7 +108,8 @@ TEST_F(LargeValueTest, SurvivesACrashOnceFinished) {
 }
 
 TEST_F(LargeValueTest, WhatWasBeingWrittenGoesAtTheNextStart) {
-  const auto written = values_->stage(100'000);
+  const auto killed = std::move(values_);  // outlives what it has staged
+  const auto written = killed->stage(100'000);
   ASSERT_TRUE(written->append(Bytes(50'000, 'x')));
   EXPECT_EQ(files().size(), 1U);
   disk_.process_kill();
