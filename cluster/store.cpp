@@ -6,7 +6,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <future>
-#include <set>
+#include <map>
 
 #include "cluster/folder_format.h"
 #include "cluster/large_value_sweep.h"
@@ -274,7 +274,7 @@ engine::Status Store::replay(engine::Lsn lsn, engine::RecordKind kind, BytesView
 engine::Status Store::replay_batch(engine::Lsn lsn, BytesView payload, StoreRecovery& recovery) {
   const std::size_t bytes = payload.size();
   std::vector<LoggedWrite> writes;
-  std::set<Shard*> behind;  // those that have not persisted the record
+  std::map<ShardId, Shard*> behind;  // those that have not persisted the record, in the order of locking
   while (!payload.empty()) {
     const auto write = take_write(payload);
     if (!write) return write.error();
@@ -282,13 +282,13 @@ engine::Status Store::replay_batch(engine::Lsn lsn, BytesView payload, StoreReco
     std::lock_guard lock{owner.mutex};
     if (lsn <= owner.engine->persisted_lsn()) continue;
     writes.push_back(*write);
-    behind.insert(&owner);
+    behind.emplace(owner.id, &owner);
   }
-  for (Shard* owner : behind) {
+  for (const auto& [id, owner] : behind) {
     if (auto admitted = wait_for_admission(*owner, bytes); !admitted) return admitted;
   }
   std::vector<std::unique_lock<std::mutex>> locks;
-  for (Shard* owner : behind) locks.emplace_back(owner->mutex);
+  for (const auto& [id, owner] : behind) locks.emplace_back(owner->mutex);
   for (const LoggedWrite& write : writes) {
     Shard& owner = shard(map_->owner(write.position));
     const engine::HashedKey key{write.position};
