@@ -94,6 +94,23 @@ std::uint64_t Compaction::input_bytes() const {
   return bytes;
 }
 
+Compaction rewrite_in_place(const Version& version, const TableRef& slice, CompactionReason reason,
+                            double part) {
+  Compaction compaction;
+  compaction.reason = reason;
+  compaction.source_level = compaction.target_level = slice->slice().level;
+  compaction.target_run = slice->slice().run;
+  compaction.begin_key = slice->begin_key();
+  compaction.end_key = slice->end_key();
+  if (part < 1) {
+    if (auto cut = slice->cut_at(part)) compaction.end_key = std::move(*cut);
+  }
+  compaction.inputs = {{slice}};
+  compaction.bottom = version.is_bottom(compaction.target_level, compaction.target_run, compaction.begin_key,
+                                        compaction.end_key);
+  return compaction;
+}
+
 // The level that is furthest beyond its plan, if it has something that may be moved.
 std::optional<Compaction> CompactionPicker::pick(const Version& version, const Shape& shape) {
   const LevelPlan plan = plan_levels(version, shape);

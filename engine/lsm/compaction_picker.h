@@ -47,6 +47,10 @@ struct Compaction {
   std::uint64_t input_bytes() const;
 };
 
+// Writes the slice again to where it is: about `part` (0 to 1) of it, from its beginning.
+Compaction rewrite_in_place(const Version& version, const TableRef& slice, CompactionReason reason,
+                            double part);
+
 // Used under the tree's lock.
 class CompactionPicker {
  public:
@@ -71,7 +75,6 @@ class CompactionPicker {
   std::optional<Compaction> merge_runs(const Version& version, std::uint32_t level, Bytes& next_key) const;
   std::optional<Compaction> expel(const Version& version, const Shape& shape, const LevelPlan& plan,
                                   const TableRef& slice) const;
-  Compaction rewrite(const Version& version, const TableRef& slice) const;
   static Compaction merge_crowded(const Version& version, const CrowdedRange& crowded);
   // Sets the beginning of the range; returns whether it begins a new sweep through the keys, or nothing if
   // all of them are blocked.

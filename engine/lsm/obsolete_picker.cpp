@@ -13,6 +13,11 @@ bool is_input(const TableRef& slice, const Compaction& compaction) {
   });
 }
 
+// What a job takes of so much; all of it rather than leave a little.
+double job_part(std::uint64_t job_bytes, std::uint64_t bytes) {
+  return bytes <= 2 * job_bytes ? 1 : static_cast<double>(job_bytes) / static_cast<double>(bytes);
+}
+
 }  // namespace
 
 std::optional<Compaction> CompactionPicker::pick_obsolete(const Version& version) const {
@@ -55,32 +60,16 @@ std::optional<Compaction> CompactionPicker::expel(const Version& version, const 
                                                   const LevelPlan& plan, const TableRef& slice) const {
   const std::uint32_t level = slice->slice().level;
   const bool is_last = level == Version::kLastLevel;
-  if (is_last && version.runs(level).back().id() == slice->slice().run) return rewrite(version, slice);
+  if (is_last && version.runs(level).back().id() == slice->slice().run) {
+    const double part = job_part(store_.compaction_job_bytes(), slice->bytes());
+    return rewrite_in_place(version, slice, CompactionReason::deletion_age, part);
+  }
   Bytes next_key{slice->begin_key()};
   auto compaction =
       is_last ? merge_runs(version, level, next_key) : push_down(version, shape, plan, level, next_key);
   // Where damage is in the way it is some other part of the level that could be moved.
   if (!compaction || (compaction->begin_key > slice->begin_key() && !is_input(slice, *compaction))) return {};
   compaction->reason = CompactionReason::deletion_age;
-  return compaction;
-}
-
-// The slice goes back to where it is, without what is obsolete; as much of it as a job may take.
-Compaction CompactionPicker::rewrite(const Version& version, const TableRef& slice) const {
-  Compaction compaction;
-  compaction.reason = CompactionReason::deletion_age;
-  compaction.source_level = compaction.target_level = slice->slice().level;
-  compaction.target_run = slice->slice().run;
-  compaction.begin_key = slice->begin_key();
-  compaction.end_key = slice->end_key();
-  const std::uint64_t wanted = store_.compaction_job_bytes();
-  if (slice->bytes() > 2 * wanted) {
-    const double part = static_cast<double>(wanted) / static_cast<double>(slice->bytes());
-    if (auto cut = slice->cut_at(part)) compaction.end_key = std::move(*cut);
-  }
-  compaction.inputs = {{slice}};
-  compaction.bottom = version.is_bottom(compaction.target_level, compaction.target_run, compaction.begin_key,
-                                        compaction.end_key);
   return compaction;
 }
 

@@ -38,10 +38,6 @@ void fill_level(const Version& version, const Shape& shape, std::uint32_t level,
   }
 }
 
-}  // namespace
-
-namespace {
-
 // What tables may be rewritten for each byte of records.
 constexpr std::uint64_t kTableRewrites = 2;
 

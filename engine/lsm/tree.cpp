@@ -41,10 +41,10 @@ Tree::Tree(TreeStore& store, std::uint32_t id, std::mutex& owner, Lsn persisted_
   active_ = make_memtable();
   shape_ = initial_shape(store_.options().compaction_mode);
   shape_.flush_bytes = store_.memtables().total_bytes() / 8;  // until there has been a flush
-  install(std::move(version));
   ValueCensus::Change values;
-  version_->for_each([&](const TableRef& table) { values.add(*table); });
+  version->for_each([&](const TableRef& table) { values.add(*table); });
   value_census_.apply(values);
+  install(std::move(version));
   store_.add_tree(*this);
 }
 
@@ -65,14 +65,9 @@ void Tree::install(std::shared_ptr<const Version> version) {
 
 // By halves and doubles, so that a level does not come and go with every flush.
 void Tree::note_record_bytes() {
-  std::uint64_t table_bytes = 0;
-  std::uint64_t value_bytes = 0;
-  version_->for_each([&](const TableRef& table) {
-    table_bytes += table->bytes();
-    for (const ValueFileUse& use : table->slice().value_files) value_bytes += use.record_bytes;
-  });
+  const std::uint64_t table_bytes = version_->bytes();
   if (table_bytes == 0) return;
-  const std::uint64_t now = 1 + value_bytes / table_bytes;
+  const std::uint64_t now = 1 + value_census_.live_bytes() / table_bytes;
   std::uint64_t& planned = shape_.record_bytes_per_table_byte;
   if (now >= 2 * planned || 2 * now <= planned) planned = now;
 }

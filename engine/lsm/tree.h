@@ -118,6 +118,7 @@ class Tree final : public Engine {
   // What of the user's writes stands in level 0, values in value files included.
   std::uint64_t level0_user_bytes() const;
   double compaction_pressure() const;
+  // After value_census_ has been told of it.
   void install(std::shared_ptr<const Version> version);
   void note_record_bytes();
 

@@ -216,7 +216,7 @@ void Tree::run_compaction() {
   if (!result || !logged) {
     compaction_error_ = result ? logged.error() : result.error();
     note_damage(*version, damaged_before);
-    return;  // tried again after the next flush
+    return;  // tried again at the next tick
   }
   compaction_error_.reset();
   ++compactions_;
@@ -228,9 +228,9 @@ void Tree::run_compaction() {
   added.insert(added.end(), result->tables.begin(), result->tables.end());
   const std::uint64_t level0_bytes = level0_user_bytes();
   const double pressure = compaction_pressure();
-  install(version_->with(result->consumed, added));
   value_census_.apply(values);
   value_census_.exclude(result->unreadable_values);
+  install(version_->with(result->consumed, added));
   relocated_value_bytes_ += result->relocated_bytes;
   const std::uint64_t level0_left = level0_user_bytes();
   throttle_.note_drained(level0_bytes > level0_left ? level0_bytes - level0_left : 0, pressure, store_.now());

@@ -132,8 +132,8 @@ void Tree::run_flush() {
   ++flushes_;
   if (!tables->empty()) {
     note_flush(*tables);  // first: the plan is made with what it learns
-    install(version_->with({}, *tables));
     value_census_.apply(values);
+    install(version_->with({}, *tables));
   }
   store_.note_flushed(sealed->memtable.live_bytes());
   sealed_.pop_front();

@@ -29,19 +29,8 @@ std::optional<Compaction> pick_relocation(const Version& version, const ValueCen
   });
   if (!chosen || table_bytes > census.victim_garbage_bytes() * kTableBytesPerGarbageByte) return {};
 
-  Compaction compaction;
-  compaction.reason = CompactionReason::relocate_values;
-  compaction.source_level = compaction.target_level = chosen->slice().level;
-  compaction.target_run = chosen->slice().run;
-  compaction.begin_key = chosen->begin_key();
-  compaction.end_key = chosen->end_key();
-  if (chosen_bytes > relocation_bytes) {
-    const double part = static_cast<double>(relocation_bytes) / static_cast<double>(chosen_bytes);
-    if (auto cut = chosen->cut_at(part)) compaction.end_key = std::move(*cut);
-  }
-  compaction.inputs = {{chosen}};
-  compaction.bottom = version.is_bottom(compaction.target_level, compaction.target_run, compaction.begin_key,
-                                        compaction.end_key);
+  const double part = static_cast<double>(relocation_bytes) / static_cast<double>(chosen_bytes);
+  Compaction compaction = rewrite_in_place(version, chosen, CompactionReason::relocate_values, part);
   compaction.victims = census.victims();
   compaction.relocation_bytes_max = 2 * relocation_bytes;  // the cut is an estimate
   return compaction;

@@ -4,16 +4,17 @@
 #include <gtest/gtest.h>
 
 #include "engine/testing/test_seed.h"
-#include "tests/engine/btree/btree_under_test.h"
+#include "tests/engine/btree/simulated_tree.h"
 #include "tests/engine/cursor_walk.h"
 #include "tests/engine/engine_under_test.h"
-#include "tests/engine/lsm/lsm_under_test.h"
+#include "tests/engine/lsm/simulated_tree.h"
+#include "tests/engine/simulated_engine_under_test.h"
 
 namespace shale::engine {
 namespace {
 
-constexpr EngineKind kEngines[] = {{"lsm", lsm::make_lsm_under_test},
-                                   {"btree", btree::make_btree_under_test}};
+constexpr EngineKind kEngines[] = {{"lsm", make_simulated<lsm::SimulatedTree>},
+                                   {"btree", make_simulated<btree::SimulatedTree>}};
 
 class EngineContract : public testing::TestWithParam<EngineKind> {
  protected:

@@ -1,16 +1,20 @@
-// The B+ tree as one of the engines that the contract test runs over.
+// A simulated tree of either kind (each engine's SimulatedTree) as one of the engines that the contract test
+// runs over.
 #pragma once
 
 #include <memory>
 
-#include "tests/engine/btree/simulated_tree.h"
+#include "engine/testing/simulated_disk.h"
 #include "tests/engine/engine_under_test.h"
 
-namespace shale::engine::btree {
+namespace shale::engine {
 
-class BtreeUnderTest final : public EngineUnderTest {
+template <class SimulatedTree>
+class SimulatedEngineUnderTest final : public EngineUnderTest {
  public:
-  explicit BtreeUnderTest(std::uint64_t seed) : seed_(seed), disk_(seed), tree_(disk_, policy_) { open(); }
+  explicit SimulatedEngineUnderTest(std::uint64_t seed) : seed_(seed), disk_(seed), tree_(disk_, policy_) {
+    open();
+  }
 
   Engine& engine() override { return tree_.tree(); }
   bool run_one() override { return tree_.run_one(); }
@@ -38,8 +42,9 @@ class BtreeUnderTest final : public EngineUnderTest {
   SimulatedTree tree_;
 };
 
-inline std::unique_ptr<EngineUnderTest> make_btree_under_test(std::uint64_t seed) {
-  return std::make_unique<BtreeUnderTest>(seed);
+template <class SimulatedTree>
+std::unique_ptr<EngineUnderTest> make_simulated(std::uint64_t seed) {
+  return std::make_unique<SimulatedEngineUnderTest<SimulatedTree>>(seed);
 }
 
-}  // namespace shale::engine::btree
+}  // namespace shale::engine
