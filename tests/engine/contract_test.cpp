@@ -1,49 +1,45 @@
-// What engine.h promises, asked of every engine: each test runs over all of kEngines. Background work runs
-// when the test says so, on a simulated disk, so that a seed repeats a run.
+// What engine.h promises, asked of every engine: each test runs over all of kEngineKinds. Background work
+// runs when the test says so, on a simulated disk, so that a seed repeats a run.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "engine/testing/test_seed.h"
-#include "tests/engine/btree/simulated_tree.h"
 #include "tests/engine/cursor_walk.h"
-#include "tests/engine/engine_under_test.h"
-#include "tests/engine/lsm/simulated_tree.h"
-#include "tests/engine/simulated_engine_under_test.h"
+#include "tests/engine/engine_kinds.h"
 
 namespace shale::engine {
 namespace {
 
-constexpr EngineKind kEngines[] = {{"lsm", make_simulated<lsm::SimulatedTree>},
-                                   {"btree", make_simulated<btree::SimulatedTree>}};
-
 class EngineContract : public testing::TestWithParam<EngineKind> {
  protected:
+  EngineContract() { open(); }
+
   void put(const Bytes& key, const Bytes& value) {
     model_[key] = value;
-    ASSERT_NO_FATAL_FAILURE(admit(key.size() + value.size()));
-    engine().put(HashedKey{key}, value, ++lsn_);
+    const Status applied = subject_->put(key, value, ++lsn_);
+    ASSERT_TRUE(applied) << applied.error().message;
   }
   void erase(const Bytes& key) {
     model_.erase(key);
-    ASSERT_NO_FATAL_FAILURE(admit(key.size()));
-    engine().erase(HashedKey{key}, ++lsn_);
+    const Status applied = subject_->erase(key, ++lsn_);
+    ASSERT_TRUE(applied) << applied.error().message;
   }
   std::optional<Bytes> get(const Bytes& key) {
-    ReadContext context;
-    for (;;) {
-      context.pins.clear();
-      const auto found = engine().get(HashedKey{key}, context);
-      if (found) return *found ? std::optional<Bytes>{**found} : std::nullopt;
-      if (found.error().kind != ErrorKind::not_resident) ADD_FAILURE() << found.error().message;
-      if (HasFailure()) return {};
-      for (const auto& load : context.missing) load->run();
-    }
+    const auto found = subject_->get(key);
+    if (found) return *found;
+    ADD_FAILURE() << found.error().message;
+    return {};
   }
   // Until all that has been applied is persisted.
   void persist() {
-    engine().flush();
-    while (engine().oldest_unpersisted_lsn()) ASSERT_TRUE(subject_->run_one());
+    subject_->flush();
+    ASSERT_EQ(engine().oldest_unpersisted_lsn(), std::nullopt);
     EXPECT_EQ(engine().persisted_lsn(), lsn_);
+  }
+  // What had not been persisted is gone.
+  void reopen() {
+    subject_->close();
+    open();
   }
   void expect_walk(CursorBounds bounds, const std::vector<CursorMove>& moves) {
     const auto make = [this](CursorBounds within, ReadContext& context) {
@@ -61,17 +57,20 @@ class EngineContract : public testing::TestWithParam<EngineKind> {
   }
   Engine& engine() { return subject_->engine(); }
 
-  const std::unique_ptr<EngineUnderTest> subject_ = GetParam().make(test_seed());
+ private:
+  void open() {
+    const Status opened = subject_->open(seed_++);
+    ASSERT_TRUE(opened) << opened.error().message;
+  }
+
+  std::uint64_t seed_ = test_seed();
+  const OneClassPolicy policy_;
+  SimulatedDisk disk_{seed_};
+
+ protected:
+  const std::unique_ptr<SimulatedEngine> subject_ = GetParam().make(disk_, policy_);
   CursorModel model_;
   Lsn lsn_ = 0;
-
- private:
-  void admit(std::size_t bytes) {
-    for (Status admitted; !(admitted = engine().admit_write(bytes));) {
-      ASSERT_EQ(admitted.error().kind, ErrorKind::busy) << admitted.error().message;
-      ASSERT_TRUE(subject_->run_one()) << "writes are refused, and there is no work to wait for";
-    }
-  }
 };
 
 TEST_P(EngineContract, FindsTheNewestValueOrNothing) {
@@ -99,7 +98,7 @@ TEST_P(EngineContract, WhatIsPersistedNeedsNoLog) {
   put("b", "2");
   EXPECT_EQ(engine().oldest_unpersisted_lsn(), 1u);
   persist();
-  subject_->reopen();
+  reopen();
   EXPECT_EQ(engine().persisted_lsn(), 2u);
   EXPECT_EQ(engine().oldest_unpersisted_lsn(), std::nullopt);
   expect_contents();
@@ -114,7 +113,7 @@ TEST_P(EngineContract, KeysAndValuesAreAnyBytes) {
   }
   expect_contents();
   persist();
-  subject_->reopen();
+  reopen();
   for (const auto& [key, value] : model_) ASSERT_EQ(get(key), value);
   expect_contents();
 }
@@ -176,7 +175,7 @@ TEST_P(EngineContract, AgreesWithAMap) {
     for (auto work = random() % 20; work > 0; --work) subject_->run_one();
     if (random() % 16 == 0) {
       persist();
-      subject_->reopen();
+      reopen();
     }
     for (int walk = 0; walk < 6; ++walk) {
       const Bytes begin = any_bound();
@@ -188,7 +187,7 @@ TEST_P(EngineContract, AgreesWithAMap) {
   EXPECT_EQ(engine().key_count(0), static_cast<std::int64_t>(model_.size()));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, EngineContract, testing::ValuesIn(kEngines),
+INSTANTIATE_TEST_SUITE_P(All, EngineContract, testing::ValuesIn(kEngineKinds),
                          [](const auto& kind) { return std::string{kind.param.name}; });
 
 }  // namespace

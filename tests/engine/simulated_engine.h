@@ -1,6 +1,5 @@
 // An engine on a simulated disk whose background work runs when the test says so: one thread, so a seed
-// repeats a run. The test plays the log: what it has written, it may write again after a crash. Each engine's
-// SimulatedTree opens and closes it.
+// repeats a run. The test plays the log: what it has written, it may write again after a crash.
 #pragma once
 
 #include <chrono>
@@ -8,17 +7,55 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "engine/engine.h"
 #include "engine/testing/manual_background.h"
 #include "engine/testing/manual_clock.h"
+#include "engine/verification.h"
 
 namespace shale::engine {
 
+// What a check of a closed engine's folder says.
+struct Findings {
+  std::vector<std::string> problems;  // what could not be looked at included
+  std::vector<std::string> remarks;
+  std::uint64_t records = 0;
+};
+
+// Calls `check` with a Verification that gathers what it finds.
+template <class Check>
+Findings findings_of(Check check) {
+  Findings findings;
+  Verification verification{[&](Finding finding, const std::string& line) {
+    (finding == Finding::remark ? findings.remarks : findings.problems).push_back(line);
+  }};
+  check(verification);
+  findings.records = verification.records();
+  return findings;
+}
+
+// An engine's SimulatedTree says how it is opened, closed and checked.
 class SimulatedEngine {
  public:
-  Status put(BytesView key, BytesView value, Lsn lsn) { return write(key, value, lsn); }
-  Status erase(BytesView key, Lsn lsn) { return write(key, {}, lsn); }
+  virtual ~SimulatedEngine() = default;
+
+  // Background work runs in the order that `seed` draws, or by priority.
+  virtual Status open(std::optional<std::uint64_t> seed) = 0;
+  // What is not persisted is gone, and what waits in the background is not done.
+  virtual void close() = 0;
+  // Runs all background work there is. Returns whether there was an end to it.
+  virtual bool settle() = 0;
+  // Checks what a closed engine has on the disk.
+  virtual Findings verify() const = 0;
+
+  Status put(BytesView key, BytesView value, Lsn lsn) {
+    return write(key.size() + value.size(), [&] { engine_->put(HashedKey{key}, value, lsn); });
+  }
+  Status erase(BytesView key, Lsn lsn) {
+    return write(key.size(), [&] { engine_->erase(HashedKey{key}, lsn); });
+  }
   Result<std::optional<Bytes>> get(BytesView key) {
     ReadContext context;
     for (;;) {
@@ -86,12 +123,10 @@ class SimulatedEngine {
     return engine_->oldest_unpersisted_lsn();
   }
   bool is_open() const { return engine_ != nullptr; }
+  // For calls that take no lock themselves, where all background work runs on the caller's thread.
+  Engine& engine() { return *engine_; }
 
  protected:
-  SimulatedEngine() = default;
-  ~SimulatedEngine() = default;
-
-  // Background work runs in the order that `seed` draws, or by priority.
   void begin_background(std::optional<std::uint64_t> seed) {
     background_ = seed ? std::make_unique<ManualBackground>(*seed) : std::make_unique<ManualBackground>();
   }
@@ -102,18 +137,14 @@ class SimulatedEngine {
   std::unique_ptr<Engine> engine_;
 
  private:
-  // An empty value erases.
-  Status write(BytesView key, BytesView value, Lsn lsn) {
+  template <class Apply>
+  Status write(std::size_t bytes, Apply apply) {
     for (;;) {
       {
         const std::lock_guard lock{mutex_};
-        Status admitted = engine_->admit_write(key.size() + value.size());
+        Status admitted = engine_->admit_write(bytes);
         if (admitted) {
-          if (value.empty()) {
-            engine_->erase(HashedKey{key}, lsn);
-          } else {
-            engine_->put(HashedKey{key}, value, lsn);
-          }
+          apply();
           return {};
         }
         if (admitted.error().kind != ErrorKind::busy) return admitted;

@@ -12,14 +12,12 @@
 
 #include "engine/btree/tree.h"
 #include "engine/btree/tree_store.h"
+#include "engine/btree/verify.h"
 #include "engine/testing/simulated_disk.h"
-#include "tests/engine/lsm/tree_harness.h"
 #include "tests/engine/simulated_engine.h"
+#include "tests/engine/test_policy.h"
 
 namespace shale::engine::btree {
-
-using lsm::NoBarrier;
-using lsm::TestPolicy;
 
 // Leaves of some records, a pool of some leaves, several syncs per checkpoint.
 inline TreeStoreOptions tiny_nodes() {
@@ -32,7 +30,7 @@ inline TreeStoreOptions tiny_nodes() {
   return options;
 }
 
-class SimulatedTree : public SimulatedEngine {
+class SimulatedTree final : public SimulatedEngine {
  public:
   SimulatedTree(SimulatedDisk& disk, const KeyPolicy& policy, TreeStoreOptions options = tiny_nodes())
       : disk_(disk), options_(std::move(options)) {
@@ -42,9 +40,9 @@ class SimulatedTree : public SimulatedEngine {
     options_.clock = &clock_;
     options_.on_damage = [this](const std::string& line) { damage.push_back(line); };
   }
-  ~SimulatedTree() { close(); }
+  ~SimulatedTree() override { close(); }
 
-  Status open(std::optional<std::uint64_t> seed = {}) {
+  Status open(std::optional<std::uint64_t> seed = {}) override {
     begin_background(seed);
     auto store = TreeStore::open(disk_, *background_, options_);
     if (!store) return store.error();
@@ -52,16 +50,14 @@ class SimulatedTree : public SimulatedEngine {
     engine_ = store_->open_tree(1, mutex_);
     return {};
   }
-  // What is not persisted is gone, and what waits in the background is not done.
-  void close() {
+  void close() override {
     if (background_) background_->stop();
     engine_.reset();
     store_.reset();
     background_.reset();
   }
 
-  // Returns whether there was an end to it.
-  bool settle() {
+  bool settle() override {
     constexpr std::size_t kLimit = 100'000;
     for (;;) {
       if (background_->run_all(kLimit) == kLimit) return false;
@@ -70,6 +66,7 @@ class SimulatedTree : public SimulatedEngine {
       if (background_->waiting() == 0) return true;
     }
   }
+  Findings verify() const override;
   Tree& tree() { return static_cast<Tree&>(*engine_); }
   TreeStore& store() { return *store_; }
 
@@ -81,5 +78,15 @@ class SimulatedTree : public SimulatedEngine {
   NoBarrier barrier_;
   std::unique_ptr<TreeStore> store_;
 };
+
+// What a check of the closed tree's folder says.
+inline Findings verify(SimulatedDisk& disk, const KeyPolicy& policy = TestPolicy{}) {
+  return findings_of([&](Verification& verification) {
+    verify_trees(
+        disk, "/btree", [&](BytesView key) { return policy.count_class(key); }, verification);
+  });
+}
+
+inline Findings SimulatedTree::verify() const { return btree::verify(disk_, *options_.policy); }
 
 }  // namespace shale::engine::btree

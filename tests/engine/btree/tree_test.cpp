@@ -5,7 +5,6 @@
 
 #include "engine/testing/test_seed.h"
 #include "tests/engine/btree/simulated_tree.h"
-#include "tests/engine/btree/tree_audit.h"
 
 namespace shale::engine::btree {
 namespace {
@@ -73,7 +72,7 @@ TEST_F(BtreeTest, ErasedTreesShrinkInMemoryAndOnDisk) {
   EXPECT_LT(empty.file_bytes, full.file_bytes / 2);
   EXPECT_EQ(tree_.key_count('k'), 10);
   tree_.close();
-  EXPECT_THAT(audit_problems(disk_), IsEmpty());
+  EXPECT_THAT(verify(disk_).problems, IsEmpty());
 }
 
 TEST_F(BtreeTest, SmallUpdatesOfColdLeavesAreNotWrittenAsWholePages) {
@@ -139,7 +138,7 @@ TEST_F(BtreeTest, ADroppedClassGivesItsSpaceBackAtOnceIfItIsAlone) {
   reopen();
   EXPECT_EQ(*tree_.scan(), (std::map<Bytes, Bytes>{{"m", "lives"}}));
   tree_.close();
-  EXPECT_THAT(audit_problems(disk_), IsEmpty());
+  EXPECT_THAT(verify(disk_).problems, IsEmpty());
 }
 
 TEST_F(BtreeTest, ADroppedClassAmongOthersIsSweptOut) {
@@ -159,9 +158,9 @@ TEST_F(BtreeTest, ADroppedClassAmongOthersIsSweptOut) {
   EXPECT_EQ(found->size(), 1501u);
   EXPECT_EQ(tree_.key_count('b'), 1501);
   tree_.close();
-  std::uint64_t records = 0;
-  EXPECT_THAT(audit_problems(disk_, &records), IsEmpty());
-  EXPECT_EQ(records, 1501u);
+  const Findings findings = verify(disk_);
+  EXPECT_THAT(findings.problems, IsEmpty());
+  EXPECT_EQ(findings.records, 1501u);
 }
 
 TEST_F(BtreeTest, ExpiredRecordsGoWhenTheirLeafIsWritten) {
@@ -172,7 +171,7 @@ TEST_F(BtreeTest, ExpiredRecordsGoWhenTheirLeafIsWritten) {
   persist();
   EXPECT_LT(tree_.key_count('k'), 650);
   tree_.close();
-  EXPECT_THAT(audit_problems(disk_), IsEmpty());
+  EXPECT_THAT(verify(disk_).problems, IsEmpty());
 }
 
 TEST_F(BtreeTest, RecordsOfAnySizeHaveAPlace) {
@@ -205,7 +204,7 @@ TEST_F(BtreeTest, AFullDiskStopsWritesUntilThereIsRoom) {
   ASSERT_TRUE(tree_.put("k", "v", ++lsn_));
   persist();
   tree_.close();
-  EXPECT_THAT(audit_problems(disk_), IsEmpty());
+  EXPECT_THAT(verify(disk_).problems, IsEmpty());
 }
 
 TEST_F(BtreeTest, AFailedSyncStopsWritesForGood) {
@@ -231,7 +230,7 @@ TEST_F(BtreeTest, ADamagedLeafFailsItsOwnReadsAndIsNamed) {
   const std::size_t place = disk_.contents("/btree/pages").rfind("a value of its own");
   ASSERT_NE(place, Bytes::npos);
   disk_.flip_bit("/btree/pages", 8 * place + 1);
-  EXPECT_THAT(audit_problems(disk_), Contains(HasSubstr("checksum mismatch")));
+  EXPECT_THAT(verify(disk_).problems, Contains(HasSubstr("checksum mismatch")));
   ASSERT_TRUE(tree_.open());
   int damaged = 0;
   for (int i = 0; i < 1000; ++i) {
@@ -284,7 +283,7 @@ TEST_F(BtreeTest, AFlippedBitAnywhereIsFoundOrDoesNotMatter) {
   for (int i = 0; i < 300; ++i) {
     const std::uint64_t bit = random() % (8 * bytes);
     disk_.flip_bit("/btree/pages", bit);
-    const bool is_found = !audit_problems(disk_).empty();
+    const bool is_found = !verify(disk_).problems.empty();
     const Status opened = tree_.open();
     if (opened) {
       const auto found = tree_.scan();

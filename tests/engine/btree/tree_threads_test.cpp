@@ -89,8 +89,8 @@ class ThreadedTree {
 
  private:
   SimulatedDisk disk_;
-  lsm::TestPolicy policy_;
-  lsm::NoBarrier barrier_;
+  TestPolicy policy_;
+  NoBarrier barrier_;
   std::unique_ptr<Clock> clock_ = make_system_clock();
   TreeStoreOptions options_;
   std::unique_ptr<Background> background_ = make_thread_background(1, 2);

@@ -3,7 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "engine/testing/test_seed.h"
-#include "tests/engine/lsm/tree_workload.h"
+#include "tests/engine/lsm/simulated_tree.h"
+#include "tests/engine/workload.h"
 
 namespace shale::engine::lsm {
 namespace {

@@ -4,7 +4,6 @@
 
 #include <gtest/gtest.h>
 
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -17,8 +16,8 @@
 #include "engine/testing/manual_background.h"
 #include "engine/testing/manual_clock.h"
 #include "engine/testing/simulated_disk.h"
-#include "tests/engine/lsm/tree_harness.h"
 #include "tests/engine/simulated_engine.h"
+#include "tests/engine/test_policy.h"
 
 namespace shale::engine::lsm {
 
@@ -50,7 +49,7 @@ inline Shape tiny_levels() {
   return shape;
 }
 
-class SimulatedTree : public SimulatedEngine {
+class SimulatedTree final : public SimulatedEngine {
  public:
   SimulatedTree(SimulatedDisk& disk, const KeyPolicy& policy, TreeStoreOptions options = tiny_tables())
       : disk_(disk), options_(std::move(options)) {
@@ -59,9 +58,9 @@ class SimulatedTree : public SimulatedEngine {
     options_.barrier = &barrier_;
     options_.clock = &clock_;
   }
-  ~SimulatedTree() { close(); }
+  ~SimulatedTree() override { close(); }
 
-  Status open(std::optional<std::uint64_t> seed = {}) {
+  Status open(std::optional<std::uint64_t> seed = {}) override {
     begin_background(seed);
     auto store = TreeStore::open(disk_, *background_, options_);
     if (!store) return store.error();
@@ -70,8 +69,7 @@ class SimulatedTree : public SimulatedEngine {
     set_shape(tiny_levels());
     return {};
   }
-  // What is not flushed is gone, and what waits in the background is not done.
-  void close() {
+  void close() override {
     if (background_) background_->stop();
     engine_.reset();
     store_.reset();
@@ -82,12 +80,11 @@ class SimulatedTree : public SimulatedEngine {
     const std::lock_guard lock{mutex_};
     tree().set_shape(shape, "a test");
   }
-  // Returns whether there was an end to it.
-  bool settle() {
+  bool settle() override {
     constexpr std::size_t kLimit = 100'000;
     return background_->run_all(kLimit) < kLimit;
   }
-  // For calls that take no lock themselves, where all background work runs on the caller's thread.
+  Findings verify() const override;
   Tree& tree() { return static_cast<Tree&>(*engine_); }
   const std::string& folder() const { return options_.folder; }
 
@@ -99,21 +96,14 @@ class SimulatedTree : public SimulatedEngine {
 };
 
 // What a check of the closed tree's folder says.
-struct Findings {
-  std::vector<std::string> problems;
-  std::vector<std::string> remarks;
-  std::uint64_t records = 0;
-};
-inline Findings verify(SimulatedDisk& disk, const std::string& folder = "/lsm") {
-  Findings findings;
-  Verification verification{[&](Finding finding, const std::string& line) {
-    (finding == Finding::remark ? findings.remarks : findings.problems).push_back(line);
-  }};
-  const TestPolicy policy;
-  verify_trees(
-      disk, folder, [&](BytesView key) { return policy.count_class(key); }, verification);
-  findings.records = verification.records();
-  return findings;
+inline Findings verify(SimulatedDisk& disk, const std::string& folder = "/lsm",
+                       const KeyPolicy& policy = TestPolicy{}) {
+  return findings_of([&](Verification& verification) {
+    verify_trees(
+        disk, folder, [&](BytesView key) { return policy.count_class(key); }, verification);
+  });
 }
+
+inline Findings SimulatedTree::verify() const { return lsm::verify(disk_, folder(), *options_.policy); }
 
 }  // namespace shale::engine::lsm

@@ -6,7 +6,8 @@
 
 #include "engine/lsm/table_format.h"
 #include "engine/testing/test_seed.h"
-#include "tests/engine/lsm/tree_workload.h"
+#include "tests/engine/lsm/simulated_tree.h"
+#include "tests/engine/workload.h"
 
 namespace shale::engine::lsm {
 namespace {

@@ -1,8 +1,9 @@
-// What simulated runs of a tree do, and what must then be in it. A workload is drawn from a seed: puts,
+// What simulated runs of an engine do, and what must then be in it. A workload is drawn from a seed: puts,
 // erases, and now and then the end of a whole class of keys, whose place a new one takes.
 #pragma once
 
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include <algorithm>
 #include <map>
@@ -11,9 +12,10 @@
 #include <vector>
 
 #include "engine/bytes.h"
-#include "tests/engine/lsm/simulated_tree.h"
+#include "tests/engine/simulated_engine.h"
+#include "tests/engine/test_policy.h"
 
-namespace shale::engine::lsm {
+namespace shale::engine {
 
 struct LoggedOperation {
   enum class Kind : std::uint8_t { put, erase, drop_class };
@@ -55,7 +57,7 @@ class Workload {
     return fmt::format("{}{:08x}", classes_[random_() % classes_.size()],
                        random_() % key_count_ * 0x9e3779b9U % 0x100000000U);
   }
-  const std::vector<char>& classes() const { return classes_; }
+  const Bytes& classes() const { return classes_; }
 
   // What stands after the records up to `lsn`; keys of classes that are dead by the end of the log left out.
   Model after(Lsn lsn) const {
@@ -82,32 +84,31 @@ class Workload {
   const std::uint64_t key_count_;
   const std::uint64_t value_bytes_max_;
   std::vector<LoggedOperation> operations_;
-  std::vector<char> classes_{'a', 'b', 'c'};
+  Bytes classes_ = "abc";
   char next_class_ = 'd';
 };
 
-// Applies the record as the tree's owner would. With `read_first` the tree knows of every write whether its
-// key was there, and counts exactly.
-template <class AnySimulatedTree>
-Status apply(AnySimulatedTree& tree, TestPolicy& policy, const Workload& workload, Lsn lsn, bool read_first) {
+// Applies the record as the engine's owner would. With `read_first` the engine knows of every write whether
+// its key was there, and counts exactly.
+inline Status apply(SimulatedEngine& engine, TestPolicy& policy, const Workload& workload, Lsn lsn,
+                    bool read_first) {
   const LoggedOperation& operation = workload.at(lsn);
   if (operation.kind == LoggedOperation::Kind::drop_class) {
     policy.dead.insert(static_cast<std::uint8_t>(operation.key[0]));
-    tree.reclaim_obsolete(lsn);
+    engine.reclaim_obsolete(lsn);
     return {};
   }
   if (policy.dead.contains(static_cast<std::uint8_t>(operation.key[0]))) return {};  // as a replay leaves it
   if (read_first) {
-    if (const auto found = tree.get(operation.key); !found) return found.error();
+    if (const auto found = engine.get(operation.key); !found) return found.error();
   }
-  return operation.kind == LoggedOperation::Kind::put ? tree.put(operation.key, operation.value, lsn)
-                                                      : tree.erase(operation.key, lsn);
+  return operation.kind == LoggedOperation::Kind::put ? engine.put(operation.key, operation.value, lsn)
+                                                      : engine.erase(operation.key, lsn);
 }
 
-// The tree's keys of classes that are not dead.
-template <class AnySimulatedTree>
-Result<Model> live_contents(AnySimulatedTree& tree, const Workload& workload, BytesView from = {}) {
-  auto found = tree.scan(from);
+// The engine's keys of classes that are not dead.
+inline Result<Model> live_contents(SimulatedEngine& engine, const Workload& workload, BytesView from = {}) {
+  auto found = engine.scan(from);
   if (!found) return found.error();
   const std::set<char> dead = workload.dead_classes();
   std::erase_if(*found, [&](const auto& entry) { return dead.contains(entry.first[0]); });
@@ -127,13 +128,12 @@ inline std::string difference(const Model& found, const Model& expected) {
                      describe_entry(expected, in_expected));
 }
 
-template <class AnySimulatedTree>
-void expect_counts(AnySimulatedTree& tree, const Workload& workload, const Model& model) {
+inline void expect_counts(SimulatedEngine& engine, const Workload& workload, const Model& model) {
   for (const char count_class : workload.classes()) {
     const auto keys = std::count_if(model.begin(), model.end(),
                                     [&](const auto& entry) { return entry.first[0] == count_class; });
-    ASSERT_EQ(tree.key_count(count_class), keys) << "class " << count_class;
+    ASSERT_EQ(engine.key_count(count_class), keys) << "class " << count_class;
   }
 }
 
-}  // namespace shale::engine::lsm
+}  // namespace shale::engine
