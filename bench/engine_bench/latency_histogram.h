@@ -23,6 +23,13 @@ class LatencyHistogram {
     for (std::size_t i = 0; i < kSlowMs.size(); ++i) slower_[i] += latency_ns > kSlowMs[i] * 1'000'000;
   }
 
+  void add(const LatencyHistogram& other) {
+    for (std::size_t i = 0; i < buckets_.size(); ++i) buckets_[i] += other.buckets_[i];
+    for (std::size_t i = 0; i < slower_.size(); ++i) slower_[i] += other.slower_[i];
+    count_ += other.count_;
+    max_ns_ = std::max(max_ns_, other.max_ns_);
+  }
+
   std::uint64_t count() const { return count_; }
   std::uint64_t max_ns() const { return max_ns_; }
   std::uint64_t slower_than(std::size_t index) const { return slower_[index]; }  // than kSlowMs[index]

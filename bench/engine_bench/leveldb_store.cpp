@@ -66,6 +66,13 @@ class LeveldbAdapter final : public StoreAdapter {
     log_bytes_.fetch_add(log_bytes_of(key.size(), value.size()), std::memory_order_relaxed);
   }
 
+  void put_synced(std::string_view key, std::string_view value) override {
+    leveldb::WriteOptions options;
+    options.sync = true;
+    check(database_->Put(options, slice_of(key), slice_of(value)));
+    log_bytes_.fetch_add(log_bytes_of(key.size(), value.size()), std::memory_order_relaxed);
+  }
+
   bool get(std::string_view key, std::string& value) override {
     const auto status = database_->Get(read_options_, slice_of(key), &value);
     if (status.IsNotFound()) return false;

@@ -13,6 +13,12 @@
 #include "bench/engine_bench/process_usage.h"
 #include "bench/engine_bench/workloads.h"
 
+// As shale-server has it (src/allocator.cpp): for all stores, those that bring their own memory management too.
+extern "C" {
+// NOLINTNEXTLINE(readability-identifier-naming): jemalloc's name
+const char* malloc_conf = "narenas:4,dirty_decay_ms:1000,muzzy_decay_ms:0,background_thread:true";
+}
+
 namespace {
 
 using namespace shale::bench;
@@ -33,8 +39,11 @@ struct Arguments {
 using OpenStore = std::unique_ptr<StoreAdapter> (*)(const StoreSettings&);
 const std::map<std::string, OpenStore>& stores() {
   static const std::map<std::string, OpenStore> stores = {
-      {"shale", open_shale},     {"shale-btree", open_shale_btree}, {"lmdb", open_lmdb},
-      {"rocksdb", open_rocksdb}, {"leveldb", open_leveldb},         {"nothing", open_nothing}};
+#ifdef SHALE_BENCH_WIREDTIGER
+      {"wiredtiger", open_wiredtiger},
+#endif
+      {"shale", open_shale},           {"shale-btree", open_shale_btree}, {"lmdb", open_lmdb},
+      {"rocksdb", open_rocksdb},       {"leveldb", open_leveldb},         {"nothing", open_nothing}};
   return stores;
 }
 
@@ -72,7 +81,7 @@ po::options_description describe(Arguments& arguments) {
     options.add_options()(name, po::value(target)->default_value(standard), what);
   };
   option("store", &arguments.store, std::string{"shale"},
-         "shale, rocksdb, leveldb, or nothing (the driver alone)");
+         "shale, shale-btree, lmdb, wiredtiger, rocksdb, leveldb, or nothing (the driver alone)");
   option("dir", &arguments.folder, std::filesystem::temp_directory_path().string(),
          "a fresh folder is made in it, and removed");
   option("workloads", &arguments.workloads, std::string{"load,overwrite,read-uniform,read-everything"},
@@ -84,7 +93,8 @@ po::options_description describe(Arguments& arguments) {
   option("operations", &workload.operations, std::uint64_t{1'000'000},
          "of workloads on single keys; scans are fewer");
   option("duration", &workload.overwrite_seconds, 0.0, "seconds of overwrite; 0: each key once on average");
-  option("mixed-seconds", &workload.mixed_seconds, 10.0, "seconds of mixed");
+  option("mixed-seconds", &workload.mixed_seconds, 10.0, "seconds of mixed and of overwrite-synced");
+  option("synced-writers", &workload.synced_writers, std::size_t{16}, "threads of overwrite-synced");
   option("seed", &workload.seed, std::uint64_t{1}, "of keys chosen and of random bytes");
   options.add_options()("compressed", po::bool_switch(&arguments.settings.compressed),
                         "LZ4, or Snappy where there is none");

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "bench/engine_bench/process_usage.h"
 
 namespace shale::bench {
@@ -42,6 +40,7 @@ std::string Report::as_json() const {
 Phase::Phase(StoreAdapter& store, std::string folder) : store_(store), folder_(std::move(folder)) {
   reset_peak_resident();
   counters_ = store_.counters();
+  disk_write_bytes_ = process_disk_write_bytes();
   cpu_seconds_ = process_cpu_seconds();
   start_ = SteadyClock::now();
 }
@@ -72,6 +71,8 @@ void Phase::finish(std::uint64_t user_bytes_written, std::uint64_t live_bytes, R
       ratio(static_cast<double>(counters.background_bytes - counters_.background_bytes), user_bytes_written));
   report.add("log_bytes_per_user_byte",
              ratio(static_cast<double>(counters.log_bytes - counters_.log_bytes), user_bytes_written));
+  report.add("process_disk_bytes_per_user_byte",
+             ratio(static_cast<double>(process_disk_write_bytes() - disk_write_bytes_), user_bytes_written));
   const auto is_data = [this](const std::string& path) { return !store_.is_log_file(path); };
   report.add("disk_bytes_per_live_byte",
              ratio(static_cast<double>(disk_bytes(folder_, is_data)), live_bytes));
@@ -82,12 +83,9 @@ void Phase::finish(std::uint64_t user_bytes_written, std::uint64_t live_bytes, R
 void Phase::report_latencies(Report& report) const {
   const auto us = [](std::uint64_t latency_ns) { return static_cast<double>(latency_ns) / 1000; };
   for (std::size_t kind = 0; kind < kOperationNames.size(); ++kind) {
-    // Threads of one phase do different things, so each kind is in one thread's histogram.
-    const auto with_kind = std::find_if(latencies_.begin(), latencies_.end(), [kind](const auto& latencies) {
-      return latencies->of(kind).count() > 0;
-    });
-    if (with_kind == latencies_.end()) continue;
-    const LatencyHistogram& histogram = (*with_kind)->of(kind);
+    LatencyHistogram histogram;
+    for (const auto& latencies : latencies_) histogram.add(latencies->of(kind));
+    if (histogram.count() == 0) continue;
     const std::string name = kOperationNames[kind];
     report.add(name + "_count", histogram.count());
     report.add(name + "_p50_us", us(histogram.percentile_ns(0.5)));

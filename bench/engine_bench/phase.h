@@ -99,6 +99,7 @@ class Phase {
   const std::string folder_;
   std::vector<std::unique_ptr<Latencies>> latencies_;
   StoreCounters counters_;
+  std::uint64_t disk_write_bytes_;
   double cpu_seconds_;
   SteadyClock::time_point start_;
 };

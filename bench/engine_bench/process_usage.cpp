@@ -21,14 +21,16 @@ constexpr auto kQuiet = 500ms;             // longer than a background thread us
 constexpr double kIdleCpuSeconds = 0.001;  // per look: what looking costs, and the log's idle threads
 constexpr auto kPatience = 5min;
 
-// A line of /proc/self/status that counts kibibytes.
-std::uint64_t status_bytes(std::string_view name) {
-  std::ifstream status{"/proc/self/status"};
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with(name)) return std::stoull(line.substr(name.size() + 1)) << 10;
+// The number in the line of a file in /proc that begins with `name`.
+std::uint64_t number_in(const char* path, std::string_view name) {
+  std::ifstream file{path};
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with(name)) return std::stoull(line.substr(name.size()));
   }
   return 0;
 }
+
+std::uint64_t status_bytes(std::string_view name) { return number_in("/proc/self/status", name) << 10; }
 
 double seconds(const timeval& time) {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
@@ -45,6 +47,8 @@ double process_cpu_seconds() {
 void reset_peak_resident() { std::ofstream{"/proc/self/clear_refs"} << "5"; }
 std::uint64_t peak_resident_bytes() { return status_bytes("VmHWM:"); }
 std::uint64_t anonymous_resident_bytes() { return status_bytes("RssAnon:"); }
+std::uint64_t process_write_call_bytes() { return number_in("/proc/self/io", "wchar:"); }
+std::uint64_t process_disk_write_bytes() { return number_in("/proc/self/io", "write_bytes:"); }
 
 std::uint64_t disk_bytes(const std::string& folder, const std::function<bool(const std::string&)>& counts) {
   std::uint64_t bytes = 0;

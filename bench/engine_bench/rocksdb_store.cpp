@@ -44,6 +44,12 @@ class RocksdbAdapter final : public StoreAdapter {
     check(database_->Put(write_options_, slice_of(key), slice_of(value)));
   }
 
+  void put_synced(std::string_view key, std::string_view value) override {
+    rocksdb::WriteOptions options;
+    options.sync = true;
+    check(database_->Put(options, slice_of(key), slice_of(value)));
+  }
+
   bool get(std::string_view key, std::string& value) override {
     thread_local rocksdb::PinnableSlice pinned;
     const auto status =

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <future>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <thread>
 
@@ -117,15 +118,10 @@ class ShaleAdapter final : public StoreAdapter {
     btrees_.reset();
   }
 
-  void put(std::string_view key, std::string_view value) override {
-    payload_.clear();
-    engine::append_varint(payload_, key.size());
-    payload_ += key;
-    engine::append_varint(payload_, value.size());
-    payload_ += value;
-    const engine::HashedKey hashed{key};
-    while (!try_put(hashed, value)) std::this_thread::sleep_for(kBusyPause);
-    if (owed_delay_ >= kShortestPause) std::this_thread::sleep_for(std::exchange(owed_delay_, 0us));
+  void put(std::string_view key, std::string_view value) override { append_and_put(key, value); }
+
+  void put_synced(std::string_view key, std::string_view value) override {
+    check(barrier_.wait_until_durable(append_and_put(key, value)));
   }
 
   bool get(std::string_view key, std::string& value) override {
@@ -262,22 +258,38 @@ class ShaleAdapter final : public StoreAdapter {
     return context;
   }
 
-  // False if the engine or the log must catch up first.
-  bool try_put(const engine::HashedKey& key, std::string_view value) {
+  engine::Lsn append_and_put(std::string_view key, std::string_view value) {
+    thread_local engine::Bytes payload;
+    thread_local std::chrono::microseconds owed_delay{0};
+    payload.clear();
+    engine::append_varint(payload, key.size());
+    payload += key;
+    engine::append_varint(payload, value.size());
+    payload += value;
+    const engine::HashedKey hashed{key};
+    std::optional<engine::Lsn> lsn;
+    while (!(lsn = try_put(hashed, value, payload, owed_delay))) std::this_thread::sleep_for(kBusyPause);
+    if (owed_delay >= kShortestPause) std::this_thread::sleep_for(std::exchange(owed_delay, 0us));
+    return *lsn;
+  }
+
+  // Nothing if the engine or the log must catch up first.
+  std::optional<engine::Lsn> try_put(const engine::HashedKey& key, std::string_view value,
+                                     std::string_view payload, std::chrono::microseconds& owed_delay) {
     std::lock_guard lock{mutex_};
-    if (const auto admitted = tree_->admit_write(payload_.size()); !admitted) {
-      if (admitted.error().kind == ErrorKind::busy) return false;
+    if (const auto admitted = tree_->admit_write(payload.size()); !admitted) {
+      if (admitted.error().kind == ErrorKind::busy) return {};
       check(admitted);
     }
-    const auto lsn = log_->append(kPutRecord, payload_);
+    const auto lsn = log_->append(kPutRecord, payload);
     if (!lsn) {
-      if (lsn.error().kind == ErrorKind::busy) return false;
+      if (lsn.error().kind == ErrorKind::busy) return {};
       check(lsn.error());
     }
-    log_bytes_ += engine::record_span(payload_.size());
-    owed_delay_ = tree_->write_delay(payload_.size());
+    log_bytes_ += engine::record_span(payload.size());
+    owed_delay = tree_->write_delay(payload.size());
     tree_->put(key, value, *lsn);
-    return true;
+    return *lsn;
   }
 
   // Shows entries from `from` on, and moves `from` and `count` to what is left. False if a block has to be
@@ -348,8 +360,6 @@ class ShaleAdapter final : public StoreAdapter {
   std::mutex mutex_;  // guards tree_ and log_bytes_
   std::unique_ptr<engine::Engine> tree_;
   std::uint64_t log_bytes_ = 0;  // with headers, which LogStats leaves out
-  engine::Bytes payload_;        // of the writing thread, as
-  std::chrono::microseconds owed_delay_{0};
   std::jthread maintenance_;
 };
 

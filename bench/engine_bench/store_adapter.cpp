@@ -11,6 +11,7 @@ class NothingAdapter final : public StoreAdapter {
   explicit NothingAdapter(const StoreSettings& settings) { apply_overrides(settings, {}); }
 
   void put(std::string_view, std::string_view value) override { value_bytes_ = value.size(); }
+  void put_synced(std::string_view, std::string_view) override {}
   // Keys that were loaded and keys that were not look alike here, so this answers that all are there.
   bool get(std::string_view key, std::string& value) override {
     value.resize(value_bytes_);

@@ -38,16 +38,19 @@ struct StoreSettings {
 // Cumulative since the store was opened.
 struct StoreCounters {
   std::uint64_t log_bytes = 0;         // written to the write-ahead log
-  std::uint64_t background_bytes = 0;  // written by flushes and compactions
+  std::uint64_t background_bytes = 0;  // written otherwise: by flushes, compactions, checkpoints
 };
 
-// Put, get and scan may be called by two threads at once, one of which writes. All calls throw BenchError.
+// Put, get and scan may be called by two threads at once, one of which writes; put_synced by many. All calls
+// throw BenchError.
 class StoreAdapter {
  public:
   virtual ~StoreAdapter() = default;  // closes the store
 
   // Returns when the write would survive the process; a store that slows its writers down does it here.
   virtual void put(std::string_view key, std::string_view value) = 0;
+  // Returns when the write would survive the machine.
+  virtual void put_synced(std::string_view key, std::string_view value) = 0;
   // Copies the value, as whoever sends it somewhere has to. False if there is no such key.
   virtual bool get(std::string_view key, std::string& value) = 0;
   // Shows the first `count` entries from `first` on, or as many as there are.
@@ -67,6 +70,9 @@ std::unique_ptr<StoreAdapter> open_shale_btree(const StoreSettings& settings);
 std::unique_ptr<StoreAdapter> open_lmdb(const StoreSettings& settings);
 std::unique_ptr<StoreAdapter> open_rocksdb(const StoreSettings& settings);
 std::unique_ptr<StoreAdapter> open_leveldb(const StoreSettings& settings);
+#ifdef SHALE_BENCH_WIREDTIGER
+std::unique_ptr<StoreAdapter> open_wiredtiger(const StoreSettings& settings);
+#endif
 // Not a store: answers what the checks want to hear and does nothing. What it costs is what the driver itself
 // adds to everyone's figures.
 std::unique_ptr<StoreAdapter> open_nothing(const StoreSettings& settings);

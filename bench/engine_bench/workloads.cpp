@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <exception>
 #include <map>
 #include <thread>
@@ -34,9 +35,9 @@ Workloads::Workloads(StoreAdapter& store, const WorkloadOptions& options, Emit e
 
 const std::vector<std::string>& Workloads::names() {
   static const std::vector<std::string> names = {
-      "load",     "overwrite",    "read-hot", "read-absent", "read-uniform",   "scan-10",
-      "scan-100", "scan-100-hot", "mixed",    "ycsb-a",      "ycsb-b",         "ycsb-c",
-      "ycsb-f",   "ycsb-d",       "ycsb-e",   "flip",        "read-everything"};
+      "load",     "overwrite",    "read-hot", "read-absent", "read-uniform",    "scan-10",
+      "scan-100", "scan-100-hot", "mixed",    "ycsb-a",      "ycsb-b",          "ycsb-c",
+      "ycsb-f",   "ycsb-d",       "ycsb-e",   "flip",        "read-everything", "overwrite-synced"};
   return names;
 }
 
@@ -56,6 +57,7 @@ void Workloads::run(const std::string& name) {
                                ? Limit{.deadline = in_seconds(options_.overwrite_seconds)}
                                : Limit{.operations = options_.keys});
   }
+  if (name == "overwrite-synced") return overwrite_synced();
   if (name == "read-hot") return read_hot();
   if (name == "read-absent") return read_absent();
   if (name == "read-uniform") return read_present(name);
@@ -141,6 +143,38 @@ void Workloads::overwrite(const std::string& name, const Limit& limit) {
     write(random_.below(key_count_));
     return OperationKind::write;
   });
+}
+
+// Many writers, each of which waits until its write would survive the machine.
+void Workloads::overwrite_synced() {
+  Phase phase{store_, options_.folder};
+  const Limit limit{.deadline = in_seconds(options_.mixed_seconds)};
+  std::vector<std::exception_ptr> failures(options_.synced_writers);
+  std::atomic<std::uint64_t> writes = 0;
+  std::vector<std::thread> writers;
+  for (std::size_t i = 0; i < options_.synced_writers; ++i) {
+    Latencies& latencies = phase.add_latencies();
+    writers.emplace_back([&, i] {
+      try {
+        Random random{scramble(options_.seed + 10 + i)};
+        ValueMaker values{options_.value_bytes, options_.seed + 10 + i};
+        run_steps(limit, latencies, [&] {
+          const Key key{random.below(key_count_)};
+          store_.put_synced(key.view(), values.make(key.view()));
+          writes.fetch_add(1, std::memory_order_relaxed);
+          return OperationKind::write;
+        });
+      } catch (...) {
+        failures[i] = std::current_exception();
+      }
+    });
+  }
+  for (std::thread& writer : writers) writer.join();
+  for (const std::exception_ptr& failure : failures) {
+    if (failure) std::rethrow_exception(failure);
+  }
+  user_bytes_written_ = writes * (kKeyBytes + options_.value_bytes);
+  end_phase("overwrite-synced", phase);
 }
 
 void Workloads::read_present(const std::string& name) {

@@ -20,7 +20,8 @@ struct WorkloadOptions {
   std::uint64_t hot_bytes = 0;    // of keys and values: what the workloads on cached data read
   std::uint64_t operations = 0;   // of workloads on single keys; scans are fewer
   double overwrite_seconds = 0;   // 0: `overwrite` writes as many keys as there are, once
-  double mixed_seconds = 0;       // of `mixed`, whose two threads have no common count
+  double mixed_seconds = 0;  // of `mixed`, whose two threads have no common count, and `overwrite-synced`
+  std::size_t synced_writers = 0;  // threads of `overwrite-synced`
   std::uint64_t seed = 1;
   std::string folder;
 };
@@ -50,6 +51,7 @@ class Workloads {
 
   void load();
   void overwrite(const std::string& name, const Limit& limit);
+  void overwrite_synced();
   void read_present(const std::string& name);
   void read_absent();
   void read_hot();
