@@ -37,6 +37,12 @@ class Layer {
     page_.key(index, scratch);
     return scratch;
   }
+  // Key and value; the key likewise.
+  Record entry(std::uint32_t index, Bytes& scratch) const {
+    if (buffer_ != nullptr) return buffer_->at(index);
+    const BytesView value = page_.entry(index, scratch);
+    return {scratch, value, {}};
+  }
 
  private:
   const LeafBuffer* buffer_ = nullptr;

@@ -32,10 +32,17 @@ std::uint32_t LeafBuffer::lower_bound(BytesView wanted, bool& is_equal) const {
   is_equal = false;
   const std::uint64_t head = key_head(wanted);
   std::uint32_t first = 0;
-  for (std::uint32_t size = count(); size != 0;) {
+  for (std::uint32_t size = count(); size != 0;) {  // by heads first, without a branch
+    const std::uint32_t half = size / 2;
+    const bool is_before = slots_[first + half].head < head;
+    first = is_before ? first + half + 1 : first;
+    size = is_before ? size - half - 1 : half;
+  }
+  if (first == count() || slots_[first].head != head) return first;
+  for (std::uint32_t size = count() - first; size != 0;) {
     const std::uint32_t half = size / 2;
     const Slot& middle = slots_[first + half];
-    const bool is_before = middle.head != head ? middle.head < head : key(middle) < wanted;
+    const bool is_before = middle.head == head && key(middle) < wanted;
     first = is_before ? first + half + 1 : first;
     size = is_before ? size - half - 1 : half;
   }

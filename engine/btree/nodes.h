@@ -8,6 +8,7 @@
 #include "engine/btree/layers.h"
 #include "engine/btree/leaf_buffer.h"
 #include "engine/btree/page_format.h"
+#include "engine/btree/record_page.h"
 #include "engine/bytes.h"
 #include "engine/memory/pinned.h"
 
@@ -36,6 +37,26 @@ class Node : public Pinned {
 // Which queue of the pool a leaf is in.
 enum class PoolQueue : std::uint8_t { none, young, kept };
 
+// A page of records in memory, and what a search of it begins with: who has read the leaf need not read the
+// page's beginning before it knows what to fetch.
+class RecordImage {
+ public:
+  RecordImage() = default;
+  RecordImage(PageImage::Ref image)  // NOLINT(google-explicit-constructor): it is one, prepared
+      : image_(std::move(image)), records_(image_ ? RecordPage{image_->payload()} : RecordPage{}) {}
+
+  const RecordPage& records() const { return records_; }
+  operator const PageImage::Ref&() const { return image_; }  // NOLINT(google-explicit-constructor): likewise
+  explicit operator bool() const { return image_ != nullptr; }
+  const PageImage& operator*() const { return *image_; }
+  const PageImage* operator->() const { return image_.get(); }
+  void reset() { *this = {}; }
+
+ private:
+  PageImage::Ref image_;
+  RecordPage records_;
+};
+
 // A leaf's layers, as far as they are in memory; engine/btree/layers.h, docs/btree.md "A leaf has layers".
 // The images and `frozen` are immutable.
 class Leaf final : public Node {
@@ -44,11 +65,11 @@ class Leaf final : public Node {
 
   Leaf() : Node(0) {}
 
-  bool has_base_image() const { return base != nullptr || !page.exists(); }
+  bool has_base_image() const { return base || !page.exists(); }
   bool has_changes_image() const { return changes != nullptr || !changes_page.exists(); }
   // Whether every layer is in memory.
   bool is_resident() const { return has_base_image() && has_changes_image(); }
-  bool base_is_written() const { return base == nullptr || page.exists(); }
+  bool base_is_written() const { return !base || page.exists(); }
   // Of the base on disk, or of one that is not there yet.
   std::size_t base_bytes() const { return page.exists() ? page.bytes : (base ? base->bytes() : 0); }
   // Requires is_resident().
@@ -57,7 +78,7 @@ class Leaf final : public Node {
   LeafBuffer::MutableRef buffer;  // null: no writes
   LeafBuffer::Ref frozen;         // null: none
   PageImage::Ref changes;         // null: none, or not in memory
-  PageImage::Ref base;            // null: none, or not in memory
+  RecordImage base;               // null: none, or not in memory
   PageAddress changes_page;
   // The base image is the one on disk with the changes applied: they need not be asked. They are kept for the
   // next checkpoint.

@@ -6,9 +6,7 @@
 namespace shale::engine::btree {
 namespace {
 
-constexpr std::size_t kArraysAt = 8;
-constexpr std::size_t kHeadBytes = sizeof(std::uint64_t);
-constexpr std::size_t kNarrowBytesMax = 0xffff;
+constexpr std::size_t kHeadBytes = RecordPage::kHeadBytes;
 
 std::size_t varint_bytes(std::uint64_t value) {
   std::size_t bytes = 1;
@@ -37,11 +35,10 @@ char* append(char* to, Number value) {
 }  // namespace
 
 RecordPage::RecordPage(BytesView payload)
-    : payload_(payload), heads_(payload.data() + kArraysAt), count_(load_u32(payload.data())) {
-  offsets_ = heads_ + std::size_t{count_} * kHeadBytes;
-  const char* const behind = offsets_ + std::size_t{count_} * (is_wide() ? 4 : 2);
-  prefix_ = {behind, load_u32(payload.data() + 4)};
-}
+    : payload_(payload.data()),
+      payload_bytes_(static_cast<std::uint32_t>(payload.size())),
+      count_(load_u32(payload.data())),
+      prefix_bytes_(load_u32(payload.data() + 4)) {}
 
 std::optional<RecordPage> RecordPage::parse(BytesView payload) {
   if (payload.size() < kArraysAt) return {};
@@ -56,18 +53,18 @@ std::optional<RecordPage> RecordPage::parse(BytesView payload) {
 
 // Records lie back to back, in order, from behind the prefix to the end.
 bool RecordPage::is_sound() const {
-  auto begin = static_cast<std::uint32_t>(prefix_.data() + prefix_.size() - payload_.data());
+  auto begin = static_cast<std::uint32_t>(prefix().data() + prefix().size() - payload_);
   for (std::uint32_t i = 0; i < count_; ++i) {
-    const auto end = i + 1 < count_ ? offset(i + 1) : static_cast<std::uint32_t>(payload_.size());
+    const auto end = i + 1 < count_ ? offset(i + 1) : payload_bytes_;
     if (offset(i) != begin || !record_is_sound(i, begin, end)) return false;
     begin = end;
   }
-  return begin == payload_.size();
+  return begin == payload_bytes_;
 }
 
 bool RecordPage::record_is_sound(std::uint32_t index, std::uint32_t begin, std::uint32_t end) const {
-  if (end < begin || end > payload_.size()) return false;
-  ByteReader reader{payload_.substr(begin, end - begin)};
+  if (end < begin || end > payload_bytes_) return false;
+  ByteReader reader{{payload_ + begin, end - begin}};
   const std::uint64_t suffix_bytes = reader.varint();
   const std::uint64_t value_bytes = reader.varint();
   const std::uint8_t tag = reader.u8();
@@ -80,23 +77,17 @@ bool RecordPage::record_is_sound(std::uint32_t index, std::uint32_t begin, std::
   if (index == 0) return true;
   Bytes previous;
   key(index - 1, previous);
-  return compare(index, key_head(BytesView{previous}.substr(prefix_.size())),
-                 BytesView{previous}.substr(prefix_.size())) > 0;
-}
-
-std::uint32_t RecordPage::offset(std::uint32_t index) const {
-  return is_wide() ? load_u32(offsets_ + std::size_t{index} * 4)
-                   : load_u16(offsets_ + std::size_t{index} * 2);
+  const BytesView suffix = BytesView{previous}.substr(prefix_bytes_);
+  return compare(index, key_head(suffix), suffix) > 0;
 }
 
 RecordPage::Parts RecordPage::parts(std::uint32_t index) const {
-  assert(index < count_ && offsets_ != nullptr);
-  const char* at = payload_.data() + offset(index);
-  const char* const end = payload_.data() + payload_.size();
+  assert(index < count_);
+  const char* at = payload_ + offset(index);
   Parts parts;
   std::uint64_t value_bytes = 0;
-  at = read_varint(at, end, parts.suffix_bytes);
-  at = read_varint(at, end, value_bytes);
+  at = read_varint(at, end(), parts.suffix_bytes);
+  at = read_varint(at, end(), value_bytes);
   parts.tag = RecordTag::decode(static_cast<std::uint8_t>(*at++));
   const std::size_t rest_bytes = parts.suffix_bytes > kHeadBytes ? parts.suffix_bytes - kHeadBytes : 0;
   parts.rest = {at, rest_bytes};
@@ -104,14 +95,17 @@ RecordPage::Parts RecordPage::parts(std::uint32_t index) const {
   return parts;
 }
 
-void RecordPage::key(std::uint32_t index, Bytes& into) const {
+BytesView RecordPage::entry(std::uint32_t index, Bytes& key) const {
   const Parts record = parts(index);
   const std::uint64_t head_bytes = __builtin_bswap64(head(index));
-  into.clear();
-  into.append(prefix_);
-  into.append(reinterpret_cast<const char*>(&head_bytes),
-              std::min<std::size_t>(record.suffix_bytes, kHeadBytes));
-  into.append(record.rest);
+  key.resize(prefix_bytes_ + record.suffix_bytes);
+  char* at = append(key.data(), prefix());
+  if (record.suffix_bytes < kHeadBytes) {
+    std::memcpy(at, &head_bytes, record.suffix_bytes);
+  } else {
+    append(append(at, head_bytes), record.rest);
+  }
+  return record.value;
 }
 
 // The record's key against `suffix`, whose head is `head`: below, equal to or above 0 as memcmp.
@@ -127,32 +121,78 @@ int RecordPage::compare(std::uint32_t index, std::uint64_t other_head, BytesView
   return record.suffix_bytes < suffix.size() ? -1 : 1;
 }
 
-std::uint32_t RecordPage::lower_bound(BytesView key, bool& is_equal) const {
-  is_equal = false;
+std::uint32_t RecordPage::lower_bound(std::uint64_t wanted) const {
   if (count_ == 0) return 0;
-  if (!key.starts_with(prefix_)) return key < prefix_ ? 0 : count_;
-  const BytesView suffix = key.substr(prefix_.size());
-  const std::uint64_t wanted = key_head(suffix);
   std::uint32_t first = 0;
   for (std::uint32_t size = count_; size > 1;) {  // without a branch that would be mispredicted half the time
     const std::uint32_t half = size / 2;
     first = head(first + half - 1) < wanted ? first + half : first;
     size -= half;
   }
-  if (head(first) < wanted) ++first;
-  for (; first < count_; ++first) {
-    const int order = compare(first, wanted, suffix);
-    if (order < 0) continue;
-    is_equal = order == 0;
-    break;
+  return first + (head(first) < wanted ? 1 : 0);
+}
+
+std::uint32_t RecordPage::lower_bound(std::uint32_t first, std::uint64_t wanted, BytesView suffix,
+                                      bool& is_equal) const {
+  is_equal = false;
+  if (first == count_ || head(first) != wanted) return first;
+  // Mostly there is one.
+  const bool are_several = first + 1 < count_ && head(first + 1) == wanted;
+  const auto end_of_head = [&] { return wanted == UINT64_MAX ? count_ : lower_bound(wanted + 1); };
+  std::uint32_t size = are_several ? end_of_head() - first : 1;
+  while (size != 0) {
+    const std::uint32_t half = size / 2;
+    const int order = compare(first + half, wanted, suffix);
+    if (order == 0) {
+      is_equal = true;
+      return first + half;
+    }
+    first = order < 0 ? first + half + 1 : first;
+    size = order < 0 ? size - half - 1 : half;
   }
   return first;
 }
 
-std::optional<std::uint32_t> RecordPage::find(BytesView key) const {
+std::uint32_t RecordPage::lower_bound(BytesView key, bool& is_equal) const {
+  is_equal = false;
+  if (count_ == 0) return 0;
+  if (!key.starts_with(prefix())) return key < prefix() ? 0 : count_;
+  const BytesView suffix = key.substr(prefix_bytes_);
+  const std::uint64_t wanted = key_head(suffix);
+  return lower_bound(lower_bound(wanted), wanted, suffix, is_equal);
+}
+
+// All lines of heads that a search may read, or of many those of its first steps, and the offsets: one after
+// the other each would be waited for.
+void RecordPage::prefetch_search() const {
+  constexpr std::size_t kLine = 64;
+  constexpr std::size_t kLinesMax = 20;
+  const auto bytes = static_cast<std::size_t>(offsets() - heads());
+  const std::size_t stride = std::max(kLine, bytes / kLinesMax);
+  for (std::size_t at = 0; at < bytes; at += stride) __builtin_prefetch(heads() + at);
+  if (stride > kLine) return;
+  const std::size_t offset_bytes = std::size_t{count_} * 2;
+  for (std::size_t at = 0; at < offset_bytes; at += kLine) __builtin_prefetch(offsets() + at);
+}
+
+// The prefix of the key is taken for the page's: find() looks at it.
+std::uint32_t RecordPage::first_with_head(BytesView key) const {
+  if (key.size() < prefix_bytes_) return count_;
+  const std::uint64_t wanted = key_head(key.substr(prefix_bytes_));
+  const std::uint32_t first = lower_bound(wanted);
+  if (first == count_ || head(first) != wanted) return count_;
+  const char* const record = payload_ + offset(first);
+  __builtin_prefetch(record);
+  __builtin_prefetch(record + 64);
+  return first;
+}
+
+std::optional<std::uint32_t> RecordPage::find(BytesView key, std::uint32_t first) const {
+  if (first == count_) return {};
+  const BytesView suffix = key.substr(prefix_bytes_);
   bool is_equal = false;
-  const std::uint32_t index = lower_bound(key, is_equal);
-  if (!is_equal) return {};
+  const std::uint32_t index = lower_bound(first, key_head(suffix), suffix, is_equal);
+  if (!is_equal || !key.starts_with(prefix())) return {};
   return index;
 }
 
@@ -164,9 +204,9 @@ std::size_t record_bytes(std::size_t key_bytes, std::size_t value_bytes) {
 PageImage::Ref build_record_page(std::span<const Record> records) {
   const std::size_t prefix_bytes =
       records.empty() ? 0 : shared_bytes(records.front().key, records.back().key);
-  std::size_t bytes = kArraysAt + prefix_bytes + records.size() * (kHeadBytes + 2);
+  std::size_t bytes = RecordPage::kArraysAt + prefix_bytes + records.size() * (kHeadBytes + 2);
   for (const Record& record : records) bytes += bytes_of(record, prefix_bytes);
-  const bool is_wide = bytes > kNarrowBytesMax;
+  const bool is_wide = bytes > RecordPage::kNarrowBytesMax;
   if (is_wide) bytes += records.size() * 2;
   auto image = PageImage::make(kPageHeaderBytes + bytes);
   std::memset(image->data(), 0, kPageHeaderBytes);

@@ -22,6 +22,10 @@ namespace shale::engine::btree {
 // Does not own the bytes. A default-constructed one has no records.
 class RecordPage {
  public:
+  static constexpr std::size_t kHeadBytes = sizeof(std::uint64_t);
+  static constexpr std::size_t kArraysAt = 8;
+  static constexpr std::size_t kNarrowBytesMax = 0xffff;  // of a payload
+
   RecordPage() = default;
   // Of a payload that parse() has accepted, now or before.
   explicit RecordPage(BytesView payload);
@@ -32,14 +36,21 @@ class RecordPage {
   // The index of the first record whose key is >= `key`; count() if there is none. `is_equal` says whether
   // that record has this key.
   std::uint32_t lower_bound(BytesView key, bool& is_equal) const;
-  std::optional<std::uint32_t> find(BytesView key) const;
+  // The index of the key's record.
+  std::optional<std::uint32_t> find(BytesView key) const { return find(key, first_with_head(key)); }
+
+  // The same in steps, for who has something else to do while memory is fetched: prefetch_search() fetches
+  // what first_with_head() will read, which fetches what find() will read.
+  void prefetch_search() const;
+  std::uint32_t first_with_head(BytesView key) const;
+  std::optional<std::uint32_t> find(BytesView key, std::uint32_t first_with_head) const;
 
   RecordTag tag(std::uint32_t index) const { return parts(index).tag; }
   BytesView value(std::uint32_t index) const { return parts(index).value; }
   // Replaces what is in `into`.
-  void key(std::uint32_t index, Bytes& into) const;
-  // Starts fetching what a search of the page reads first.
-  void prefetch() const { __builtin_prefetch(heads_ + count_ / 2 * sizeof(std::uint64_t)); }
+  void key(std::uint32_t index, Bytes& into) const { entry(index, into); }
+  // The key likewise; returns the value.
+  BytesView entry(std::uint32_t index, Bytes& key) const;
 
  private:
   struct Parts {
@@ -48,19 +59,30 @@ class RecordPage {
     BytesView value;
     RecordTag tag;
   };
-  std::uint64_t head(std::uint32_t index) const { return load_u64(heads_ + index * sizeof(std::uint64_t)); }
-  std::uint32_t offset(std::uint32_t index) const;
+  bool is_wide() const { return payload_bytes_ > kNarrowBytesMax; }
+  const char* heads() const { return payload_ + kArraysAt; }
+  const char* offsets() const { return heads() + std::size_t{count_} * kHeadBytes; }
+  const char* end() const { return payload_ + payload_bytes_; }
+  BytesView prefix() const { return {offsets() + std::size_t{count_} * (is_wide() ? 4 : 2), prefix_bytes_}; }
+  std::uint64_t head(std::uint32_t index) const { return load_u64(heads() + index * kHeadBytes); }
+  std::uint32_t offset(std::uint32_t index) const {
+    return is_wide() ? load_u32(offsets() + std::size_t{index} * 4)
+                     : load_u16(offsets() + std::size_t{index} * 2);
+  }
   Parts parts(std::uint32_t index) const;
-  bool is_wide() const { return payload_.size() > 0xffff; }
+  // The first whose head is not below `wanted`.
+  std::uint32_t lower_bound(std::uint64_t wanted) const;
+  // The first from `first` on, the first with this head, whose suffix is not below `suffix`.
+  std::uint32_t lower_bound(std::uint32_t first, std::uint64_t head, BytesView suffix, bool& is_equal) const;
   int compare(std::uint32_t index, std::uint64_t head, BytesView suffix) const;
   bool is_sound() const;
   bool record_is_sound(std::uint32_t index, std::uint32_t begin, std::uint32_t end) const;
 
-  BytesView payload_;
-  BytesView prefix_;
-  const char* heads_ = nullptr;
-  const char* offsets_ = nullptr;
+  // All that a search has to know before it reads the heads, in few bytes: leaves keep one.
+  const char* payload_ = nullptr;
+  std::uint32_t payload_bytes_ = 0;
   std::uint32_t count_ = 0;
+  std::uint32_t prefix_bytes_ = 0;
 };
 
 // At most what a record takes of a page, its part of the arrays included.

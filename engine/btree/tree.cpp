@@ -48,6 +48,12 @@ Tree::~Tree() {
 Result<std::optional<BytesView>> Tree::get(const HashedKey& key, ReadContext& context) {
   ++reads_;
   Leaf& leaf = leaf_of(key.bytes);
+  // Most of the time here is spent waiting for memory. So what is read last, the base, is searched first: its
+  // record comes while the newer layers are looked at.
+  const RecordPage& base = leaf.base.records();
+  base.prefetch_search();
+  if (leaf.buffer) leaf.buffer->prefetch_search();
+  const std::uint32_t first_with_head = base.first_with_head(key.bytes);
   const auto found_in = [](const Layer& layer, std::uint32_t index) {
     return layer.tag(index).erased ? std::optional<BytesView>{} : std::optional{layer.value(index)};
   };
@@ -68,9 +74,8 @@ Result<std::optional<BytesView>> Tree::get(const HashedKey& key, ReadContext& co
   }
   if (!leaf.has_base_image()) return lacking(leaf, context);
   if (!leaf.base) return std::optional<BytesView>{};
-  const RecordPage base{leaf.base->payload()};
-  const std::uint32_t index = base.lower_bound(key.bytes, is_equal);
-  return is_equal ? std::optional{base.value(index)} : std::optional<BytesView>{};
+  const auto index = base.find(key.bytes, first_with_head);
+  return index ? std::optional{base.value(*index)} : std::optional<BytesView>{};
 }
 
 Error Tree::lacking(Leaf& leaf, ReadContext& context) {
@@ -147,11 +152,13 @@ void Tree::prefetch_index(const HashedKey& key) const {
   const Leaf& leaf = leaf_of(key.bytes);
   __builtin_prefetch(&leaf);
   __builtin_prefetch(reinterpret_cast<const char*>(&leaf) + 64);
+  __builtin_prefetch(reinterpret_cast<const char*>(&leaf) + 128);
 }
 
 void Tree::prefetch_record(const HashedKey& key) const {
   const Leaf& leaf = leaf_of(key.bytes);
-  if (leaf.base) __builtin_prefetch(leaf.base->payload().data());
+  leaf.base.records().prefetch_search();
+  if (leaf.buffer) __builtin_prefetch(leaf.buffer.get());
 }
 
 std::unique_ptr<Cursor> Tree::cursor(CursorBounds bounds, ReadContext& context) {
@@ -211,7 +218,7 @@ Tree::Presence Tree::presence_below_buffer(const Leaf& leaf, BytesView key) {
   }
   if (!leaf.has_base_image()) return Presence::unknown;
   if (!leaf.base) return Presence::absent;
-  return RecordPage{leaf.base->payload()}.find(key) ? Presence::present : Presence::absent;
+  return leaf.base.records().find(key) ? Presence::present : Presence::absent;
 }
 
 void Tree::write(Record record, Lsn lsn) {

@@ -9,15 +9,33 @@ LeafRecords::LeafRecords(const Leaf& leaf) : layers_(leaf.layers()) {
   is_plain_ = layers_.count() == 1 && layers_.has_base();
   if (is_plain_) {
     count_ = layers_[0].count();
-    return;
+  } else {
+    gather();
   }
-  LayersMerge merge{layers_};
+}
+
+// The newer layers are small: each of their keys is looked for in the base, whose records between them are
+// taken as they are.
+void LeafRecords::gather() {
+  const auto base = static_cast<std::uint32_t>(layers_.count() - 1);
+  const std::uint32_t base_count = layers_.has_base() ? layers_[base].count() : 0;
+  Layers newer;
+  for (std::uint32_t i = 0; i < layers_.count() - (layers_.has_base() ? 1 : 0); ++i) newer.add(layers_[i]);
+  std::uint32_t next_of_base = 0;
+  const auto take_base_to = [&](std::uint32_t end) {
+    while (next_of_base < end) places_.push_back({base, next_of_base++});
+  };
+  places_.reserve(base_count + newer[0].count());
+  LayersMerge merge{newer};
   while (const MergedKey* key = merge.next()) {
+    bool is_in_base = false;
+    if (layers_.has_base()) take_base_to(layers_[base].lower_bound(key->key, is_in_base));
+    if (is_in_base) ++next_of_base;
     const auto index = static_cast<std::uint32_t>(key->index[key->newest]);
-    if (!layers_[key->newest].tag(index).erased) {
-      places_.push_back({static_cast<std::uint32_t>(key->newest), index});
-    }
+    if (newer[key->newest].tag(index).erased) continue;
+    places_.push_back({static_cast<std::uint32_t>(key->newest), index});
   }
+  take_base_to(base_count);
   count_ = static_cast<std::uint32_t>(places_.size());
 }
 
@@ -33,14 +51,9 @@ std::uint32_t LeafRecords::lower_bound(BytesView key) const {
   return static_cast<std::uint32_t>(found - places_.begin());
 }
 
-BytesView LeafRecords::key(std::uint32_t number, Bytes& scratch) const {
-  if (is_plain_) return layers_[0].key(number, scratch);
-  return layers_[places_[number].layer].key(places_[number].index, scratch);
-}
-
-BytesView LeafRecords::value(std::uint32_t number) const {
-  if (is_plain_) return layers_[0].value(number);
-  return layers_[places_[number].layer].value(places_[number].index);
+Record LeafRecords::entry(std::uint32_t number, Bytes& scratch) const {
+  if (is_plain_) return layers_[0].entry(number, scratch);
+  return layers_[places_[number].layer].entry(places_[number].index, scratch);
 }
 
 Status TreeCursor::seek(BytesView key) {
@@ -125,7 +138,9 @@ Status TreeCursor::go_back() {
 
 void TreeCursor::stand_at(std::uint32_t number) {
   number_ = number;
-  key_ = records_.key(number, scratch_);
+  const Record record = records_.entry(number, scratch_);
+  key_ = record.key;
+  value_ = record.value;
   valid_ = true;
 }
 

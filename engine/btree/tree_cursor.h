@@ -20,15 +20,15 @@ class LeafRecords {
   std::uint32_t count() const { return count_; }
   // The first whose key is >= `key`.
   std::uint32_t lower_bound(BytesView key) const;
-  BytesView key(std::uint32_t number, Bytes& scratch) const;
-  BytesView value(std::uint32_t number) const;
+  // Key and value; the key is in `scratch` if it has to be put together.
+  Record entry(std::uint32_t number, Bytes& scratch) const;
 
  private:
   struct Place {
     std::uint32_t layer;
     std::uint32_t index;
   };
-  bool is_plain() const { return is_plain_; }
+  void gather();
 
   Layers layers_;
   bool is_plain_ = true;       // all are in the one layer, numbered as there
@@ -48,8 +48,8 @@ class TreeCursor final : public Cursor {
   Status previous() override;
   bool valid() const override { return valid_; }
   BytesView key() const override { return key_; }
-  BytesView head() const override { return records_.value(number_); }
-  Result<BytesView> value() override { return records_.value(number_); }
+  BytesView head() const override { return value_; }
+  Result<BytesView> value() override { return value_; }
 
  private:
   Status enter_leaf();  // its records become records_
@@ -67,6 +67,7 @@ class TreeCursor final : public Cursor {
   std::uint32_t number_ = 0;
   bool valid_ = false;
   BytesView key_;
+  BytesView value_;
   Bytes scratch_;  // behind key_, as a rule
 };
 
