@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "engine/btree/leaf_load.h"
+#include "engine/btree/leaf_size.h"
 #include "engine/btree/tree.h"
 
 namespace shale::engine::btree {
@@ -69,9 +70,12 @@ Status Checkpoint::write_children(const InnerNode& node, InnerPage& page) {
 }
 
 Status Checkpoint::write_leaves(const InnerNode& node, InnerPage& page) {
+  std::vector<InnerPage::Child> children;
   std::vector<std::pair<std::size_t, TakenLeaf>> work;
   {
     const std::lock_guard lock{tree_.owner_};
+    target_bytes_ = tree_.target_bytes();
+    children.reserve(node.count());
     for (std::size_t i = 0; i < node.count(); ++i) {
       Leaf& leaf = node.leaf(i);
       if (leaf.buffer && leaf.buffer_epoch <= snapshot_.epoch) {
@@ -79,20 +83,35 @@ Status Checkpoint::write_leaves(const InnerNode& node, InnerPage& page) {
         const bool is_counted = !leaf.is_retired && snapshot_.generation == tree_.generation_;
         if (is_counted) tree_.note_changed_memory(change);
       }
-      page.children.push_back({node.separator(i), leaf.page, leaf.changes_page});
+      children.push_back({node.separator(i), leaf.page, leaf.changes_page});
       if (!leaf.frozen && leaf.base_is_written()) continue;
       work.emplace_back(i,
                         TakenLeaf{&leaf, leaf.frozen, leaf.changes, leaf.base, leaf.changes_page, leaf.page});
     }
   }
-  for (auto& [index, taken] : work) {
-    auto written = write_leaf(std::move(taken));
+  auto next = work.begin();
+  for (std::size_t i = 0; i < children.size(); ++i) {
+    if (next == work.end() || next->first != i) {
+      page.children.push_back(std::move(children[i]));
+      continue;
+    }
+    auto written = write_leaf(std::move((next++)->second));
     if (!written) return written.error();
-    page.children[index].page = written->page;
-    page.children[index].changes = written->changes_page;
+    add_leaf(page, children[i], *written);
     written_leaves_.push_back(std::move(*written));
   }
   return {};
+}
+
+void Checkpoint::add_leaf(InnerPage& page, const InnerPage::Child& before, const WrittenLeaf& written) {
+  if (written.pieces.empty()) {
+    page.children.push_back({before.separator, written.page, written.changes_page});
+    return;
+  }
+  for (const WrittenPiece& piece : written.pieces) {
+    const bool is_first = &piece == &written.pieces.front();
+    page.children.push_back({is_first ? before.separator : piece.separator, piece.page, {}});
+  }
 }
 
 // --- Leaves
@@ -172,9 +191,29 @@ Status Checkpoint::write_base(WrittenLeaf& written) {
       records.add(key->key, value, {});
     }
   }
+  return write_records(records, written);
+}
+
+// A leaf that has grown too large leaves as several.
+Status Checkpoint::write_records(const RecordList& records, WrittenLeaf& written) {
   if (records.count() == 0) return {};
-  written.base = build_record_page(records.records());
-  return add_page(written.base, PageType::base, written.page);
+  const std::size_t bytes_max =
+      records.bytes() > leaf_bytes_split(target_bytes_) ? leaf_bytes_max(target_bytes_) : records.bytes();
+  const auto pieces = cut_records(records.records(), records.bytes(), bytes_max, false);
+  if (pieces.size() == 1) {
+    written.base = build_record_page(pieces.front());
+    return add_page(written.base, PageType::base, written.page);
+  }
+  BytesView last_key;
+  for (const auto& records_of_piece : pieces) {
+    WrittenPiece piece;
+    if (!written.pieces.empty()) piece.separator = separator_between(last_key, records_of_piece.front().key);
+    piece.base = build_record_page(records_of_piece);
+    if (auto added = add_page(piece.base, PageType::base, piece.page); !added) return added;
+    written.pieces.push_back(std::move(piece));
+    last_key = records_of_piece.back().key;
+  }
+  return {};
 }
 
 // A wrong guess is a key that is not counted. All leaves that have some are looked into for as long as that

@@ -40,6 +40,13 @@ struct TakenLeaf {
   PageAddress page;
 };
 
+// A leaf that has grown too large for one base.
+struct WrittenPiece {
+  Bytes separator;  // its keys are from here on; of the first piece empty
+  PageAddress page;
+  PageImage::Ref base;
+};
+
 // What has become of it: new pages, not known to the leaf yet.
 struct WrittenLeaf {
   TakenLeaf taken;
@@ -47,9 +54,10 @@ struct WrittenLeaf {
   PageAddress changes_page;
   PageImage::Ref base;  // as in `page`; null if it has not been looked at
   PageImage::Ref changes;
-  bool base_has_changes = false;    // the base is as in `page` with the changes applied
-  lsm::ClassCounts corrections;     // of what writes guessed
-  std::vector<Bytes> dropped_keys;  // that were obsolete
+  bool base_has_changes = false;     // the base is as in `page` with the changes applied
+  std::vector<WrittenPiece> pieces;  // in place of the one base, which is empty then; none or two at least
+  lsm::ClassCounts corrections;      // of what writes guessed
+  std::vector<Bytes> dropped_keys;   // that were obsolete
 };
 
 struct WrittenInner {
@@ -67,6 +75,7 @@ struct CheckpointProgress {
   std::uint64_t changes = 0;
   std::uint64_t guesses = 0;        // of writes that could not see their leaf, looked up
   std::uint64_t wrong_guesses = 0;  // of those
+  std::uint64_t joined_bytes = 0;   // of leaves that were built in memory out of small ones
 };
 
 class Checkpoint {
@@ -88,6 +97,8 @@ class Checkpoint {
   bool is_worth_looking_up(const TakenLeaf& taken);
   Resolved settle(const Layers& layers, const MergedKey& key, const TakenLeaf& taken);
   Status write_base(WrittenLeaf& written);
+  Status write_records(const RecordList& records, WrittenLeaf& written);
+  static void add_leaf(InnerPage& page, const InnerPage::Child& before, const WrittenLeaf& written);
   Status write_changes(WrittenLeaf& written);
   Status read_missing(PageImage::Ref& image, const PageAddress& page, PageType type);
   Layers layers_of(const TakenLeaf& taken, bool with_base) const;
@@ -104,6 +115,7 @@ class Checkpoint {
   std::vector<WrittenLeaf> written_leaves_;  // since the last sync
   std::vector<WrittenInner> written_inner_;
   std::uint64_t leaves_with_guesses_ = 0;
+  std::size_t target_bytes_ = 0;  // of leaves, as the tree has it now
 };
 
 }  // namespace shale::engine::btree

@@ -105,7 +105,7 @@ void Tree::take_loaded(LeafLoad& load, const Status& status) {
   const std::lock_guard lock{owner_};
   Leaf& leaf = *load.leaf_;
   // What has been written anew meanwhile is another load's business; its place may hold anything by now.
-  if (!load.is_current()) return;
+  if (!load.is_current() || leaf.is_retired) return;
   if (!status) {
     load.failure_ = status.error();
     if (store_.options().on_damage && status.error().kind == ErrorKind::corruption) {
@@ -178,7 +178,7 @@ Status Tree::admit_write(std::size_t bytes) {
   if (store_.wants_checkpoint()) {
     // As a rule it is the tree that is written to most that has most to write, and mostly that is this one.
     if (changed_bytes() > store_.options().changes_bytes / 4) {
-      if (!snapshot_) flush();
+      write_changes_out();
     } else {
       store_.relieve_changes();
     }
@@ -311,7 +311,7 @@ EngineStats Tree::stats() const {
   tree.leaves = census_.leaves();
   tree.leaf_bytes = census_.bytes();
   tree.leaves_by_size.assign(census_.by_size().begin(), census_.by_size().end());
-  tree.node_bytes = store_.options().node_bytes;
+  tree.node_bytes = target_bytes();
   tree.pool_bytes = pool_.bytes();
   tree.pool_leaves = pool_.leaves();
   tree.pool_evictions = pool_.evictions();

@@ -120,6 +120,7 @@ class Tree final : public Engine {
   void resolve_guess(BytesView key);
 
   // --- Structure (tree_structure.cpp)
+  std::size_t target_bytes() const { return store_.options().node_bytes; }
   bool is_due_for_merge(const Leaf& leaf) const;
   // Merges the layers of a resident leaf, and splits it or joins it with a neighbour as its size asks for.
   void rebuild(Path& path);
@@ -127,7 +128,13 @@ class Tree final : public Engine {
   void gather(const Leaf& leaf, RecordList& records, lsm::ClassCounts& count_changes) const;
   std::vector<InnerNode::Child> build_leaves(const RecordList& records, bool is_append);
   void replace_leaves(Path& path, std::size_t first, std::size_t count, std::vector<InnerNode::Child> leaves);
+  struct Neighbours {  // leaves of one parent
+    std::size_t first = 0;
+    std::size_t count = 0;
+  };
+  Neighbours neighbours_to_join(const Path& path, std::size_t bytes) const;
   void retire(Leaf& leaf);
+  void take_out(Leaf& leaf);  // as retire(), but its pages are somebody else's business
   void retire(InnerNode& node);
   void make_mutable(Path& path);
   void split_inner(Path& path, std::size_t depth);
@@ -140,13 +147,16 @@ class Tree final : public Engine {
 
   // --- Checkpoints (tree_checkpoint.cpp)
   bool has_unpersisted() const { return first_lsn_ != 0 || reclaim_pending_; }
+  void write_changes_out();
   void begin_checkpoint();
   void run_checkpoint();
   void install(std::vector<WrittenLeaf>& leaves, std::vector<WrittenInner>& inner,
                CheckpointProgress& progress);
   void install(WrittenLeaf& written, CheckpointProgress& progress);
-  void settle_counts(const WrittenLeaf& written);
-  void rebuild_badly_sized(const std::vector<WrittenLeaf>& leaves);
+  void install_pieces(WrittenLeaf& written, CheckpointProgress& progress);
+  std::vector<InnerNode::Child> leaves_of_pieces(const WrittenLeaf& written, bool keeps_images) const;
+  void settle_counts(const WrittenLeaf& written, CheckpointProgress& progress);
+  void join_small(const std::vector<WrittenLeaf>& leaves, CheckpointProgress& progress);
   void keep_image(Leaf& leaf, const WrittenLeaf& written);
   static bool has_resident_neighbour(const Path& path);  // the one that rebuild() would join it with
   void finish_checkpoint(const Status& status, const CheckpointProgress& progress);

@@ -3,6 +3,7 @@
 #include <cassert>
 
 #include "engine/btree/checkpoint.h"
+#include "engine/btree/leaf_size.h"
 #include "engine/btree/tree.h"
 
 namespace shale::engine::btree {
@@ -23,7 +24,12 @@ void Tree::flush() {
 
 void Tree::relieve_changes() {
   const std::lock_guard lock{owner_};
-  if (!snapshot_ && store_.wants_checkpoint()) flush();
+  if (store_.wants_checkpoint()) write_changes_out();
+}
+
+// For the memory's sake: also leaves that were only built anew, with no record that is not on disk.
+void Tree::write_changes_out() {
+  if (!snapshot_ && (has_unpersisted() || changed_bytes() != 0)) begin_checkpoint();
 }
 
 void Tree::tick() {
@@ -118,11 +124,12 @@ void Tree::install(std::vector<WrittenLeaf>& leaves, std::vector<WrittenInner>& 
     node.page = written.page;
     node.written_epoch = snapshot_->epoch;
   }
-  if (generation_ == snapshot_->generation) rebuild_badly_sized(leaves);
+  if (generation_ == snapshot_->generation) join_small(leaves, progress);
   make_room();
 }
 
 void Tree::install(WrittenLeaf& written, CheckpointProgress& progress) {
+  if (!written.pieces.empty()) return install_pieces(written, progress);
   Leaf& leaf = *written.taken.leaf;
   const auto supersede = [&](const PageAddress& before, const PageAddress& now) {
     if (before == now) return;
@@ -131,18 +138,12 @@ void Tree::install(WrittenLeaf& written, CheckpointProgress& progress) {
   };
   supersede(leaf.page, written.page);
   supersede(leaf.changes_page, written.changes_page);
-  progress.count_changes.add(written.corrections.all());
-  for (const Bytes& key : written.dropped_keys) {
-    progress.count_changes.add(store_.options().policy->count_class(key), -1);
-  }
+  settle_counts(written, progress);
   const bool is_in_tree = !leaf.is_retired && snapshot_->generation == generation_;
   const bool was_written = leaf.base_is_written();
   const std::uint64_t memory_before = changed_memory(leaf);
   const std::uint64_t images_before = LeafPool::image_bytes(leaf);
-  if (is_in_tree) {
-    settle_counts(written);
-    census_.remove(leaf.base_bytes());
-  }
+  if (is_in_tree) census_.remove(leaf.base_bytes());
   // What was in memory stays there.
   const bool keeps = leaf.queue != PoolQueue::none || !was_written;
   if (leaf.page != written.page || !was_written || written.base_has_changes) {
@@ -166,33 +167,90 @@ void Tree::install(WrittenLeaf& written, CheckpointProgress& progress) {
   }
 }
 
+// The leaf is written as several: they take its place, with what it has been written since.
+void Tree::install_pieces(WrittenLeaf& written, CheckpointProgress& progress) {
+  Leaf& leaf = *written.taken.leaf;
+  settle_counts(written, progress);
+  if (!leaf.is_retired) {
+    for (const PageAddress& page : {leaf.page, leaf.changes_page}) {
+      if (page.exists()) progress.superseded.push_back(page);
+    }
+  }
+  if (!leaf.is_retired && snapshot_->generation == generation_) {
+    const bool keeps_images = leaf.queue != PoolQueue::none || !leaf.base_is_written();
+    std::vector<InnerNode::Child> leaves = leaves_of_pieces(written, keeps_images);
+    Path path = path_to(written.taken.frozen->at(0).key);
+    assert(&path.leaf() == &leaf);
+    take_out(leaf);
+    const std::vector<InnerNode::Child> installed = leaves;
+    replace_leaves(path, path.last().index, 1, std::move(leaves));
+    for (const InnerNode::Child& child : installed) {
+      if (keeps_images) pool_.add(static_cast<Leaf&>(*child.node));
+    }
+  } else {  // only the state that is about to be committed has them
+    for (const WrittenPiece& piece : written.pieces) retired_.push_back(piece.page);
+  }
+  leaf.page = {};
+  leaf.changes_page = {};
+  leaf.frozen.reset();
+}
+
+std::vector<InnerNode::Child> Tree::leaves_of_pieces(const WrittenLeaf& written, bool keeps_images) const {
+  const Leaf& leaf = *written.taken.leaf;
+  std::vector<InnerNode::Child> leaves;
+  std::uint32_t next = 0;  // record of the buffer
+  for (std::size_t i = 0; i < written.pieces.size(); ++i) {
+    const WrittenPiece& piece = written.pieces[i];
+    Leaf::Ref part{new Leaf};
+    part->page = piece.page;
+    if (keeps_images) part->base = piece.base;
+    const Bytes* const end = i + 1 < written.pieces.size() ? &written.pieces[i + 1].separator : nullptr;
+    while (leaf.buffer && next < leaf.buffer->count()) {
+      const Record record = leaf.buffer->at(next);
+      if (end != nullptr && record.key >= *end) break;
+      if (!part->buffer) part->buffer = LeafBuffer::make();
+      part->buffer->append(record);
+      ++next;
+    }
+    part->buffer_epoch = leaf.buffer_epoch;
+    leaves.push_back({piece.separator, std::move(part)});
+  }
+  return leaves;
+}
+
 // A key that was dropped and has been written again meanwhile was counted as replaced: it stands for itself
 // now. If that was a guess, the guess is wrong now, and will be corrected.
-void Tree::settle_counts(const WrittenLeaf& written) {
-  counts_.add(written.corrections.all());
+void Tree::settle_counts(const WrittenLeaf& written, CheckpointProgress& progress) {
+  const KeyPolicy& policy = *store_.options().policy;
   const Leaf& leaf = *written.taken.leaf;
+  const bool is_in_tree = !leaf.is_retired && snapshot_->generation == generation_;
+  progress.count_changes.add(written.corrections.all());
+  if (is_in_tree) counts_.add(written.corrections.all());
   for (const Bytes& key : written.dropped_keys) {
+    progress.count_changes.add(policy.count_class(key), -1);
+    if (!is_in_tree) continue;
     bool is_written = false;
     const std::uint32_t index = leaf.buffer ? leaf.buffer->lower_bound(key, is_written) : 0;
     if (is_written && !leaf.buffer->at(index).tag.guessed) continue;
-    counts_.add(store_.options().policy->count_class(key), -1);
+    counts_.add(policy.count_class(key), -1);
   }
 }
 
-// Leaves that have grown or shrunk without being in memory.
-void Tree::rebuild_badly_sized(const std::vector<WrittenLeaf>& leaves) {
-  const std::size_t target = store_.options().node_bytes;
+// Leaves that have shrunk. What is built in memory is not on disk, and takes room that writes want: so no
+// more than a part of it per checkpoint.
+void Tree::join_small(const std::vector<WrittenLeaf>& leaves, CheckpointProgress& progress) {
+  const std::size_t bytes_min = leaf_bytes_min(target_bytes());
   for (const WrittenLeaf& written : leaves) {
+    if (progress.joined_bytes > store_.options().changes_bytes / 4) return;
     Leaf& leaf = *written.taken.leaf;
-    const bool is_large = leaf.page.bytes > 2 * target;
-    const bool is_small = leaf.page.bytes < target / 4;
-    if (leaf.is_retired || !written.taken.frozen || (!is_large && !is_small)) continue;
+    if (leaf.is_retired || !written.taken.frozen || leaf.page.bytes >= bytes_min) continue;
     Path path = path_to(written.taken.frozen->at(0).key);
-    if (&path.leaf() != &leaf) continue;
-    if (!leaf.is_resident() && (is_large || has_resident_neighbour(path))) keep_image(leaf, written);
+    if (!leaf.is_resident() && has_resident_neighbour(path)) keep_image(leaf, written);
     if (!leaf.is_resident()) continue;
-    const bool is_single = leaf.base && RecordPage{leaf.base->payload()}.count() < 2;
-    if (is_large ? !is_single : !leaf.page.exists() || has_resident_neighbour(path)) rebuild(path);
+    if (leaf.page.exists() && !has_resident_neighbour(path)) continue;
+    const std::uint64_t before = changed_bytes();
+    rebuild(path);
+    progress.joined_bytes += std::max(before, changed_bytes()) - before;
   }
 }
 

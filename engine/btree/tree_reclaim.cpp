@@ -64,7 +64,7 @@ void Tree::run_sweep() {
   sweep_running_ = false;
   if (!sweep_wanted_) return;
   if (store_.wants_checkpoint()) {
-    if (!snapshot_) flush();  // the sweep goes on with a tick
+    write_changes_out();  // the sweep goes on with a tick
     return;
   }
   if (!sweep_some()) return schedule_sweep();

@@ -3,50 +3,14 @@
 #include <algorithm>
 #include <cassert>
 
+#include "engine/btree/leaf_size.h"
 #include "engine/btree/tree.h"
 
 namespace shale::engine::btree {
-namespace {
-
-// A leaf holds at most a third more than the target and is split in halves, so it is as large as that on
-// average; one below a quarter is joined with a neighbour.
-std::size_t leaf_bytes_max(std::size_t target) { return target + target / 3; }
-std::size_t leaf_bytes_min(std::size_t target) { return target / 4; }
-
-// The shortest text above `left` and not above `right`.
-Bytes separator_between(BytesView left, BytesView right) {
-  return Bytes{right.substr(0, shared_bytes(left, right) + 1)};
-}
-
-// Cuts records in pieces of about the same size that do not exceed `bytes_max`, or, where records come in
-// order, in pieces as large as that and a rest.
-std::vector<std::span<const Record>> cut(std::span<const Record> records, std::size_t bytes,
-                                         std::size_t bytes_max, bool is_append) {
-  const std::size_t count = (bytes + bytes_max - 1) / bytes_max;
-  const std::size_t piece_bytes = is_append || count == 0 ? bytes_max : bytes / count;
-  std::vector<std::span<const Record>> pieces;
-  std::size_t begin = 0;
-  std::size_t piece = 0;
-  for (std::size_t i = 0; i < records.size(); ++i) {
-    const std::size_t more = record_bytes(records[i].key.size(), records[i].value.size());
-    const bool is_last_piece = !is_append && pieces.size() + 1 >= count;
-    // To whichever side of the aim the piece's end comes closer.
-    if (i > begin && !is_last_piece && piece + more / 2 > piece_bytes) {
-      pieces.push_back(records.subspan(begin, i - begin));
-      begin = i;
-      piece = 0;
-    }
-    piece += more;
-  }
-  if (begin < records.size()) pieces.push_back(records.subspan(begin));
-  return pieces;
-}
-
-}  // namespace
 
 bool Tree::is_due_for_merge(const Leaf& leaf) const {
   if (!leaf.is_resident()) return false;
-  const std::size_t target = store_.options().node_bytes;
+  const std::size_t target = target_bytes();
   const std::size_t buffered = leaf.buffer ? leaf.buffer->page_bytes() : 0;
   const std::size_t base = leaf.base_bytes();
   if (!leaf.base_is_written() || base == 0) return buffered > target / 4;
@@ -76,7 +40,7 @@ void Tree::gather(const Leaf& leaf, RecordList& records, lsm::ClassCounts& count
 void Tree::rebuild(Path& path) {
   Leaf& leaf = path.leaf();
   assert(leaf.is_resident());
-  const std::size_t target = store_.options().node_bytes;
+  const std::size_t target = target_bytes();
   RecordList records;
   lsm::ClassCounts count_changes;
   gather(leaf, records, count_changes);
@@ -85,30 +49,45 @@ void Tree::rebuild(Path& path) {
     const RecordPage base{leaf.base->payload()};
     return base.lower_bound(leaf.buffer->at(0).key, is_equal) == base.count();
   }();
-  const InnerNode& parent = *path.last().node;
-  std::size_t first = path.last().index;
-  std::size_t count = 1;
-  if (records.bytes() < leaf_bytes_min(target) && parent.count() > 1) {
-    const std::size_t neighbour = first > 0 ? first - 1 : first + 1;
-    if (parent.leaf(neighbour).is_resident()) {
-      first = std::min(first, neighbour);
-      count = 2;
-      records = {};
-      count_changes = {};  // what is obsolete may have become more meanwhile
-      gather(parent.leaf(first), records, count_changes);
-      gather(parent.leaf(first + 1), records, count_changes);
-      ++joins_;
+  Neighbours joined{path.last().index, 1};
+  if (records.bytes() < leaf_bytes_min(target)) joined = neighbours_to_join(path, records.bytes());
+  if (joined.count > 1) {
+    const InnerNode& parent = *path.last().node;
+    records = {};
+    count_changes = {};  // what is obsolete may have become more meanwhile
+    for (std::size_t i = 0; i < joined.count; ++i) {
+      gather(parent.leaf(joined.first + i), records, count_changes);
     }
+    joins_ += joined.count - 1;
   }
-  replace_leaves(path, first, count, build_leaves(records, is_append && count == 1));
+  replace_leaves(path, joined.first, joined.count, build_leaves(records, is_append && joined.count == 1));
   counts_.add(count_changes.all());
+}
+
+// One of any size, with which it can share evenly, and more for as long as all fit into one leaf.
+Tree::Neighbours Tree::neighbours_to_join(const Path& path, std::size_t bytes) const {
+  const Step& step = path.steps[path.depth - 1];
+  const InnerNode& parent = *step.node;
+  Neighbours joined{step.index, 1};
+  const auto take = [&](std::size_t index) {
+    const Leaf& leaf = parent.leaf(index);
+    const std::size_t more = leaf.base_bytes() + (leaf.buffer ? leaf.buffer->page_bytes() : 0);
+    if (!leaf.is_resident() || (joined.count > 1 && bytes + more > target_bytes())) return false;
+    bytes += more;
+    ++joined.count;
+    return true;
+  };
+  while (joined.first > 0 && take(joined.first - 1)) --joined.first;
+  while (joined.first + joined.count < parent.count() && take(joined.first + joined.count)) {
+  }
+  return joined;
 }
 
 std::vector<InnerNode::Child> Tree::build_leaves(const RecordList& records, bool is_append) {
   std::vector<InnerNode::Child> leaves;
   BytesView last_key;
-  const std::size_t bytes_max = leaf_bytes_max(store_.options().node_bytes);
-  for (const auto& piece : cut(records.records(), records.bytes(), bytes_max, is_append)) {
+  const std::size_t bytes_max = leaf_bytes_max(target_bytes());
+  for (const auto& piece : cut_records(records.records(), records.bytes(), bytes_max, is_append)) {
     Leaf::Ref leaf{new Leaf};
     leaf->base = build_record_page(piece);
     Bytes separator = leaves.empty() ? Bytes{} : separator_between(last_key, piece.front().key);
@@ -124,7 +103,9 @@ void Tree::replace_leaves(Path& path, std::size_t first, std::size_t count,
   InnerNode& parent = *path.last().node;
   if (leaves.empty() && parent.count() == count) leaves.push_back({{}, Leaf::Ref{new Leaf}});
   if (leaves.size() > count) splits_ += leaves.size() - count;
-  for (std::size_t i = first; i < first + count; ++i) retire(parent.leaf(i));
+  for (std::size_t i = first; i < first + count; ++i) {
+    if (!parent.leaf(i).is_retired) retire(parent.leaf(i));
+  }
   for (const InnerNode::Child& child : leaves) {
     const auto& leaf = static_cast<const Leaf&>(*child.node);
     census_.add(leaf.base_bytes());
@@ -144,10 +125,14 @@ void Tree::replace_leaves(Path& path, std::size_t first, std::size_t count,
 
 // What it holds now stays for the checkpoint that may still want it.
 void Tree::retire(Leaf& leaf) {
-  assert(!leaf.is_retired);
-  leaf.is_retired = true;
   if (leaf.page.exists()) retired_.push_back(leaf.page);
   if (leaf.changes_page.exists()) retired_.push_back(leaf.changes_page);
+  take_out(leaf);
+}
+
+void Tree::take_out(Leaf& leaf) {
+  assert(!leaf.is_retired);
+  leaf.is_retired = true;
   note_changed_memory(-static_cast<std::int64_t>(changed_memory(leaf)));
   census_.remove(leaf.base_bytes());
   pool_.remove(leaf);

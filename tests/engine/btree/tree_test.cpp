@@ -94,6 +94,27 @@ TEST_F(BtreeTest, SmallUpdatesOfColdLeavesAreNotWrittenAsWholePages) {
   EXPECT_EQ(found->at(name(50)), Bytes(40, 'w'));
 }
 
+TEST_F(BtreeTest, ColdLeavesThatGrowAreCutWhenTheyAreWritten) {
+  load(500);
+  persist();
+  const BtreeStats before = stats();
+  reopen();
+  for (int round = 0; round < 12; ++round) {
+    for (int i = 0; i < 500; ++i) put(fmt::format("{}-{}", name(i), round), Bytes(40, 'w'));
+    tree_.begin_flush();
+    tree_.run_one();
+    put(name(round * 40), "written while the checkpoint waits");
+    persist();
+  }
+  const BtreeStats after = stats();
+  EXPECT_GT(after.leaves, 8 * before.leaves);
+  EXPECT_LT(after.leaf_bytes / after.leaves, 2 * 512u);
+  EXPECT_EQ(tree_.key_count('k'), 13 * 500);
+  EXPECT_EQ(tree_.scan()->size(), 13 * 500u);
+  tree_.close();
+  EXPECT_THAT(verify(disk_).problems, IsEmpty());
+}
+
 TEST_F(BtreeTest, GuessesAboutColdLeavesAreCorrectedWhenTheyAreRead) {
   load(500);
   persist();
