@@ -248,6 +248,8 @@ engine::Status Store::open_btrees(double part) {
   tree_options.folder = options_.folder + "/btree";
   tree_options.changes_bytes = part_of(options_.memtable_bytes);
   tree_options.pool_bytes = part_of(options_.cache_bytes);
+  tree_options.leaf_sizes = {options_.btree_node_bytes_min,
+                             std::max(options_.btree_node_bytes_min, options_.btree_node_bytes_max)};
   tree_options.on_damage = options_.on_damage;
   tree_options.policy = policy_.get();
   tree_options.barrier = barrier_.get();

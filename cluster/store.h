@@ -64,6 +64,9 @@ struct StoreOptions {
   engine::lsm::CompactionMode compaction_mode{};  // adaptive
   // How long what is deleted or has expired may take space in tables, while the store is open; 0: for ever.
   std::chrono::milliseconds deletion_age_max{0};
+  // What leaves of B+ trees aim at, as the workload has it (docs/btree.md).
+  std::uint32_t btree_node_bytes_min = 4u << 10;
+  std::uint32_t btree_node_bytes_max = 64u << 10;
   // Of compaction while nobody writes; 0: compaction is not metered (engine/lsm/work_meter.h).
   std::uint64_t idle_work_bytes_per_second = 0;
   std::chrono::milliseconds maintenance_interval{100};  // 0: never by itself

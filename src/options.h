@@ -41,6 +41,8 @@ enum class Option : std::uint8_t {
   compaction,
   compaction_idle_rate,
   deletion_age_max,
+  btree_node_min,
+  btree_node_max,
   threads,
   loglevel,
   logfile,

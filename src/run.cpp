@@ -110,6 +110,8 @@ cluster::StoreOptions store_options(const Config& config, const MemoryBudget& bu
   options.idle_work_bytes_per_second =
       static_cast<std::uint64_t>(config.number(Option::compaction_idle_rate));
   options.deletion_age_max = std::chrono::seconds{config.number(Option::deletion_age_max)};
+  options.btree_node_bytes_min = static_cast<std::uint32_t>(config.number(Option::btree_node_min));
+  options.btree_node_bytes_max = static_cast<std::uint32_t>(config.number(Option::btree_node_max));
   options.value_expiry_ms = value_expiry_ms;
   options.value_is_large = value_is_large;
   options.on_damage = [](const std::string& line) {

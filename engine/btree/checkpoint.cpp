@@ -132,6 +132,9 @@ Result<WrittenLeaf> Checkpoint::write_leaf(TakenLeaf taken) {
   WrittenLeaf written;
   written.taken = std::move(taken);
   const bool rebases = is_worth_a_base(written.taken);
+  ++progress_.leaves_changed;
+  progress_.fresh_bytes +=
+      written.taken.frozen ? written.taken.frozen->page_bytes() : written.taken.base->bytes();
   Status status;
   if (rebases) {
     status = read_missing(written.taken.base, written.taken.page, PageType::base);
@@ -177,6 +180,7 @@ Status Checkpoint::write_base(WrittenLeaf& written) {
     return read;
   const KeyPolicy& policy = *tree_.store_.options().policy;
   const std::int64_t now_ms = tree_.store_.options().clock->unix_ms();
+  if (taken.base) progress_.merged_bytes += taken.base->bytes();
   const Layers layers = layers_of(taken, true);
   RecordList records;
   LayersMerge merge{layers};
@@ -261,6 +265,7 @@ Status Checkpoint::write_changes(WrittenLeaf& written) {
   written.base = written.taken.base;
   written.changes = build_record_page(records.records());
   if (was_in_memory) {
+    progress_.merged_bytes += written.base->bytes();
     written.base = apply_changes(*written.changes, *written.base);
     written.base_has_changes = true;
   }

@@ -26,6 +26,7 @@ struct Snapshot {
   lsm::ClassCounts counts;
   std::uint64_t changed_bytes = 0;
   std::uint64_t generation = 0;               // of the tree
+  std::uint64_t writes = 0;                   // since the snapshot before
   bool looks_up_guesses = false;              // in all leaves that have some, not only in a few
   std::vector<InnerNode::Ref> dropped_roots;  // of trees that it no longer has
 };
@@ -73,6 +74,9 @@ struct CheckpointProgress {
   std::uint64_t bytes_written = 0;
   std::uint64_t bases = 0;
   std::uint64_t changes = 0;
+  std::uint64_t leaves_changed = 0;
+  std::uint64_t fresh_bytes = 0;    // of records in them
+  std::uint64_t merged_bytes = 0;   // of bases that changes were applied to
   std::uint64_t guesses = 0;        // of writes that could not see their leaf, looked up
   std::uint64_t wrong_guesses = 0;  // of those
   std::uint64_t joined_bytes = 0;   // of leaves that were built in memory out of small ones

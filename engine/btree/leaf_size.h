@@ -12,9 +12,11 @@ namespace shale::engine::btree {
 
 // Merged in memory, a leaf holds at most a third more than the target and is cut in halves, so it is as large
 // as that on average. A checkpoint, which does not see all leaves merged in memory, leaves a little more room
-// before it cuts one. A leaf below a quarter is joined with neighbours.
+// before it cuts one. A leaf below half that is merged anyway is joined with neighbours if they fit into one;
+// one below a quarter is joined with one of them in any case.
 constexpr std::size_t leaf_bytes_max(std::size_t target) { return target + target / 3; }
 constexpr std::size_t leaf_bytes_split(std::size_t target) { return target + target / 2; }
+constexpr std::size_t leaf_bytes_joined(std::size_t target) { return target / 2; }
 constexpr std::size_t leaf_bytes_min(std::size_t target) { return target / 4; }
 
 // The shortest text above `left` and not above `right`.

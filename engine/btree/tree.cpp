@@ -8,6 +8,8 @@
 namespace shale::engine::btree {
 namespace {
 
+constexpr std::uint32_t kFirstTargetBytes = 16u << 10;  // of a tree without data
+
 // Calls `visit` for every node below and including `node`.
 template <class Visit>
 void for_each_node(const Node& node, Visit visit) {
@@ -25,6 +27,7 @@ Tree::Tree(TreeStore& store, std::uint32_t id, std::mutex& owner, const TreeStat
       owner_(owner),
       root_(root ? std::move(root) : InnerNode::make_empty(0)),
       pool_(store.pool()),
+      advisor_(store.options().leaf_sizes),
       counts_(state.counts),
       persisted_lsn_(state.persisted_lsn) {
   for_each_node(*root_, [this](const Node& node) {
@@ -34,6 +37,7 @@ Tree::Tree(TreeStore& store, std::uint32_t id, std::mutex& owner, const TreeStat
       ++inner_nodes_;
     }
   });
+  target_bytes_ = first_target();
   checkpoint_ended_ = store_.now();
   store_.add_tree(*this);
 }
@@ -41,6 +45,15 @@ Tree::Tree(TreeStore& store, std::uint32_t id, std::mutex& owner, const TreeStat
 Tree::~Tree() {
   store_.remove_tree(*this);
   store_.note_changed(-static_cast<std::int64_t>(changed_bytes()));
+}
+
+// A tree that is opened again aims at what its leaves are: so the target need not be stored.
+std::uint32_t Tree::first_target() const {
+  constexpr std::uint64_t kLeavesThatTell = 16;
+  const TreeStoreOptions& options = store_.options();
+  if (options.node_bytes != 0) return options.node_bytes;
+  const bool is_known = census_.leaves() >= kLeavesThatTell;
+  return nearest_size(is_known ? census_.bytes() / census_.leaves() : kFirstTargetBytes, options.leaf_sizes);
 }
 
 // --- Reading
@@ -64,7 +77,7 @@ Result<std::optional<BytesView>> Tree::get(const HashedKey& key, ReadContext& co
     const std::uint32_t index = buffer->lower_bound(key.bytes, is_equal);
     if (is_equal) return found_in(Layer{*buffer}, index);
   }
-  if (!leaf.has_changes_image()) return lacking(leaf, context);
+  if (!leaf.has_changes_image()) return lacking_for_get(leaf, context);
   // The read that is made again after a load is no second use.
   if (context.missing.empty()) LeafPool::note_use(leaf);
   if (leaf.changes && !leaf.base_has_changes) {
@@ -72,10 +85,15 @@ Result<std::optional<BytesView>> Tree::get(const HashedKey& key, ReadContext& co
     const std::uint32_t index = changes.lower_bound(key.bytes, is_equal);
     if (is_equal) return found_in(changes, index);
   }
-  if (!leaf.has_base_image()) return lacking(leaf, context);
+  if (!leaf.has_base_image()) return lacking_for_get(leaf, context);
   if (!leaf.base) return std::optional<BytesView>{};
   const auto index = base.find(key.bytes, first_with_head);
   return index ? std::optional{base.value(*index)} : std::optional<BytesView>{};
+}
+
+Error Tree::lacking_for_get(Leaf& leaf, ReadContext& context) {
+  ++workload_.leaves_fetched;
+  return lacking(leaf, context);
 }
 
 Error Tree::lacking(Leaf& leaf, ReadContext& context) {
@@ -223,7 +241,7 @@ Tree::Presence Tree::presence_below_buffer(const Leaf& leaf, BytesView key) {
 
 void Tree::write(Record record, Lsn lsn) {
   note_lsn(lsn);
-  ++user_writes_;
+  ++workload_.writes;
   user_bytes_written_ += record.key.size() + record.value.size();
   Path path = path_to(record.key);
   Leaf& leaf = path.leaf();
@@ -300,6 +318,17 @@ std::uint64_t Tree::changed_memory(const Leaf& leaf) {
          (leaf.base_is_written() ? 0 : leaf.base->memory_bytes());
 }
 
+// --- Adapting
+
+void Tree::adapt() {
+  if (store_.options().node_bytes != 0) return;
+  const auto step = advisor_.advise(workload_, last_costs_, target_bytes_, store_.now());
+  if (!step) return;
+  target_bytes_ = step->target_bytes;
+  target_reason_ = step->reason;
+  ++target_changes_;
+}
+
 // --- Being looked at
 
 EngineStats Tree::stats() const {
@@ -328,6 +357,9 @@ EngineStats Tree::stats() const {
   tree.file_bytes = file.file_bytes;
   tree.file_free_bytes = file.free_bytes;
   stats.btree = std::move(tree);
+  stats.shape = "B+ tree";
+  stats.shape_reason = target_reason_;
+  stats.shape_changes = target_changes_;
   stats.memtable_bytes = changed_bytes();
   stats.disk_bytes = census_.bytes();
   stats.user_bytes_written = user_bytes_written_;

@@ -18,6 +18,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -25,6 +26,7 @@
 #include "engine/btree/leaf_census.h"
 #include "engine/btree/leaf_load.h"
 #include "engine/btree/leaf_pool.h"
+#include "engine/btree/node_advisor.h"
 #include "engine/btree/nodes.h"
 #include "engine/btree/tree_store.h"
 #include "engine/engine.h"
@@ -65,6 +67,7 @@ class Tree final : public Engine {
   // why the leaf cannot be read.
   Error lacking(Leaf& leaf, ReadContext& context);
   std::shared_ptr<LeafLoad> load_of(Leaf& leaf);  // a new one, if there is none
+  LeafWorkload& workload() { return workload_; }  // for cursors, to count in
   // The inner nodes from the root to a leaf.
   struct Step {
     InnerNode* node = nullptr;
@@ -111,6 +114,10 @@ class Tree final : public Engine {
   void make_room();
   void evict_down_to(std::uint64_t bytes_min);
 
+  std::uint32_t first_target() const;
+  Error lacking_for_get(Leaf& leaf, ReadContext& context);
+  void adapt();
+
   // --- Guesses (tree_guesses.cpp)
   void note_guess(BytesView key);
   void note_guesses_looked_up(std::uint64_t guesses, std::uint64_t wrong);
@@ -120,7 +127,7 @@ class Tree final : public Engine {
   void resolve_guess(BytesView key);
 
   // --- Structure (tree_structure.cpp)
-  std::size_t target_bytes() const { return store_.options().node_bytes; }
+  std::size_t target_bytes() const { return target_bytes_; }  // how large leaves are to be on average
   bool is_due_for_merge(const Leaf& leaf) const;
   // Merges the layers of a resident leaf, and splits it or joins it with a neighbour as its size asks for.
   void rebuild(Path& path);
@@ -180,6 +187,12 @@ class Tree final : public Engine {
   InnerNode::Ref root_;
   LeafPool pool_;
   LeafCensus census_;
+  std::uint32_t target_bytes_;
+  LeafWorkload workload_;
+  NodeAdvisor advisor_;
+  CheckpointCosts last_costs_;
+  std::string target_reason_;  // of its last change
+  std::uint64_t target_changes_ = 0;
   std::uint64_t inner_nodes_ = 0;
   lsm::ClassCounts counts_;
   Lsn persisted_lsn_;
@@ -204,6 +217,7 @@ class Tree final : public Engine {
   std::uint64_t open_guesses_ = 0;  // of this epoch, at most
   double wrong_guess_part_ = 1;     // of those that have been looked up of late
   std::uint64_t writes_at_tick_ = 0;
+  std::uint64_t writes_at_checkpoint_ = 0;
   std::chrono::steady_clock::time_point idle_since_{};
 
   bool reclaim_pending_ = false;  // there is something to give back, if no record to persist
@@ -218,7 +232,6 @@ class Tree final : public Engine {
   std::chrono::steady_clock::time_point checkpoint_ended_{};
   std::chrono::steady_clock::duration last_checkpoint_{};
   std::chrono::steady_clock::duration longest_write_wait_{};
-  std::uint64_t user_writes_ = 0;
   std::uint64_t user_bytes_written_ = 0;
   std::uint64_t checkpoint_bytes_written_ = 0;
   std::uint64_t checkpoint_bytes_read_ = 0;

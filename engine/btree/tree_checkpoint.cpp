@@ -1,6 +1,7 @@
 // The tree's side of checkpoints: when one begins, and what becomes of what it has written.
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 #include "engine/btree/checkpoint.h"
 #include "engine/btree/leaf_size.h"
@@ -34,6 +35,7 @@ void Tree::write_changes_out() {
 
 void Tree::tick() {
   if (!dead_looked_for_) reclaim_dead();
+  adapt();
   look_up_guesses_when_idle();
   schedule_sweep();
 }
@@ -50,6 +52,7 @@ void Tree::begin_checkpoint() {
   snapshot.counts = counts_;
   snapshot.changed_bytes = changed_bytes();
   snapshot.generation = generation_;
+  snapshot.writes = workload_.writes - std::exchange(writes_at_checkpoint_, workload_.writes);
   constexpr double kWrongPart = 0.01;
   snapshot.looks_up_guesses = wrong_guess_part_ > kWrongPart;
   snapshot.dropped_roots = std::exchange(dropped_roots_, {});
@@ -100,6 +103,12 @@ void Tree::finish_checkpoint(const Status& status, const CheckpointProgress& pro
     reclaim_pending_ = true;
     if (status.error().kind != ErrorKind::busy) checkpoint_error_ = status.error();
     return;
+  }
+  // A checkpoint of a handful of records, as an idle tree writes it, says nothing of the workload.
+  constexpr std::uint64_t kWritesThatTell = 256;
+  if (snapshot.writes >= kWritesThatTell) {
+    last_costs_ = {snapshot.writes,         census_.leaves(),     census_.bytes(),
+                   progress.leaves_changed, progress.fresh_bytes, progress.merged_bytes};
   }
   checkpoint_error_.reset();
   ++checkpoints_;

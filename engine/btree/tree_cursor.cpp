@@ -61,7 +61,7 @@ Status TreeCursor::seek(BytesView key) {
   const BytesView from = std::max<BytesView>(key, begin_);
   if (!end_.empty() && from >= end_) return {};
   path_ = tree_.path_to(from);
-  if (auto entered = enter_leaf(); !entered) return entered;
+  if (auto entered = enter_leaf(Coming::from_above); !entered) return entered;
   number_ = records_.lower_bound(from);
   return go_forward();
 }
@@ -77,7 +77,7 @@ Status TreeCursor::seek_before(BytesView key) {
     number_ = 0;
     return go_back();
   }
-  if (auto entered = enter_leaf(); !entered) return entered;
+  if (auto entered = enter_leaf(Coming::from_above); !entered) return entered;
   number_ = records_.lower_bound(before);
   return go_back();
 }
@@ -86,7 +86,7 @@ Status TreeCursor::seek_last() {
   if (!end_.empty()) return seek_before(end_);
   valid_ = false;
   path_ = tree_.path_to_last();
-  if (auto entered = enter_leaf(); !entered) return entered;
+  if (auto entered = enter_leaf(Coming::from_above); !entered) return entered;
   number_ = records_.count();
   return go_back();
 }
@@ -98,10 +98,20 @@ Status TreeCursor::next() {
 
 Status TreeCursor::previous() { return go_back(); }
 
-Status TreeCursor::enter_leaf() {
+Status TreeCursor::enter_leaf(Coming coming) {
   Leaf& leaf = path_.leaf();
-  if (!leaf.is_resident()) return tree_.lacking(leaf, context_);
+  LeafWorkload& workload = tree_.workload();
+  const bool is_walk = coming == Coming::from_neighbour;
+  if (!leaf.is_resident()) {
+    ++(is_walk ? workload.walks_fetched : workload.leaves_fetched);
+    return tree_.lacking(leaf, context_);
+  }
   records_ = LeafRecords{leaf};
+  if (is_walk) {
+    ++workload.leaves_walked;
+  } else {
+    workload.records_merged += records_.merged();
+  }
   return {};
 }
 
@@ -111,7 +121,7 @@ Status TreeCursor::go_forward() {
     const Bytes* const end = path_.end();
     if (end == nullptr || (!end_.empty() && *end >= end_)) return {};
     path_.to_next();
-    if (auto entered = enter_leaf(); !entered) {
+    if (auto entered = enter_leaf(Coming::from_neighbour); !entered) {
       read_ahead();
       return entered;
     }
@@ -128,7 +138,7 @@ Status TreeCursor::go_back() {
     const Bytes* const begin = path_.begin();
     if (begin == nullptr || *begin <= begin_) return {};
     path_.to_previous();
-    if (auto entered = enter_leaf(); !entered) return entered;
+    if (auto entered = enter_leaf(Coming::from_neighbour); !entered) return entered;
     number_ = records_.count();
   }
   stand_at(number_ - 1);

@@ -18,6 +18,7 @@ class LeafRecords {
   explicit LeafRecords(const Leaf& leaf);
 
   std::uint32_t count() const { return count_; }
+  std::size_t merged() const { return places_.size(); }  // records that had to be gathered from layers
   // The first whose key is >= `key`.
   std::uint32_t lower_bound(BytesView key) const;
   // Key and value; the key is in `scratch` if it has to be put together.
@@ -52,7 +53,8 @@ class TreeCursor final : public Cursor {
   Result<BytesView> value() override { return value_; }
 
  private:
-  Status enter_leaf();  // its records become records_
+  enum class Coming : std::uint8_t { from_above, from_neighbour };
+  Status enter_leaf(Coming coming);  // its records become records_
   Status go_forward();  // from number_, which may be one too many, to the first record that is there
   Status go_back();     // from the record in front of number_
   void stand_at(std::uint32_t number);

@@ -15,7 +15,7 @@ void Tree::note_guess(BytesView key) {
   constexpr std::size_t kWaitingMax = 256;
   constexpr std::uint64_t kFew = 256;
   constexpr std::uint64_t kRecordsPerGuess = 24;
-  const bool is_worth_it = guesses_noted_ < kFew || guesses_noted_ * kRecordsPerGuess < user_writes_;
+  const bool is_worth_it = guesses_noted_ < kFew || guesses_noted_ * kRecordsPerGuess < workload_.writes;
   if (!is_worth_it || guesses_.size() >= kWaitingMax) return;
   ++guesses_noted_;
   guesses_.emplace_back(key);
@@ -71,8 +71,8 @@ void Tree::note_guesses_looked_up(std::uint64_t guesses, std::uint64_t wrong) {
 void Tree::look_up_guesses_when_idle() {
   constexpr std::chrono::seconds kIdle{1};
   const auto now = store_.now();
-  if (writes_at_tick_ != user_writes_) {
-    writes_at_tick_ = user_writes_;
+  if (writes_at_tick_ != workload_.writes) {
+    writes_at_tick_ = workload_.writes;
     idle_since_ = now;
   } else if (open_guesses_ != 0 && !snapshot_ && now - idle_since_ >= kIdle) {
     flush();

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/btree/leaf_pool.h"
+#include "engine/btree/node_advisor.h"
 #include "engine/btree/page_file.h"
 #include "engine/engine.h"
 #include "engine/io/background.h"
@@ -29,8 +30,9 @@ struct TreeStoreOptions {
   std::uint64_t changes_bytes = 32u << 20;
   // Of all trees together: leaves' pages that are on disk as well.
   std::uint64_t pool_bytes = 64u << 20;
-  std::uint32_t node_bytes = 16u << 10;  // how large leaves are on average
-  std::uint32_t children_max = 256;      // of an inner node
+  LeafSizes leaf_sizes;              // of leaves, on average: between these two, as the workload has it
+  std::uint32_t node_bytes = 0;      // not 0: always this, whatever the workload
+  std::uint32_t children_max = 256;  // of an inner node
   // How much a checkpoint writes between two syncs.
   std::uint64_t sync_bytes = 4u << 20;
   // Called with a line that names the file whenever damage is found, from any thread; may be empty.

@@ -50,7 +50,7 @@ void Tree::rebuild(Path& path) {
     return base.lower_bound(leaf.buffer->at(0).key, is_equal) == base.count();
   }();
   Neighbours joined{path.last().index, 1};
-  if (records.bytes() < leaf_bytes_min(target)) joined = neighbours_to_join(path, records.bytes());
+  if (records.bytes() < leaf_bytes_joined(target)) joined = neighbours_to_join(path, records.bytes());
   if (joined.count > 1) {
     const InnerNode& parent = *path.last().node;
     records = {};
@@ -64,7 +64,8 @@ void Tree::rebuild(Path& path) {
   counts_.add(count_changes.all());
 }
 
-// One of any size, with which it can share evenly, and more for as long as all fit into one leaf.
+// As many as fit into one leaf with it; of a very small leaf one of any size, with which it then shares
+// evenly.
 Tree::Neighbours Tree::neighbours_to_join(const Path& path, std::size_t bytes) const {
   const Step& step = path.steps[path.depth - 1];
   const InnerNode& parent = *step.node;
@@ -72,7 +73,8 @@ Tree::Neighbours Tree::neighbours_to_join(const Path& path, std::size_t bytes) c
   const auto take = [&](std::size_t index) {
     const Leaf& leaf = parent.leaf(index);
     const std::size_t more = leaf.base_bytes() + (leaf.buffer ? leaf.buffer->page_bytes() : 0);
-    if (!leaf.is_resident() || (joined.count > 1 && bytes + more > target_bytes())) return false;
+    const bool takes_any = joined.count == 1 && bytes < leaf_bytes_min(target_bytes());
+    if (!leaf.is_resident() || (!takes_any && bytes + more > target_bytes())) return false;
     bytes += more;
     ++joined.count;
     return true;

@@ -3,13 +3,16 @@
 namespace shale::server {
 namespace {
 
-Figures describe_nodes(const engine::BtreeStats& tree) {
+Figures describe_nodes(const engine::EngineStats& stats) {
+  const engine::BtreeStats& tree = *stats.btree;
   Figures figures;
   figures.add("height", tree.height)
       .add("inner_nodes", tree.inner_nodes)
       .add("leaves", tree.leaves)
       .add("leaf_bytes", {tree.leaf_bytes, Unit::bytes})
       .add("target_bytes", {tree.node_bytes, Unit::bytes})
+      .add("target_changes", stats.shape_changes)
+      .add("target_reason", stats.shape_reason)
       .add("average_leaf_bytes", {tree.leaves == 0 ? 0 : tree.leaf_bytes / tree.leaves, Unit::bytes})
       // A leaf is split when it is a third larger than the target.
       .add("occupancy_percent", percentage(tree.leaf_bytes * 3, tree.leaves * tree.node_bytes * 4))
@@ -67,7 +70,7 @@ Figures describe_checkpoints(const engine::EngineStats& stats) {
 }  // namespace
 
 void add_btree_figures(const engine::EngineStats& stats, Figures& into) {
-  into.add("nodes", describe_nodes(*stats.btree))
+  into.add("nodes", describe_nodes(stats))
       .add("leaves_by_size", describe_sizes(*stats.btree))
       .add("pool", describe_pool(stats))
       .add("checkpoints", describe_checkpoints(stats));
