@@ -74,6 +74,16 @@ class Leaf final : public Node {
   std::size_t base_bytes() const { return page.exists() ? page.bytes : (base ? base->bytes() : 0); }
   // Requires is_resident().
   Layers layers() const;
+  // Starts fetching the leaf itself.
+  void prefetch() const {
+    for (std::size_t at = 0; at < sizeof *this; at += 64)
+      __builtin_prefetch(reinterpret_cast<const char*>(this) + at);
+  }
+  // Starts fetching what a search of the buffer and the base reads.
+  void prefetch_search() const {
+    base.records().prefetch_search();
+    if (buffer) buffer->prefetch_search();
+  }
 
   LeafBuffer::MutableRef buffer;  // null: no writes
   LeafBuffer::Ref frozen;         // null: none

@@ -63,9 +63,8 @@ Result<std::optional<BytesView>> Tree::get(const HashedKey& key, ReadContext& co
   Leaf& leaf = leaf_of(key.bytes);
   // Most of the time here is spent waiting for memory. So what is read last, the base, is searched first: its
   // record comes while the newer layers are looked at.
+  leaf.prefetch_search();
   const RecordPage& base = leaf.base.records();
-  base.prefetch_search();
-  if (leaf.buffer) leaf.buffer->prefetch_search();
   const std::uint32_t first_with_head = base.first_with_head(key.bytes);
   const auto found_in = [](const Layer& layer, std::uint32_t index) {
     return layer.tag(index).erased ? std::optional<BytesView>{} : std::optional{layer.value(index)};
@@ -166,17 +165,11 @@ void Tree::evict_down_to(std::uint64_t bytes_min) {
   pool_bytes_.store(pool_.bytes(), std::memory_order_relaxed);
 }
 
-void Tree::prefetch_index(const HashedKey& key) const {
-  const Leaf& leaf = leaf_of(key.bytes);
-  __builtin_prefetch(&leaf);
-  __builtin_prefetch(reinterpret_cast<const char*>(&leaf) + 64);
-  __builtin_prefetch(reinterpret_cast<const char*>(&leaf) + 128);
-}
+void Tree::prefetch_index(const HashedKey& key) const { leaf_of(key.bytes).prefetch(); }
 
 void Tree::prefetch_record(const HashedKey& key) const {
   const Leaf& leaf = leaf_of(key.bytes);
-  leaf.base.records().prefetch_search();
-  if (leaf.buffer) __builtin_prefetch(leaf.buffer.get());
+  leaf.prefetch_search();
 }
 
 std::unique_ptr<Cursor> Tree::cursor(CursorBounds bounds, ReadContext& context) {

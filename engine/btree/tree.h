@@ -79,6 +79,7 @@ class Tree final : public Engine {
     std::size_t depth = 0;
 
     Step& last() { return steps[depth - 1]; }
+    const Step& last() const { return steps[depth - 1]; }
     Leaf& leaf() const { return steps[depth - 1].node->leaf(steps[depth - 1].index); }
     // Where the leaf's keys begin; null: it is the first.
     const Bytes* begin() const;

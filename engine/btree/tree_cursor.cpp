@@ -106,6 +106,7 @@ Status TreeCursor::enter_leaf(Coming coming) {
     ++(is_walk ? workload.walks_fetched : workload.leaves_fetched);
     return tree_.lacking(leaf, context_);
   }
+  leaf.prefetch_search();
   records_ = LeafRecords{leaf};
   if (is_walk) {
     ++workload.leaves_walked;
@@ -152,6 +153,19 @@ void TreeCursor::stand_at(std::uint32_t number) {
   key_ = record.key;
   value_ = record.value;
   valid_ = true;
+  if (number % kStepsPerPrefetch == 0) prefetch_next_leaf(number);
+}
+
+// A walk forward comes to it next. In steps, because each needs what the one before fetched.
+void TreeCursor::prefetch_next_leaf(std::uint32_t number) const {
+  const Tree::Step& step = path_.last();
+  if (number + 3 * kStepsPerPrefetch < records_.count() || step.index + 1 == step.node->count()) return;
+  const Leaf& leaf = step.node->leaf(step.index + 1);
+  if (number + 2 * kStepsPerPrefetch < records_.count()) {
+    leaf.prefetch();
+  } else {
+    leaf.prefetch_search();
+  }
 }
 
 // Who has come this far wants more, as a rule.

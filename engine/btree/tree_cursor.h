@@ -59,6 +59,9 @@ class TreeCursor final : public Cursor {
   Status go_back();     // from the record in front of number_
   void stand_at(std::uint32_t number);
   void read_ahead();
+  void prefetch_next_leaf(std::uint32_t number) const;
+
+  static constexpr std::uint32_t kStepsPerPrefetch = 16;
 
   Tree& tree_;
   ReadContext& context_;
