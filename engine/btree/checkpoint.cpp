@@ -1,5 +1,6 @@
 #include "engine/btree/checkpoint.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "engine/btree/leaf_load.h"
@@ -54,7 +55,8 @@ Result<PageAddress> Checkpoint::write_node(const InnerNode::Ref& node) {
   if (auto added = add_page(page.encode(), PageType::inner, written.page); !added) return added.error();
   const PageAddress address = written.page;
   written_inner_.push_back(std::move(written));
-  if (writer_.unsynced_bytes() >= tree_.store_.options().sync_bytes) {
+  // Who writes changes of some hundred bytes holds bases of many KiB meanwhile, which the pool cannot let go of.
+  if (std::max(writer_.unsynced_bytes(), held_bytes_) >= tree_.store_.options().sync_bytes) {
     if (auto installed = install(); !installed) return installed.error();
   }
   return address;
@@ -149,6 +151,9 @@ Result<WrittenLeaf> Checkpoint::write_leaf(TakenLeaf taken) {
     status = write_changes(written);
   }
   if (!status) return status.error();
+  for (const PageImage::Ref& image : {written.taken.base, written.base, written.changes}) {
+    if (image) held_bytes_ += image->memory_bytes();
+  }
   return written;
 }
 
@@ -287,6 +292,7 @@ Status Checkpoint::install() {
   std::vector<WrittenLeaf> leaves = std::exchange(written_leaves_, {});
   std::vector<WrittenInner> inner = std::exchange(written_inner_, {});
   tree_.install(leaves, inner, progress_);
+  held_bytes_ = 0;
   return {};  // what the leaves let go of is freed here, without the lock
 }
 

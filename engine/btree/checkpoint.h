@@ -118,6 +118,7 @@ class Checkpoint {
   CheckpointProgress progress_;
   std::vector<WrittenLeaf> written_leaves_;  // since the last sync
   std::vector<WrittenInner> written_inner_;
+  std::uint64_t held_bytes_ = 0;  // of images that written_leaves_ holds
   std::uint64_t leaves_with_guesses_ = 0;
   std::size_t target_bytes_ = 0;  // of leaves, as the tree has it now
 };
