@@ -32,6 +32,8 @@ class BenchFile final : public File {
     bytes_->copy(into.data(), into.size(), offset);
     return {};
   }
+  std::size_t read_resident(std::uint64_t, std::span<char>) const override { return 0; }
+  void announce_read(std::uint64_t, std::uint64_t) const override {}
   Status write_at(std::uint64_t offset, BytesView bytes) override {
     if (bytes_->size() < offset + bytes.size()) bytes_->resize(offset + bytes.size());
     bytes.copy(bytes_->data() + offset, bytes.size());

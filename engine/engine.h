@@ -35,6 +35,9 @@ class Load {
  public:
   virtual ~Load() = default;
   virtual void run() = 0;
+  // Says that run() follows soon. Who runs several Loads one after the other announces all of them before:
+  // the disk then works on them together.
+  virtual void announce() {}
   // A long one does a part with each run(), so that others get their turn on the thread: false if run() has
   // to be called again.
   virtual bool done() const { return true; }

@@ -82,6 +82,9 @@ bool RangeRead::add(BytesView key, const Value& value) {
 }
 
 void RangeRead::load_missing() {
+  if (reads_.missing.size() > 1) {
+    for (const auto& load : reads_.missing) load->announce();
+  }
   for (auto& load : std::exchange(reads_.missing, {})) {
     do {
       load->run();

@@ -140,7 +140,7 @@ class ShaleAdapter final : public StoreAdapter {
         }
         if (found.error().kind != ErrorKind::not_resident) check(found.error());
       }
-      for (const auto& load : context.missing) load->run();
+      run_loads(context);
     }
   }
 
@@ -148,7 +148,7 @@ class ShaleAdapter final : public StoreAdapter {
     engine::ReadContext& context = this_threads_context();
     std::string from{first};
     while (!scan_resident(from, count, check_entry, context)) {
-      for (const auto& load : context.missing) load->run();
+      run_loads(context);
       context.pins.clear();
     }
     context.clear();
@@ -256,6 +256,14 @@ class ShaleAdapter final : public StoreAdapter {
   static engine::ReadContext& this_threads_context() {
     thread_local engine::ReadContext context;
     return context;
+  }
+
+  // As src/range_read.cpp does.
+  static void run_loads(const engine::ReadContext& context) {
+    if (context.missing.size() > 1) {
+      for (const auto& load : context.missing) load->announce();
+    }
+    for (const auto& load : context.missing) load->run();
   }
 
   engine::Lsn append_and_put(std::string_view key, std::string_view value) {

@@ -2,7 +2,8 @@
 // maps, syncs, renames or removes a file does it here, so that a simulated disk can lose, tear and refuse
 // (simulated_disk.h).
 //
-// All calls may wait for a disk: none of them belongs on an I/O thread or under a shard's lock.
+// All calls but File::read_resident may wait for a disk: none of them belongs on an I/O thread or under a
+// shard's lock.
 // Paths are UTF-8 byte strings. An Error's message names the call, the file and the system's reason.
 // Objects may be used by several threads at once unless a class says otherwise.
 #pragma once
@@ -25,6 +26,12 @@ class File {
   virtual ~File() = default;
   // Fills `into` from `offset`. A file that ends before `into` is full is an Error of kind corruption.
   virtual Status read_at(std::uint64_t offset, std::span<char> into) const = 0;
+  // Reads from `offset` on what is in memory already, and says how much of `into` that filled; waits for no
+  // disk, and so is the one call that may be made under a shard's lock. An error counts as nothing read:
+  // read_at meets it again and says what it is.
+  virtual std::size_t read_resident(std::uint64_t offset, std::span<char> into) const = 0;
+  // Tells the kernel that read_at of this range follows soon, so that several reads can overlap. A hint.
+  virtual void announce_read(std::uint64_t offset, std::uint64_t length) const = 0;
   // Writes all of `bytes`, extending the file if need be. Not durable before sync().
   virtual Status write_at(std::uint64_t offset, BytesView bytes) = 0;
   // fdatasync: contents and size are durable when this returns success. After a failure, what was written

@@ -150,21 +150,24 @@ Result<BytesView> Table::check_stored(std::uint64_t offset, BytesView stored, Bl
 }
 
 Result<BlockHandle> Table::read_block(std::uint32_t block_index) const {
-  const std::uint64_t offset = index_.offset(block_index);
   const std::uint64_t stored_bytes = index_.stored_bytes(block_index);
   try {
-    // What is not compressed has come to where it stays; the trailer stays behind it.
     boost::intrusive_ptr<Block> block = Block::allocate(stored_bytes);
-    if (Status status = file_->read_at(offset, block->bytes()); !status) return status.error();
-    BlockTrailer trailer;
-    const Result<BytesView> payload = check_stored(offset, block->stored(), trailer);
-    if (!payload) return payload.error();
-    if (trailer.compression == Compression::none)
-      return adopt(block_index, std::move(block), payload->size());
-    return adopt_copy(block_index, *payload, trailer);
+    const Status status = file_->read_at(index_.offset(block_index), block->bytes());
+    if (!status) return status.error();
+    return adopt_stored(block_index, std::move(block));
   } catch (const std::bad_alloc&) {
     return out_of_memory(path_, stored_bytes);
   }
+}
+
+Result<BlockHandle> Table::adopt_stored(std::uint32_t block_index, boost::intrusive_ptr<Block> stored) const {
+  BlockTrailer trailer;
+  const Result<BytesView> payload = check_stored(index_.offset(block_index), stored->stored(), trailer);
+  if (!payload) return payload.error();
+  // What is not compressed has come to where it stays; the trailer stays behind it.
+  if (trailer.compression == Compression::none) return adopt(block_index, std::move(stored), payload->size());
+  return adopt_copy(block_index, *payload, trailer);
 }
 
 Result<BlockHandle> Table::adopt_stored(std::uint32_t block_index, BytesView stored) const {
@@ -199,9 +202,27 @@ Result<BlockHandle> Table::adopt(std::uint32_t block_index, boost::intrusive_ptr
 Result<BlockHandle> Table::resident_block(std::uint32_t block_index, BlockCache::Access access) const {
   BlockHandle block = cache_.find(slots_[block_index], cache_id_, access);
   if (block != nullptr) return block;
-  const std::shared_ptr<TableLoad> load = loads_->find(block_index);
-  if (load == nullptr) return BlockHandle{};
-  return load->outcome(block_index).value_or(BlockHandle{});
+  if (const std::shared_ptr<TableLoad> load = loads_->find(block_index)) {
+    return load->outcome(block_index).value_or(BlockHandle{});
+  }
+  if (access == BlockCache::Access::peek) return BlockHandle{};
+  block = read_resident_block(block_index);
+  // A Load would be followed by a second look into the cache, which counts.
+  if (block != nullptr && access == BlockCache::Access::point) slots_[block_index].find(true);
+  return block;
+}
+
+BlockHandle Table::read_resident_block(std::uint32_t block_index) const {
+  const std::uint64_t stored_bytes = index_.stored_bytes(block_index);
+  if (stored_bytes > kResidentReadBytesMax) return {};
+  try {
+    boost::intrusive_ptr<Block> block = Block::allocate(stored_bytes);
+    if (file_->read_resident(index_.offset(block_index), block->bytes()) != stored_bytes) return {};
+    Result<BlockHandle> adopted = adopt_stored(block_index, std::move(block));
+    return adopted ? *std::move(adopted) : BlockHandle{};
+  } catch (const std::bad_alloc&) {
+    return {};
+  }
 }
 
 Error Table::request(std::uint32_t block_index, std::uint32_t first, std::uint32_t end,

@@ -1,10 +1,11 @@
 // An open sorted table: immutable, shared, read by any number of threads at once.
 //
 //   I1  Index, filter and properties are resident from open() on. Data blocks come and go with the
-//   BlockCache. I2  Nothing here waits for a disk except open(), the Loads, and TableScanner. I3  Every block
-//   is checked once, when it is read: checksum, then structure. Reads rely on it. I4  A read that lacks a
-//   block shares the Load of whoever asked for it first. While anyone keeps that Load,
-//       the table finds the block through it, also if the cache has evicted or refused the block.
+//       BlockCache.
+//   I2  Nothing here waits for a disk except open(), the Loads, and TableScanner.
+//   I3  Every block is checked once, when it is read: checksum, then structure. Reads rely on it.
+//   I4  A read that lacks a block shares the Load of whoever asked for it first. While anyone keeps that
+//       Load, the table finds the block through it, also if the cache has evicted or refused the block.
 //   I5  An error met by a Load is returned by every read of the block while the Load is kept. After that the
 //       block is read again: a disk may recover, and remembering would outlive a repair.
 #pragma once
@@ -78,6 +79,10 @@ class Table : public std::enable_shared_from_this<Table> {
   void drop_cached_blocks() const;
 
  private:
+  // Larger blocks are read by Loads only: the shard's lock is held for the time that copying and checking
+  // takes, some microseconds.
+  static constexpr std::uint64_t kResidentReadBytesMax = 32 * 1024;
+
   friend class TableCursor;
   friend class TableLoad;
   friend class TableScanner;
@@ -95,6 +100,7 @@ class Table : public std::enable_shared_from_this<Table> {
   BlockId block_id(std::uint32_t block_index) const { return {cache_id_, index_.offset(block_index)}; }
   // Wait for the disk; check, decompress, and put the block into the cache.
   Result<BlockHandle> read_block(std::uint32_t block_index) const;
+  Result<BlockHandle> adopt_stored(std::uint32_t block_index, boost::intrusive_ptr<Block> stored) const;
   Result<BlockHandle> adopt_stored(std::uint32_t block_index, BytesView stored) const;
   Result<BlockHandle> adopt_copy(std::uint32_t block_index, BytesView payload,
                                  const BlockTrailer& trailer) const;
@@ -102,8 +108,11 @@ class Table : public std::enable_shared_from_this<Table> {
   Result<BlockHandle> adopt(std::uint32_t block_index, boost::intrusive_ptr<Block> block,
                             std::size_t bytes) const;
 
-  // The block if it is in memory, else null. Errors: what its Load met.
+  // The block if it is in memory, else null. Errors: what its Load met. Unless it only peeks, a block that
+  // lies in the kernel's memory is taken into the cache here and now: that costs less than a Load does.
   Result<BlockHandle> resident_block(std::uint32_t block_index, BlockCache::Access access) const;
+  // Null also if there is anything wrong with it: a Load will say what.
+  BlockHandle read_resident_block(std::uint32_t block_index) const;
   void cache(std::uint32_t block_index, BlockHandle block) const {
     cache_.insert(block_id(block_index), std::move(block), &slots_[block_index]);
   }

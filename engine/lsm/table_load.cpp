@@ -25,6 +25,13 @@ void TableLoad::run() {
   is_done_.store(true, std::memory_order_release);
 }
 
+void TableLoad::announce() {
+  if (is_done_.load(std::memory_order_relaxed)) return;
+  const TableIndex& index = table_->index_;
+  const std::uint64_t begin = index.offset(first_block_);
+  table_->file_->announce_read(begin, index.offset(first_block_ + outcomes_.size()) - begin);
+}
+
 void TableLoad::read() {
   const TableIndex& index = table_->index_;
   if (outcomes_.size() == 1) {

@@ -25,6 +25,7 @@ class TableLoad final : public Load {
   ~TableLoad() override;
 
   void run() override;
+  void announce() override;
 
   // The block, or what went wrong with it; nothing as long as run() is not through.
   std::optional<Result<BlockHandle>> outcome(std::uint32_t block_index) const;

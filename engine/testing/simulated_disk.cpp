@@ -199,6 +199,20 @@ class SimulatedDisk::OpenFile final : public File {
     return {};
   }
 
+  std::size_t read_resident(std::uint64_t offset, std::span<char> into) const override {
+    const std::lock_guard lock{disk_.mutex_};
+    if (!disk_.check_alive(generation_, path_)) return 0;
+    const Inode::Buffer& bytes = *inode_->current;
+    if (offset > bytes.size() || disk_.resident_percent_ == 0) return 0;
+    std::size_t count = std::min<std::uint64_t>(into.size(), bytes.size() - offset);
+    // All of it by that chance, otherwise some or nothing.
+    if (disk_.random_() % 100 >= disk_.resident_percent_) count = disk_.random_() % (count + 1);
+    std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(offset), count, into.begin());
+    return count;
+  }
+
+  void announce_read(std::uint64_t, std::uint64_t) const override {}
+
   Status write_at(std::uint64_t offset, BytesView bytes) override {
     const std::lock_guard lock{disk_.mutex_};
     if (Status status = disk_.check_alive(generation_, path_); !status) return status;
@@ -373,6 +387,11 @@ void SimulatedDisk::heal() {
 void SimulatedDisk::set_capacity(std::uint64_t bytes) {
   const std::lock_guard lock{mutex_};
   capacity_bytes_ = bytes;
+}
+
+void SimulatedDisk::set_resident_percent(unsigned percent) {
+  const std::lock_guard lock{mutex_};
+  resident_percent_ = percent;
 }
 
 void SimulatedDisk::flip_bit(const std::string& path, std::uint64_t bit_offset) {

@@ -59,6 +59,10 @@ class SimulatedDisk final : public FileSystem {
   // Files may have this many bytes in all; a call that would exceed it fails with no_space and no effect.
   void set_capacity(std::uint64_t bytes);
 
+  // How likely it is that File::read_resident finds all it is asked for in memory; at 0, as in the beginning,
+  // it finds nothing.
+  void set_resident_percent(unsigned percent);
+
   // Damage, as if the disk had changed what it holds; synced contents and unsynced ones alike.
   void flip_bit(const std::string& path, std::uint64_t bit_offset);
   void overwrite(const std::string& path, std::uint64_t offset, BytesView bytes);
@@ -127,6 +131,7 @@ class SimulatedDisk final : public FileSystem {
   std::optional<std::uint64_t> calls_until_off_;
   std::vector<Fault> faults_;
   std::uint64_t capacity_bytes_;
+  unsigned resident_percent_ = 0;
   std::array<std::uint64_t, static_cast<std::size_t>(DiskCall::any) + 1> calls_{};
   std::uint64_t mutating_calls_ = 0;
 };

@@ -113,6 +113,7 @@ class ModelRun {
         engine_(subject.make(disk_, policy_, number)) {}
 
   void run(int steps) {
+    disk_.set_resident_percent(static_cast<unsigned>(random_() % 3) * 50);
     ASSERT_TRUE(engine_->open(random_()));
     for (int step = 0; step < steps && !testing::Test::HasFailure(); ++step) {
       take_step();

@@ -47,6 +47,20 @@ TEST_F(PosixFileSystem, ReadsBackWhatWasWritten) {
   EXPECT_EQ(bytes, std::string(5, '\0'));
 }
 
+// What is in memory is the kernel's business: all, some or nothing.
+TEST_F(PosixFileSystem, ReadsOfWhatIsInMemoryNoMoreThanThereIs) {
+  Bytes contents(100'000, '\0');
+  for (std::size_t i = 0; i != contents.size(); ++i) contents[i] = static_cast<char>(i % 251);
+  ASSERT_TRUE(replace_file(*files_, path("a"), contents));
+  const auto file = files_->open(path("a")).value();
+  for (const std::size_t offset : {0UL, 5000UL, 99'990UL, 100'000UL, 200'000UL}) {
+    Bytes bytes(10'000, '-');
+    const std::size_t count = file->read_resident(offset, bytes);
+    ASSERT_LE(count, offset < contents.size() ? contents.size() - offset : 0);
+    EXPECT_EQ(bytes.substr(0, count), contents.substr(std::min(offset, contents.size()), count));
+  }
+}
+
 TEST_F(PosixFileSystem, CreateEmptiesAFileThatExists) {
   ASSERT_TRUE(replace_file(*files_, path("a"), "old contents"));
   ASSERT_TRUE(files_->create(path("a")));

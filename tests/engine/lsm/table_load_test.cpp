@@ -166,6 +166,76 @@ TEST_F(TableLoads, ACursorLoadsAheadAlsoBackward) {
   EXPECT_EQ(cache_.stats().insertions, cache_.stats().blocks);
 }
 
+TEST_F(TableLoads, ABlockInTheKernelsMemoryIsTakenFromThereAtOnce) {
+  for (const std::uint64_t capacity : {0U, 1U << 24}) {
+    BlockCache cache{capacity};
+    const auto table = open(cache);
+    ReadContext context;
+    file().resident_bytes = file().bytes.size();
+    EXPECT_EQ(table->probe(key_), Presence::unknown);  // that does not read
+    const std::uint64_t reads = file().reads;
+    const auto found = table->find(key_, context).value();
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->value, Bytes(90, 'v'));
+    TableCursor cursor{*table, {}, context};
+    int entries = 0;
+    Status status = cursor.seek({});
+    for (; status && cursor.valid(); status = cursor.next()) ++entries;
+    EXPECT_TRUE(status);
+    EXPECT_EQ(entries, 10000);
+    EXPECT_TRUE(context.missing.empty());
+    EXPECT_EQ(file().reads, reads);
+    EXPECT_EQ(cache.stats().insertions, capacity == 0 ? 0 : table->properties().block_count);
+    EXPECT_EQ(table->probe(key_), capacity == 0 ? Presence::unknown : Presence::value);
+  }
+}
+
+TEST_F(TableLoads, ABlockOfWhichTheKernelHasAPartIsLoaded) {
+  const auto table = open(cache_);
+  ReadContext context;
+  // From where no byte of the block can be there, byte by byte or nearly so.
+  int lacking = 0;
+  for (std::size_t bytes = table->properties().data_bytes / 2 - 10000;; bytes += 100, ++lacking) {
+    file().resident_bytes = bytes;
+    const auto found = table->find(key_, context);
+    if (found) {
+      EXPECT_EQ((*found)->value, Bytes(90, 'v'));
+      break;
+    }
+    ASSERT_TRUE(lacks_block(found));
+    ASSERT_LT(bytes, file().bytes.size());
+    context.clear();
+  }
+  EXPECT_GT(lacking, 40);  // a block has about as many hundreds of bytes
+}
+
+TEST_F(TableLoads, WhatIsWrongWithABlockInTheKernelsMemoryIsSaidByItsLoad) {
+  const auto table = open(cache_);
+  file().resident_bytes = file().bytes.size();
+  file().bytes[table->properties().data_bytes / 2] ^= 1;
+  ReadContext context;
+  ASSERT_TRUE(lacks_block(table->find(key_, context)));
+  run_all(context);
+  const auto found = table->find(key_, context);
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().kind, ErrorKind::corruption);
+  context.clear();
+  EXPECT_TRUE(table->find(HashedKey{"key10000"}, context).value());
+}
+
+TEST_F(TableLoads, ALoadAnnouncesWhatItWillRead) {
+  const auto table = open(cache_);
+  ReadContext context;
+  ASSERT_TRUE(lacks_block(table->find(key_, context)));
+  context.missing.front()->announce();
+  const std::uint64_t announced = file().announced_bytes;
+  EXPECT_GT(announced, 3000U);
+  EXPECT_LT(announced, 5000U);
+  run_all(context);
+  context.missing.front()->announce();
+  EXPECT_EQ(file().announced_bytes, announced);  // it is here
+}
+
 // As the blocks of a small young run, which every seek of a tree meets.
 TEST_F(TableLoads, WhatSeeksLeadToStaysWhileAWalkGoesBy) {
   BlockCache cache{256 << 10};  // a quarter of the table

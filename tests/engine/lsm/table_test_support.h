@@ -39,6 +39,8 @@ class MemoryFiles final : public FileSystem {
     std::atomic<std::uint64_t> dropped_bytes = 0;
     mutable std::atomic<bool> refuses_reads = false;
     std::uint64_t writes_until_refusal = UINT64_MAX;
+    mutable std::atomic<std::uint64_t> announced_bytes = 0;
+    std::atomic<std::size_t> resident_bytes = 0;  // of the beginning, for read_resident
   };
 
   Contents& operator[](const std::string& path) { return *files_.at(path); }
@@ -85,6 +87,14 @@ class MemoryFiles final : public FileSystem {
       }
       contents_->bytes.copy(into.data(), into.size(), offset);
       return {};
+    }
+    std::size_t read_resident(std::uint64_t offset, std::span<char> into) const override {
+      const std::size_t end = std::min(contents_->resident_bytes.load(), contents_->bytes.size());
+      if (offset >= end) return 0;
+      return contents_->bytes.copy(into.data(), std::min(into.size(), end - offset), offset);
+    }
+    void announce_read(std::uint64_t, std::uint64_t length) const override {
+      contents_->announced_bytes += length;
     }
     Status write_at(std::uint64_t offset, BytesView bytes) override {
       if (contents_->writes_until_refusal-- == 0)

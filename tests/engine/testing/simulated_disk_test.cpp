@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "engine/testing/manual_background.h"
 #include "engine/testing/manual_clock.h"
 #include "engine/testing/test_seed.h"
@@ -218,6 +220,28 @@ TEST_F(SimulatedDiskTest, DamagesAsTold) {
   disk_.truncate("data/a", 6);
   disk_.crash(Unsynced::lost);
   EXPECT_EQ(disk_.contents("data/a"), (Bytes{'\0', '\2', '\0', '\0', 'x', 'y'}));
+}
+
+TEST_F(SimulatedDiskTest, HasInMemoryAsMuchOfAFileAsIsLikely) {
+  create_durable("data/a", "12345678");
+  const auto file = disk_.open("data/a").value();
+  Bytes bytes(6, '-');
+  EXPECT_EQ(file->read_resident(1, bytes), 0U);
+  EXPECT_EQ(bytes, "------");
+  disk_.set_resident_percent(100);
+  EXPECT_EQ(file->read_resident(1, bytes), 6U);
+  EXPECT_EQ(bytes, "234567");
+  EXPECT_EQ(file->read_resident(6, bytes), 2U);  // all there is
+  EXPECT_EQ(bytes, "784567");
+  EXPECT_EQ(file->read_resident(9, bytes), 0U);
+  disk_.set_resident_percent(50);
+  std::set<std::size_t> counts;
+  for (int i = 0; i != 200; ++i) counts.insert(file->read_resident(0, bytes));
+  EXPECT_GT(counts.size(), 2U);
+  EXPECT_EQ(*counts.rbegin(), 6U);
+  disk_.crash(Unsynced::lost);
+  disk_.set_resident_percent(100);
+  EXPECT_EQ(file->read_resident(0, bytes), 0U);  // a handle of before
 }
 
 TEST(ManualClockTest, MovesOnlyWhenTold) {
