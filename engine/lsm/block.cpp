@@ -180,13 +180,18 @@ void BlockBuilder::clear() {
 
 std::optional<BlockView> BlockView::parse(BytesView bytes) {
   if (bytes.size() < kCountsBytes || bytes.size() > UINT32_MAX) return std::nullopt;
+  const BlockView block = parse_trusted(bytes);
+  if (!block.check()) return std::nullopt;
+  return block;
+}
+
+BlockView BlockView::parse_trusted(BytesView bytes) {
   BlockView block;
   block.bytes_ = bytes.data();
   block.size_ = static_cast<std::uint32_t>(bytes.size());
   block.entry_count_ = load_u32(bytes.data());
   block.restart_count_ = load_u32(bytes.data() + sizeof(std::uint32_t));
   block.prefix_bytes_ = load_u32(bytes.data() + 2 * sizeof(std::uint32_t));
-  if (!block.check()) return std::nullopt;
   return block;
 }
 
@@ -411,7 +416,11 @@ boost::intrusive_ptr<Block> Block::allocate(std::size_t size) {
 
 std::span<char> Block::bytes() { return {reinterpret_cast<char*>(this + 1), size_}; }
 
-bool Block::adopt(std::size_t used) {
+bool Block::adopt(std::size_t used, Structure structure) {
+  if (structure == Structure::checked_before) {
+    view_ = BlockView::parse_trusted(stored().substr(0, used));
+    return true;
+  }
   const std::optional<BlockView> view = BlockView::parse(stored().substr(0, used));
   if (!view) return false;
   view_ = *view;

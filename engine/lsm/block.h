@@ -62,6 +62,8 @@ class BlockView {
   BlockView() = default;
   // Nothing unless every count, offset and length is right and the keys ascend.
   static std::optional<BlockView> parse(BytesView bytes);
+  // Of bytes that parse() has accepted before.
+  static BlockView parse_trusted(BytesView bytes);
 
   // The entry with this key, whose view becomes the entry's key; its value is a view of the block.
   std::optional<Entry> find(BytesView key) const;
@@ -128,15 +130,18 @@ struct BlockCacheEntry;
 
 // A block in memory: counts, this object and the bytes are one allocation. Also used for the records of value
 // files, which are not adopted and have no view.
-class Block final : public Pinned {
+// The alignment leaves four bits of an address to who refers to it (block_slot.h).
+class alignas(16) Block final : public Pinned {
  public:
   // With room for `size` bytes, to be filled and adopted before others see it. Throws std::bad_alloc.
   static boost::intrusive_ptr<Block> allocate(std::size_t size);
 
   std::span<char> bytes();
   BytesView stored() const { return {reinterpret_cast<const char*>(this + 1), size_}; }  // the same
-  // Checks what the first `used` of bytes() hold now; false if that is no block.
-  bool adopt(std::size_t used);
+  enum class Structure : std::uint8_t { unknown, checked_before };
+  // Checks what the first `used` of bytes() hold now; false if that is no block. Once these very bytes have
+  // been checked, they need not be again.
+  bool adopt(std::size_t used, Structure structure = Structure::unknown);
   const BlockView& view() const { return view_; }
   std::size_t memory_bytes() const;  // of the whole allocation
 

@@ -1,4 +1,5 @@
-// Where a cached block hangs: a handle, how often the block has been wanted, and a lock, in eight bytes.
+// Where a cached block hangs: a handle, how often the block has been wanted, whether there ever was one, and
+// a lock, in eight bytes.
 //
 // Each open table has one for each of its blocks, side by side, so that a read gets from the number of a
 // block to the block in one step: no hashing, no list of buckets, no lock that other blocks share. The lock
@@ -27,6 +28,9 @@ class BlockSlot {
 
   bool is_empty() const { return block_in(word_.load(std::memory_order_acquire)) == nullptr; }
 
+  // Whether a block has been put here at any time.
+  bool was_ever_filled() const { return (word_.load(std::memory_order_acquire) & kFilledBefore) != 0; }
+
   // Null if the slot is empty. If `is_wanted`, the frequency grows by one, up to kFrequencyMax.
   BlockHandle find(bool is_wanted) {
     if (is_empty()) return nullptr;
@@ -43,13 +47,13 @@ class BlockSlot {
     const std::uintptr_t word = lock();
     assert(block_in(word) == nullptr);
     static_cast<void>(word);
-    unlock(reinterpret_cast<std::uintptr_t>(block.detach()));
+    unlock(reinterpret_cast<std::uintptr_t>(block.detach()) | kFilledBefore);
   }
 
   BlockHandle take() {
     if (is_empty()) return nullptr;
     BlockHandle block{block_in(lock()), false};  // the slot's own reference: not counted again
-    unlock(0);
+    unlock(kFilledBefore);
     return block;
   }
 
@@ -71,8 +75,9 @@ class BlockSlot {
   static constexpr std::uintptr_t kLocked = 1;
   static constexpr std::uintptr_t kFrequencyUnit = 2;
   static constexpr std::uintptr_t kFrequencyMask = kFrequencyMax * kFrequencyUnit;
-  static constexpr std::uintptr_t kAddressMask = ~(kLocked | kFrequencyMask);
-  static_assert(alignof(Block) > (kLocked | kFrequencyMask));
+  static constexpr std::uintptr_t kFilledBefore = 8;
+  static constexpr std::uintptr_t kAddressMask = ~(kLocked | kFrequencyMask | kFilledBefore);
+  static_assert(alignof(Block) > (kLocked | kFrequencyMask | kFilledBefore));
 
   static const Block* block_in(std::uintptr_t word) {
     // NOLINTNEXTLINE(performance-no-int-to-ptr): the number was made of a pointer
@@ -93,7 +98,7 @@ class BlockSlot {
   }
   void unlock(std::uintptr_t word) { word_.store(word, std::memory_order_release); }
 
-  std::atomic<std::uintptr_t> word_ = 0;  // block address | frequency | lock
+  std::atomic<std::uintptr_t> word_ = 0;  // block address | filled before | frequency | lock
 };
 
 }  // namespace shale::engine::lsm

@@ -194,7 +194,9 @@ Result<BlockHandle> Table::adopt_copy(std::uint32_t block_index, BytesView paylo
 
 Result<BlockHandle> Table::adopt(std::uint32_t block_index, boost::intrusive_ptr<Block> block,
                                  std::size_t bytes) const {
-  if (!block->adopt(bytes)) return damaged(index_.offset(block_index), "damaged block");
+  const bool is_known = checksums_ == Checksums::verify && slots_[block_index].was_ever_filled();
+  const auto structure = is_known ? Block::Structure::checked_before : Block::Structure::unknown;
+  if (!block->adopt(bytes, structure)) return damaged(index_.offset(block_index), "damaged block");
   cache(block_index, block);
   return BlockHandle{std::move(block)};
 }

@@ -3,7 +3,8 @@
 //   I1  Index, filter and properties are resident from open() on. Data blocks come and go with the
 //       BlockCache.
 //   I2  Nothing here waits for a disk except open(), the Loads, and TableScanner.
-//   I3  Every block is checked once, when it is read: checksum, then structure. Reads rely on it.
+//   I3  Every block's checksum is checked when it is read, and its structure the first time: the checksum
+//       says that these are the bytes that were sound then. Reads rely on it.
 //   I4  A read that lacks a block shares the Load of whoever asked for it first. While anyone keeps that
 //       Load, the table finds the block through it, also if the cache has evicted or refused the block.
 //   I5  An error met by a Load is returned by every read of the block while the Load is kept. After that the

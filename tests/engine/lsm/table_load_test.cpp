@@ -124,6 +124,21 @@ TEST_F(TableLoads, DamageIsReportedWithFileAndOffset) {
   EXPECT_TRUE(find_with_loads(*table, "key10000", context).value());  // the rest goes on
 }
 
+TEST_F(TableLoads, ABlockThatWasSoundOnceIsFoundDamagedWhenItIsReadAgain) {
+  const auto table = open(cache_);
+  ReadContext context;
+  ASSERT_TRUE(find_with_loads(*table, key_.bytes, context).value());
+  context.clear();
+  table->drop_cached_blocks();
+  ASSERT_TRUE(find_with_loads(*table, key_.bytes, context).value());
+  context.clear();
+  table->drop_cached_blocks();
+  file().bytes[table->properties().data_bytes / 2] ^= 1;
+  const auto found = find_with_loads(*table, key_.bytes, context);
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().kind, ErrorKind::corruption);
+}
+
 TEST_F(TableLoads, ACursorLoadsAheadAndReadsNoBlockTwice) {
   const auto table = open(cache_);
   ReadContext context;
