@@ -328,6 +328,7 @@ void BlockCursor::read(std::uint32_t offset) {
   const EntryText entry = read_trusted_entry(block_.bytes_ + offset);
   offset_ = offset;
   next_offset_ = static_cast<std::uint32_t>(entry.end - block_.bytes_);
+  __builtin_prefetch(entry.end);  // a value of some length parts it from what is in the processor's caches
   valid_ = true;
   entry_.value = entry.value;
   entry_.tag = EntryTag::decode(entry.tag);

@@ -82,6 +82,7 @@ class RunSource final : public EntrySource {
     return cursor_->valid() ? look() : walk_backward(place_, slices_[place_]->begin_key());
   }
   Result<BytesView> value() override {
+    if (!entry().tag.separated) return entry().value;
     // The pins are kept here: those of a long scan would otherwise add up.
     ReadContext reads;
     auto value = slices_[place_]->value_of(cursor_->entry(), reads, BlockCache::Access::scan);

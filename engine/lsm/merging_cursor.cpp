@@ -138,23 +138,26 @@ void MergingCursor::choose() {
   if (valid_) entry_ = inputs_[current_].source->entry();
 }
 
+// The current input moves last: the current key is a view of it.
+Status MergingCursor::step_over_shadowed() {
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    Input& input = inputs_[i];
+    const bool shares_head = i != current_ && input.valid && input.rank == inputs_[current_].rank;
+    if (!shares_head || input.source->entry().key != entry_.key) continue;
+    if (auto moved = advance(*input.source); !moved) return moved;
+    look(input);
+  }
+  return {};
+}
+
 Status MergingCursor::step_over_current() {
-  shadowed_.clear();
-  if (!alone_ && next_rank_ == inputs_[current_].rank) {
-    // Found before anything moves: the current key is a view of what moves.
-    for (std::size_t i = 0; i < inputs_.size(); ++i) {
-      const Input& input = inputs_[i];
-      const bool shares_head = i != current_ && input.valid && input.rank == inputs_[current_].rank;
-      if (shares_head && input.source->entry().key == entry_.key) shadowed_.push_back(i);
-    }
+  Input& current = inputs_[current_];
+  if (!alone_ && next_rank_ == current.rank) {
+    if (auto moved = step_over_shadowed(); !moved) return moved;
   }
-  shadowed_.push_back(current_);
-  for (const std::size_t i : shadowed_) {
-    if (auto moved = advance(*inputs_[i].source); !moved) return moved;
-    look(inputs_[i]);
-  }
+  if (auto moved = advance(*current.source); !moved) return moved;
+  look(current);
   // As a rule several entries of one source follow each other.
-  const Input& current = inputs_[current_];
   if (current.valid && (alone_ || current.rank < next_rank_)) {
     entry_ = current.source->entry();
     return {};

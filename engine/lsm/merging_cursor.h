@@ -46,14 +46,14 @@ class MergingCursor final : public Cursor {
   Status turn(Direction direction);
   Status advance(EntrySource& source) const;  // by one entry in the walk's direction
   void look(Input& input) const;
-  Status settle();             // finds the next live entry among where the inputs stand
-  Status step_over_current();  // moves every input past the current key
-  void choose();               // the newest of the inputs whose key comes first becomes the current one
+  Status settle();              // finds the next live entry among where the inputs stand
+  Status step_over_current();   // moves every input past the current key
+  Status step_over_shadowed();  // moves those past it that are not the current one
+  void choose();                // the newest of the inputs whose key comes first becomes the current one
   bool is_before(const Input& a, const Input& b) const;
 
   const std::shared_ptr<const Version> version_;
-  std::vector<Input> inputs_;          // newest first
-  std::vector<std::size_t> shadowed_;  // inputs that stand on the current key, too
+  std::vector<Input> inputs_;  // newest first
   Direction direction_ = Direction::forward;
   bool valid_ = false;
   std::size_t current_ = 0;

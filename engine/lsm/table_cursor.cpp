@@ -23,6 +23,10 @@ Status TableCursor::enter(std::uint32_t block, Direction read_ahead) {
   Result<BlockHandle> resident = table_.resident_block(block, access);
   if (!resident) return resident.error();
   if (*resident == nullptr) return request(block, read_ahead);
+  // A walk comes to the next block soon: the processor fetches its beginning meanwhile.
+  if (read_ahead == Direction::forward && block + 1 != table_.index_.block_count()) {
+    table_.slots_[block + 1].prefetch_block();
+  }
   block_index_ = block;
   block_ = *std::move(resident);
   cursor_.reset(block_->view());
