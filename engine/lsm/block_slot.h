@@ -1,5 +1,5 @@
-// Where a cached block hangs: a handle, how often the block has been wanted, whether there ever was one, and
-// a lock, in eight bytes.
+// Where a cached block hangs: a handle, how often the block has been wanted, whether it has been found sound
+// before, and a lock, in eight bytes.
 //
 // Each open table has one for each of its blocks, side by side, so that a read gets from the number of a
 // block to the block in one step: no hashing, no list of buckets, no lock that other blocks share. The lock
@@ -28,8 +28,12 @@ class BlockSlot {
 
   bool is_empty() const { return block_in(word_.load(std::memory_order_acquire)) == nullptr; }
 
-  // Whether a block has been put here at any time.
-  bool was_ever_filled() const { return (word_.load(std::memory_order_acquire) & kFilledBefore) != 0; }
+  // Whether the block's structure has been checked before. What is noted while another thread changes the
+  // slot may be forgotten.
+  bool was_found_sound() const { return (word_.load(std::memory_order_acquire) & kSound) != 0; }
+  void note_sound() {
+    if (!was_found_sound()) word_.fetch_or(kSound, std::memory_order_release);
+  }
 
   // Null if the slot is empty. If `is_wanted`, the frequency grows by one, up to kFrequencyMax.
   BlockHandle find(bool is_wanted) {
@@ -46,14 +50,14 @@ class BlockSlot {
   void put(BlockHandle block) {
     const std::uintptr_t word = lock();
     assert(block_in(word) == nullptr);
-    static_cast<void>(word);
-    unlock(reinterpret_cast<std::uintptr_t>(block.detach()) | kFilledBefore);
+    unlock(reinterpret_cast<std::uintptr_t>(block.detach()) | (word & kSound));
   }
 
   BlockHandle take() {
     if (is_empty()) return nullptr;
-    BlockHandle block{block_in(lock()), false};  // the slot's own reference: not counted again
-    unlock(kFilledBefore);
+    const std::uintptr_t word = lock();
+    BlockHandle block{block_in(word), false};  // the slot's own reference: not counted again
+    unlock(word & kSound);
     return block;
   }
 
@@ -75,9 +79,9 @@ class BlockSlot {
   static constexpr std::uintptr_t kLocked = 1;
   static constexpr std::uintptr_t kFrequencyUnit = 2;
   static constexpr std::uintptr_t kFrequencyMask = kFrequencyMax * kFrequencyUnit;
-  static constexpr std::uintptr_t kFilledBefore = 8;
-  static constexpr std::uintptr_t kAddressMask = ~(kLocked | kFrequencyMask | kFilledBefore);
-  static_assert(alignof(Block) > (kLocked | kFrequencyMask | kFilledBefore));
+  static constexpr std::uintptr_t kSound = 8;
+  static constexpr std::uintptr_t kAddressMask = ~(kLocked | kFrequencyMask | kSound);
+  static_assert(alignof(Block) > (kLocked | kFrequencyMask | kSound));
 
   static const Block* block_in(std::uintptr_t word) {
     // NOLINTNEXTLINE(performance-no-int-to-ptr): the number was made of a pointer
@@ -98,7 +102,7 @@ class BlockSlot {
   }
   void unlock(std::uintptr_t word) { word_.store(word, std::memory_order_release); }
 
-  std::atomic<std::uintptr_t> word_ = 0;  // block address | filled before | frequency | lock
+  std::atomic<std::uintptr_t> word_ = 0;  // block address | found sound | frequency | lock
 };
 
 }  // namespace shale::engine::lsm

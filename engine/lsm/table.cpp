@@ -155,7 +155,9 @@ Result<BlockHandle> Table::read_block(std::uint32_t block_index) const {
     boost::intrusive_ptr<Block> block = Block::allocate(stored_bytes);
     const Status status = file_->read_at(index_.offset(block_index), block->bytes());
     if (!status) return status.error();
-    return adopt_stored(block_index, std::move(block));
+    Result<BlockHandle> adopted = adopt_stored(block_index, std::move(block));
+    if (adopted) cache(block_index, *adopted);
+    return adopted;
   } catch (const std::bad_alloc&) {
     return out_of_memory(path_, stored_bytes);
   }
@@ -170,12 +172,14 @@ Result<BlockHandle> Table::adopt_stored(std::uint32_t block_index, boost::intrus
   return adopt_copy(block_index, *payload, trailer);
 }
 
-Result<BlockHandle> Table::adopt_stored(std::uint32_t block_index, BytesView stored) const {
+Result<BlockHandle> Table::cache_stored(std::uint32_t block_index, BytesView stored) const {
   BlockTrailer trailer;
   const Result<BytesView> payload = check_stored(index_.offset(block_index), stored, trailer);
   if (!payload) return payload.error();
   try {
-    return adopt_copy(block_index, *payload, trailer);
+    Result<BlockHandle> adopted = adopt_copy(block_index, *payload, trailer);
+    if (adopted) cache(block_index, *adopted);
+    return adopted;
   } catch (const std::bad_alloc&) {
     return out_of_memory(path_, trailer.raw_bytes);
   }
@@ -194,14 +198,15 @@ Result<BlockHandle> Table::adopt_copy(std::uint32_t block_index, BytesView paylo
 
 Result<BlockHandle> Table::adopt(std::uint32_t block_index, boost::intrusive_ptr<Block> block,
                                  std::size_t bytes) const {
-  const bool is_known = checksums_ == Checksums::verify && slots_[block_index].was_ever_filled();
+  const bool is_known = checksums_ == Checksums::verify && slots_[block_index].was_found_sound();
   const auto structure = is_known ? Block::Structure::checked_before : Block::Structure::unknown;
   if (!block->adopt(bytes, structure)) return damaged(index_.offset(block_index), "damaged block");
-  cache(block_index, block);
+  slots_[block_index].note_sound();
   return BlockHandle{std::move(block)};
 }
 
-Result<BlockHandle> Table::resident_block(std::uint32_t block_index, BlockCache::Access access) const {
+Result<BlockHandle> Table::resident_block(std::uint32_t block_index, BlockCache::Access access,
+                                          Admission admission) const {
   BlockHandle block = cache_.find(slots_[block_index], cache_id_, access);
   if (block != nullptr) return block;
   if (const std::shared_ptr<TableLoad> load = loads_->find(block_index)) {
@@ -209,9 +214,19 @@ Result<BlockHandle> Table::resident_block(std::uint32_t block_index, BlockCache:
   }
   if (access == BlockCache::Access::peek) return BlockHandle{};
   block = read_resident_block(block_index);
+  if (block == nullptr || (admission == Admission::by_lot && !draw_place_in_cache())) return block;
+  cache(block_index, block);
   // A Load would be followed by a second look into the cache, which counts.
-  if (block != nullptr && access == BlockCache::Access::point) slots_[block_index].find(true);
+  if (access == BlockCache::Access::point) slots_[block_index].find(true);
   return block;
+}
+
+bool Table::draw_place_in_cache() const {
+  constexpr std::uint64_t kMultiplier = 6364136223846793005;  // Knuth's, of a linear congruential generator
+  // That threads may draw the same number does no harm.
+  const std::uint64_t drawn = lottery_.load(std::memory_order_relaxed) * kMultiplier + 1;
+  lottery_.store(drawn, std::memory_order_relaxed);
+  return drawn >> (64 - kLotteryBits) == 0;
 }
 
 BlockHandle Table::read_resident_block(std::uint32_t block_index) const {

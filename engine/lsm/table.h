@@ -11,6 +11,7 @@
 //       block is read again: a disk may recover, and remembering would outlive a repair.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -83,6 +84,8 @@ class Table : public std::enable_shared_from_this<Table> {
   // Larger blocks are read by Loads only: the shard's lock is held for the time that copying and checking
   // takes, some microseconds.
   static constexpr std::uint64_t kResidentReadBytesMax = 32 * 1024;
+  static constexpr unsigned kLotteryBits = 2;
+  enum class Admission : std::uint8_t { always, by_lot };
 
   friend class TableCursor;
   friend class TableLoad;
@@ -99,10 +102,11 @@ class Table : public std::enable_shared_from_this<Table> {
   Status check_checksum(std::uint64_t offset, std::uint64_t payload_hash, const BlockTrailer& trailer) const;
 
   BlockId block_id(std::uint32_t block_index) const { return {cache_id_, index_.offset(block_index)}; }
-  // Wait for the disk; check, decompress, and put the block into the cache.
+  // Both for Loads: check, decompress, and put the block into the cache. The first waits for the disk.
   Result<BlockHandle> read_block(std::uint32_t block_index) const;
+  Result<BlockHandle> cache_stored(std::uint32_t block_index, BytesView stored) const;
+  // The block in what is stored, checked and decompressed.
   Result<BlockHandle> adopt_stored(std::uint32_t block_index, boost::intrusive_ptr<Block> stored) const;
-  Result<BlockHandle> adopt_stored(std::uint32_t block_index, BytesView stored) const;
   Result<BlockHandle> adopt_copy(std::uint32_t block_index, BytesView payload,
                                  const BlockTrailer& trailer) const;
   // The first `bytes` of what the block holds.
@@ -111,9 +115,15 @@ class Table : public std::enable_shared_from_this<Table> {
 
   // The block if it is in memory, else null. Errors: what its Load met. Unless it only peeks, a block that
   // lies in the kernel's memory is taken into the cache here and now: that costs less than a Load does.
-  Result<BlockHandle> resident_block(std::uint32_t block_index, BlockCache::Access access) const;
+  Result<BlockHandle> resident_block(std::uint32_t block_index, BlockCache::Access access,
+                                     Admission admission = Admission::always) const;
   // Null also if there is anything wrong with it: a Load will say what.
   BlockHandle read_resident_block(std::uint32_t block_index) const;
+  // Whether a block that a cursor has found in the kernel's memory gets a place in the cache: one in
+  // 2^kLotteryBits does. It is cheap to get again, and a place, which another block has to leave, costs
+  // nearly as much as that. So only what is wanted often should have one. Those of point reads always get
+  // one: a write that follows probes it to learn whether its key is new.
+  bool draw_place_in_cache() const;
   void cache(std::uint32_t block_index, BlockHandle block) const {
     cache_.insert(block_id(block_index), std::move(block), &slots_[block_index]);
   }
@@ -130,6 +140,7 @@ class Table : public std::enable_shared_from_this<Table> {
   TableProperties properties_;
   TableIndex index_;
   Filter filter_;
+  mutable std::atomic<std::uint64_t> lottery_ = 0;
   std::unique_ptr<BlockSlot[]> slots_;              // one per block
   const std::unique_ptr<TableLoadRegistry> loads_;  // has a lock of its own
 };

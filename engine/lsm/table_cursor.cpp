@@ -20,7 +20,7 @@ Status TableCursor::enter(std::uint32_t block, Direction read_ahead) {
   // What a seek leads to is wanted as the block of a point read is: the blocks of young runs, which every
   // seek meets, stay. Those that a walk comes to go by.
   const auto access = read_ahead == Direction::none ? BlockCache::Access::point : BlockCache::Access::scan;
-  Result<BlockHandle> resident = table_.resident_block(block, access);
+  Result<BlockHandle> resident = table_.resident_block(block, access, Table::Admission::by_lot);
   if (!resident) return resident.error();
   if (*resident == nullptr) return request(block, read_ahead);
   // A walk comes to the next block soon: the processor fetches its beginning meanwhile.

@@ -54,7 +54,7 @@ void TableLoad::read() {
     }
     const std::uint32_t block = first_block_ + i;
     outcomes_[i] =
-        table_->adopt_stored(block, stored.substr(index.offset(block) - begin, index.stored_bytes(block)));
+        table_->cache_stored(block, stored.substr(index.offset(block) - begin, index.stored_bytes(block)));
   }
 }
 

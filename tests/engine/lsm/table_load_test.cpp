@@ -200,8 +200,14 @@ TEST_F(TableLoads, ABlockInTheKernelsMemoryIsTakenFromThereAtOnce) {
     EXPECT_EQ(entries, 10000);
     EXPECT_TRUE(context.missing.empty());
     EXPECT_EQ(file().reads, reads);
-    EXPECT_EQ(cache.stats().insertions, capacity == 0 ? 0 : table->properties().block_count);
-    EXPECT_EQ(table->probe(key_), capacity == 0 ? Presence::unknown : Presence::value);
+    // Some have drawn a place in the cache.
+    const std::uint64_t blocks = table->properties().block_count;
+    if (capacity == 0) {
+      EXPECT_EQ(cache.stats().insertions, 0U);
+    } else {
+      EXPECT_GT(cache.stats().insertions, blocks / 8);
+      EXPECT_LT(cache.stats().insertions, blocks / 2);
+    }
   }
 }
 
