@@ -13,7 +13,8 @@
 #include "bench/engine_bench/process_usage.h"
 #include "bench/engine_bench/workloads.h"
 
-// As shale-server has it (src/allocator.cpp): for all stores, those that bring their own memory management too.
+// As shale-server has it (src/allocator.cpp): for all stores, those that bring their own memory management
+// too.
 extern "C" {
 // NOLINTNEXTLINE(readability-identifier-naming): jemalloc's name
 const char* malloc_conf = "narenas:4,dirty_decay_ms:1000,muzzy_decay_ms:0,background_thread:true";

@@ -55,7 +55,8 @@ Result<PageAddress> Checkpoint::write_node(const InnerNode::Ref& node) {
   if (auto added = add_page(page.encode(), PageType::inner, written.page); !added) return added.error();
   const PageAddress address = written.page;
   written_inner_.push_back(std::move(written));
-  // Who writes changes of some hundred bytes holds bases of many KiB meanwhile, which the pool cannot let go of.
+  // Who writes changes of some hundred bytes holds bases of many KiB meanwhile, which the pool cannot let go
+  // of.
   if (std::max(writer_.unsynced_bytes(), held_bytes_) >= tree_.store_.options().sync_bytes) {
     if (auto installed = install(); !installed) return installed.error();
   }
