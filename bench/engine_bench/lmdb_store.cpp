@@ -3,7 +3,8 @@
 // then lose the file with it. From the first synced put on it is LMDB as it is by default (its users call it
 // safe): every commit is synced, and writers take turns.
 //
-// It has no cache of its own: it reads the file through a map, and uses as much page cache as there is.
+// It has no cache of its own: it reads the file through a map, and uses as much page cache as there is. Data
+// larger than memory wants --set lmdb.readahead=no (MDB_NORDAHEAD).
 #include <fmt/format.h>
 #include <lmdb.h>
 
@@ -29,10 +30,12 @@ std::string_view view_of(const MDB_val& value) {
 class LmdbAdapter final : public StoreAdapter {
  public:
   explicit LmdbAdapter(const StoreSettings& settings) {
-    apply_overrides(settings, {});
+    apply_overrides(settings, {{"readahead", [this](const std::string& text) {
+                                  if (text == "no") flags_ |= MDB_NORDAHEAD;
+                                }}});
     check(mdb_env_create(&environment_));
     check(mdb_env_set_mapsize(environment_, kMapBytes));
-    check(mdb_env_open(environment_, settings.folder.c_str(), MDB_NOSYNC, 0644));
+    check(mdb_env_open(environment_, settings.folder.c_str(), flags_, 0644));
     MDB_txn* transaction = nullptr;
     check(mdb_txn_begin(environment_, nullptr, 0, &transaction));
     check(mdb_dbi_open(transaction, nullptr, 0, &database_));
@@ -88,8 +91,8 @@ class LmdbAdapter final : public StoreAdapter {
   StoreCounters counters() override { return {0, process_write_call_bytes()}; }
   bool is_log_file(const std::string&) const override { return false; }
   std::string settings() const override {
-    return fmt::format("MDB_NOSYNC until the first synced put, one commit per put, map of {} bytes",
-                       kMapBytes);
+    return fmt::format("MDB_NOSYNC until the first synced put{}, one commit per put, map of {} bytes",
+                       (flags_ & MDB_NORDAHEAD) != 0 ? ", MDB_NORDAHEAD" : "", kMapBytes);
   }
 
  private:
@@ -112,6 +115,7 @@ class LmdbAdapter final : public StoreAdapter {
     return reader;
   }
 
+  unsigned flags_ = MDB_NOSYNC;
   std::once_flag synced_;
   MDB_env* environment_ = nullptr;
   MDB_dbi database_ = 0;
