@@ -73,47 +73,54 @@ Status Checkpoint::write_children(const InnerNode& node, InnerPage& page) {
 }
 
 Status Checkpoint::write_leaves(const InnerNode& node, InnerPage& page) {
-  std::vector<InnerPage::Child> children;
-  std::vector<std::pair<std::size_t, TakenLeaf>> work;
-  {
-    const std::lock_guard lock{tree_.owner_};
-    target_bytes_ = tree_.target_bytes();
-    children.reserve(node.count());
-    for (std::size_t i = 0; i < node.count(); ++i) {
-      Leaf& leaf = node.leaf(i);
-      if (leaf.buffer && leaf.buffer_epoch <= snapshot_.epoch) {
-        const std::int64_t change = Tree::freeze(leaf);
-        const bool is_counted = !leaf.is_retired && snapshot_.generation == tree_.generation_;
-        if (is_counted) tree_.note_changed_memory(change);
+  constexpr std::size_t kLeaves = 64;  // at a time, so that nobody waits long for the lock
+  for (std::size_t first = 0; first < node.count(); first += kLeaves) {
+    std::vector<TakenLeaf> taken(std::min(kLeaves, node.count() - first));
+    take_leaves(node, first, taken);
+    for (std::size_t i = 0; i < taken.size(); ++i) {
+      const Bytes& separator = node.separator(first + i);
+      if (!taken[i].leaf) {
+        page.children.push_back({separator, taken[i].page, taken[i].changes_page});
+        continue;
       }
-      children.push_back({node.separator(i), leaf.page, leaf.changes_page});
-      if (!leaf.frozen && leaf.base_is_written()) continue;
-      work.emplace_back(i,
-                        TakenLeaf{&leaf, leaf.frozen, leaf.changes, leaf.base, leaf.changes_page, leaf.page});
+      auto written = write_leaf(std::move(taken[i]));
+      if (!written) return written.error();
+      add_leaf(page, separator, *written);
+      written_leaves_.push_back(std::move(*written));
     }
-  }
-  auto next = work.begin();
-  for (std::size_t i = 0; i < children.size(); ++i) {
-    if (next == work.end() || next->first != i) {
-      page.children.push_back(std::move(children[i]));
-      continue;
-    }
-    auto written = write_leaf(std::move((next++)->second));
-    if (!written) return written.error();
-    add_leaf(page, children[i], *written);
-    written_leaves_.push_back(std::move(*written));
   }
   return {};
 }
 
-void Checkpoint::add_leaf(InnerPage& page, const InnerPage::Child& before, const WrittenLeaf& written) {
+// Of those that need not be written only the pages.
+void Checkpoint::take_leaves(const InnerNode& node, std::size_t first, std::span<TakenLeaf> taken) {
+  const std::lock_guard lock{tree_.owner_};
+  target_bytes_ = tree_.target_bytes();
+  for (TakenLeaf& to : taken) {
+    Leaf& leaf = node.leaf(first++);
+    if (leaf.buffer && leaf.buffer_epoch <= snapshot_.epoch) {
+      const std::int64_t change = Tree::freeze(leaf);
+      const bool is_counted = !leaf.is_retired && snapshot_.generation == tree_.generation_;
+      if (is_counted) tree_.note_changed_memory(change);
+    }
+    to.changes_page = leaf.changes_page;
+    to.page = leaf.page;
+    if (!leaf.frozen && leaf.base_is_written()) continue;
+    to.leaf = &leaf;
+    to.frozen = leaf.frozen;
+    to.changes = leaf.changes;
+    to.base = leaf.base;
+  }
+}
+
+void Checkpoint::add_leaf(InnerPage& page, const Bytes& separator, const WrittenLeaf& written) {
   if (written.pieces.empty()) {
-    page.children.push_back({before.separator, written.page, written.changes_page});
+    page.children.push_back({separator, written.page, written.changes_page});
     return;
   }
   for (const WrittenPiece& piece : written.pieces) {
     const bool is_first = &piece == &written.pieces.front();
-    page.children.push_back({is_first ? before.separator : piece.separator, piece.page, {}});
+    page.children.push_back({is_first ? separator : piece.separator, piece.page, {}});
   }
 }
 

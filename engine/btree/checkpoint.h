@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "engine/btree/inner_page.h"
@@ -33,7 +34,7 @@ struct Snapshot {
 
 // The layers of a leaf that are to be written.
 struct TakenLeaf {
-  Leaf::Ref leaf;
+  Leaf::Ref leaf;          // null: it need not be written
   LeafBuffer::Ref frozen;  // may be null, as
   PageImage::Ref changes;  // these if they are not in memory
   PageImage::Ref base;
@@ -94,6 +95,7 @@ class Checkpoint {
   Result<PageAddress> write_node(const InnerNode::Ref& node);
   Status write_children(const InnerNode& node, InnerPage& page);
   Status write_leaves(const InnerNode& node, InnerPage& page);
+  void take_leaves(const InnerNode& node, std::size_t first, std::span<TakenLeaf> taken);
   bool is_clean(const InnerNode& node) const;  // with the owner's mutex
 
   Result<WrittenLeaf> write_leaf(TakenLeaf taken);
@@ -102,7 +104,7 @@ class Checkpoint {
   Resolved settle(const Layers& layers, const MergedKey& key, const TakenLeaf& taken);
   Status write_base(WrittenLeaf& written);
   Status write_records(const RecordList& records, WrittenLeaf& written);
-  static void add_leaf(InnerPage& page, const InnerPage::Child& before, const WrittenLeaf& written);
+  static void add_leaf(InnerPage& page, const Bytes& separator, const WrittenLeaf& written);
   Status write_changes(WrittenLeaf& written);
   Status read_missing(PageImage::Ref& image, const PageAddress& page, PageType type);
   Layers layers_of(const TakenLeaf& taken, bool with_base) const;

@@ -14,7 +14,7 @@ namespace {
 constexpr double kNextLeaf = 700;       // a cursor goes on to the next leaf, which is in memory
 constexpr double kFetch = 20'000;       // a leaf is read from disk, and what waited for it is done again
 constexpr double kFetchedByte = 1;      // read, held to its checksum, parsed
-constexpr double kMergedRecord = 60;    // of a leaf with several layers that a cursor enters
+constexpr double kMergedRecord = 10;    // of a leaf with several layers that a cursor enters
 constexpr double kChangedLeaf = 3'000;  // taken, written and installed by a checkpoint
 constexpr double kMergedByte = 0.8;     // of a base that changes are applied to
 constexpr double kWrittenByte = 2;

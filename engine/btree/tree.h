@@ -18,6 +18,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -160,11 +161,13 @@ class Tree final : public Engine {
   void run_checkpoint();
   void install(std::vector<WrittenLeaf>& leaves, std::vector<WrittenInner>& inner,
                CheckpointProgress& progress);
+  void install_some(std::span<WrittenLeaf> leaves, CheckpointProgress& progress);
+  void install_some(std::span<WrittenInner> inner, CheckpointProgress& progress);
   void install(WrittenLeaf& written, CheckpointProgress& progress);
   void install_pieces(WrittenLeaf& written, CheckpointProgress& progress);
   std::vector<InnerNode::Child> leaves_of_pieces(const WrittenLeaf& written, bool keeps_images) const;
   void settle_counts(const WrittenLeaf& written, CheckpointProgress& progress);
-  void join_small(const std::vector<WrittenLeaf>& leaves, CheckpointProgress& progress);
+  void join_small(std::span<const WrittenLeaf> leaves, CheckpointProgress& progress);
   void keep_image(Leaf& leaf, const WrittenLeaf& written);
   static bool has_resident_neighbour(const Path& path);  // the one that rebuild() would join it with
   void finish_checkpoint(const Status& status, const CheckpointProgress& progress);

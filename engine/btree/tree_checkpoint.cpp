@@ -1,6 +1,7 @@
 // The tree's side of checkpoints: when one begins, and what becomes of what it has written.
 #include <algorithm>
 #include <cassert>
+#include <thread>
 #include <utility>
 
 #include "engine/btree/checkpoint.h"
@@ -72,7 +73,7 @@ void Tree::run_checkpoint() {
     status = checkpoint.run();
     progress = std::move(checkpoint.progress());
   }
-  std::vector<PageAddress> released;
+  std::vector<PageAddress> released = std::move(progress.superseded);
   InnerNode::Ref root;  // both let go of without the lock
   std::vector<InnerNode::Ref> dropped;
   {
@@ -80,8 +81,10 @@ void Tree::run_checkpoint() {
     last_checkpoint_ = store_.now() - begin;
     root = std::move(snapshot_->root);
     dropped = std::move(snapshot_->dropped_roots);
-    retiring_.insert(retiring_.end(), progress.superseded.begin(), progress.superseded.end());
-    if (status) released = std::exchange(retiring_, {});
+    // Few left the tree otherwise, while a checkpoint may have superseded very many.
+    released.insert(released.end(), retiring_.begin(), retiring_.end());
+    retiring_.clear();
+    if (!status) retiring_.swap(released);
     finish_checkpoint(status, progress);
   }
   for (const PageAddress& page : released) store_.file().release(page.offset, page.bytes);
@@ -119,10 +122,35 @@ void Tree::finish_checkpoint(const Status& status, const CheckpointProgress& pro
 
 // --- Installing what has been written
 
+// A part at a time: whoever waits for the lock waits for one. Between two parts it takes a moment's sleep to
+// let others have it, since a mutex that is free at once goes to who asks first.
 void Tree::install(std::vector<WrittenLeaf>& leaves, std::vector<WrittenInner>& inner,
                    CheckpointProgress& progress) {
+  constexpr std::size_t kLeaves = 32;
+  constexpr std::size_t kInnerNodes = 256;
+  constexpr std::chrono::microseconds kMoment{50};
+  for (std::span<WrittenLeaf> rest{leaves}; !rest.empty();) {
+    const auto part = rest.first(std::min(rest.size(), kLeaves));
+    rest = rest.subspan(part.size());
+    install_some(part, progress);
+    if (!rest.empty()) std::this_thread::sleep_for(kMoment);
+  }
+  for (std::span<WrittenInner> rest{inner}; !rest.empty();) {
+    const auto part = rest.first(std::min(rest.size(), kInnerNodes));
+    rest = rest.subspan(part.size());
+    install_some(part, progress);
+  }
+}
+
+void Tree::install_some(std::span<WrittenLeaf> leaves, CheckpointProgress& progress) {
   const std::lock_guard lock{owner_};
   for (WrittenLeaf& written : leaves) install(written, progress);
+  if (generation_ == snapshot_->generation) join_small(leaves, progress);
+  make_room();
+}
+
+void Tree::install_some(std::span<WrittenInner> inner, CheckpointProgress& progress) {
+  const std::lock_guard lock{owner_};
   for (const WrittenInner& written : inner) {
     InnerNode& node = *written.node;
     if (node.is_retired) {
@@ -133,8 +161,6 @@ void Tree::install(std::vector<WrittenLeaf>& leaves, std::vector<WrittenInner>& 
     node.page = written.page;
     node.written_epoch = snapshot_->epoch;
   }
-  if (generation_ == snapshot_->generation) join_small(leaves, progress);
-  make_room();
 }
 
 void Tree::install(WrittenLeaf& written, CheckpointProgress& progress) {
@@ -247,7 +273,7 @@ void Tree::settle_counts(const WrittenLeaf& written, CheckpointProgress& progres
 
 // Leaves that have shrunk. What is built in memory is not on disk, and takes room that writes want: so no
 // more than a part of it per checkpoint.
-void Tree::join_small(const std::vector<WrittenLeaf>& leaves, CheckpointProgress& progress) {
+void Tree::join_small(std::span<const WrittenLeaf> leaves, CheckpointProgress& progress) {
   const std::size_t bytes_min = leaf_bytes_min(target_bytes());
   for (const WrittenLeaf& written : leaves) {
     if (progress.joined_bytes > store_.options().changes_bytes / 4) return;

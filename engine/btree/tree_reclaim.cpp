@@ -85,9 +85,10 @@ void Tree::forget_dead_classes() {
 }
 
 bool Tree::sweep_some() {
-  constexpr int kLeavesMax = 64;
+  constexpr std::uint64_t kBytesMax = 64u << 10;  // with the lock held, so some hundred microseconds
+  constexpr std::uint64_t kBytesPerLeaf = 256;    // at least: an empty one takes time, too
   constexpr std::size_t kLoadsMax = 16;
-  for (int leaves = 0; leaves < kLeavesMax; ++leaves) {
+  for (std::uint64_t bytes = 0; bytes < kBytesMax;) {
     Path path = path_to(sweep_key_);
     Leaf& leaf = path.leaf();
     if (!leaf.is_resident()) {
@@ -99,6 +100,7 @@ bool Tree::sweep_some() {
         return false;
       }
     }
+    bytes += kBytesPerLeaf + leaf.base_bytes();
     const Bytes* const end = path.end();
     const std::optional<Bytes> next = end != nullptr ? std::optional{*end} : std::nullopt;
     if (leaf.is_resident() && has_obsolete(leaf)) rebuild(path);
