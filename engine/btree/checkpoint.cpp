@@ -138,24 +138,36 @@ bool Checkpoint::is_worth_a_base(const TakenLeaf& taken) {
   return changes * changes >= 2 * fresh * taken.page.bytes;
 }
 
+bool Checkpoint::is_damage(const Status& status) {
+  return !status && status.error().kind == ErrorKind::corruption;
+}
+
 Result<WrittenLeaf> Checkpoint::write_leaf(TakenLeaf taken) {
   WrittenLeaf written;
   written.taken = std::move(taken);
-  const bool rebases = is_worth_a_base(written.taken);
   ++progress_.leaves_changed;
   progress_.fresh_bytes +=
       written.taken.frozen ? written.taken.frozen->page_bytes() : written.taken.base->bytes();
-  Status status;
-  if (rebases) {
+  Status status = read_missing(written.taken.changes, written.taken.changes_page, PageType::changes);
+  // Twice, since what follows is final.
+  if (is_damage(status)) {
+    status = read_missing(written.taken.changes, written.taken.changes_page, PageType::changes);
+  }
+  if (is_damage(status)) {
+    note_damage(status.error());
+    written.taken.base = nullptr;
+    written.gives_up_base = true;
+    status = write_changes(written);
+  } else if (status && is_worth_a_base(written.taken)) {
     status = read_missing(written.taken.base, written.taken.page, PageType::base);
     // A base that is damaged goes on to be one that cannot be read; what has been written since can.
-    if (!status && status.error().kind == ErrorKind::corruption) {
-      if (tree_.store_.options().on_damage) tree_.store_.options().on_damage(status.error().message);
+    if (is_damage(status)) {
+      note_damage(status.error());
       status = write_changes(written);
     } else if (status) {
       status = write_base(written);
     }
-  } else {
+  } else if (status) {
     status = write_changes(written);
   }
   if (!status) return status.error();
@@ -163,6 +175,10 @@ Result<WrittenLeaf> Checkpoint::write_leaf(TakenLeaf taken) {
     if (image) held_bytes_ += image->memory_bytes();
   }
   return written;
+}
+
+void Checkpoint::note_damage(const Error& error) {
+  if (tree_.store_.options().on_damage) tree_.store_.options().on_damage(error.message);
 }
 
 Status Checkpoint::read_missing(PageImage::Ref& image, const PageAddress& page, PageType type) {
@@ -189,8 +205,6 @@ Status Checkpoint::write_base(WrittenLeaf& written) {
     written.base = taken.base;
     return add_page(written.base, PageType::base, written.page);
   }
-  if (auto read = read_missing(written.taken.changes, taken.changes_page, PageType::changes); !read)
-    return read;
   const KeyPolicy& policy = *tree_.store_.options().policy;
   const std::int64_t now_ms = tree_.store_.options().clock->unix_ms();
   if (taken.base) progress_.merged_bytes += taken.base->bytes();
@@ -256,11 +270,8 @@ Resolved Checkpoint::settle(const Layers& layers, const MergedKey& key, const Ta
 
 Status Checkpoint::write_changes(WrittenLeaf& written) {
   ++progress_.changes;
-  if (auto read = read_missing(written.taken.changes, written.taken.changes_page, PageType::changes); !read) {
-    return read;
-  }
   const bool was_in_memory = written.taken.base != nullptr;
-  if (is_worth_looking_up(written.taken)) {
+  if (!written.gives_up_base && is_worth_looking_up(written.taken)) {
     // If it cannot be read, they stay guesses.
     static_cast<void>(read_missing(written.taken.base, written.taken.page, PageType::base).has_value());
   }
@@ -274,7 +285,9 @@ Status Checkpoint::write_changes(WrittenLeaf& written) {
     records.add(key->key, layers[key->newest].value(static_cast<std::uint32_t>(key->index[key->newest])),
                 record.tag);
   }
-  written.page = written.taken.page;
+  // What the changes said nobody knows: no key that has not been written since can be read. So the leaf
+  // stands on the damaged page from now on, where readers find it as they find a damaged base.
+  written.page = written.gives_up_base ? written.taken.changes_page : written.taken.page;
   written.base = written.taken.base;
   written.changes = build_record_page(records.records());
   if (was_in_memory) {

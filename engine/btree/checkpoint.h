@@ -56,6 +56,7 @@ struct WrittenLeaf {
   PageAddress changes_page;
   PageImage::Ref base;  // as in `page`; null if it has not been looked at
   PageImage::Ref changes;
+  bool gives_up_base = false;        // the changes are damaged: their page stays, as the base
   bool base_has_changes = false;     // the base is as in `page` with the changes applied
   std::vector<WrittenPiece> pieces;  // in place of the one base, which is empty then; none or two at least
   lsm::ClassCounts corrections;      // of what writes guessed
@@ -106,6 +107,8 @@ class Checkpoint {
   Status write_records(const RecordList& records, WrittenLeaf& written);
   static void add_leaf(InnerPage& page, const Bytes& separator, const WrittenLeaf& written);
   Status write_changes(WrittenLeaf& written);
+  static bool is_damage(const Status& status);
+  void note_damage(const Error& error);
   Status read_missing(PageImage::Ref& image, const PageAddress& page, PageType type);
   Layers layers_of(const TakenLeaf& taken, bool with_base) const;
   Status add_page(const PageImage::Ref& image, PageType type, PageAddress& page);

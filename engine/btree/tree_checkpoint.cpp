@@ -1,5 +1,6 @@
 // The tree's side of checkpoints: when one begins, and what becomes of what it has written.
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <thread>
 #include <utility>
@@ -166,13 +167,17 @@ void Tree::install_some(std::span<WrittenInner> inner, CheckpointProgress& progr
 void Tree::install(WrittenLeaf& written, CheckpointProgress& progress) {
   if (!written.pieces.empty()) return install_pieces(written, progress);
   Leaf& leaf = *written.taken.leaf;
-  const auto supersede = [&](const PageAddress& before, const PageAddress& now) {
-    if (before == now) return;
-    if (before.exists() && !leaf.is_retired) progress.superseded.push_back(before);
-    if (now.exists() && leaf.is_retired) retired_.push_back(now);
+  const std::array before{leaf.page, leaf.changes_page};
+  const std::array now{written.page, written.changes_page};
+  const auto lacks = [](const auto& pages, const PageAddress& page) {
+    return page.exists() && std::ranges::find(pages, page) == pages.end();
   };
-  supersede(leaf.page, written.page);
-  supersede(leaf.changes_page, written.changes_page);
+  for (const PageAddress& page : before) {
+    if (lacks(now, page) && !leaf.is_retired) progress.superseded.push_back(page);
+  }
+  for (const PageAddress& page : now) {
+    if (lacks(before, page) && leaf.is_retired) retired_.push_back(page);
+  }
   settle_counts(written, progress);
   const bool is_in_tree = !leaf.is_retired && snapshot_->generation == generation_;
   const bool was_written = leaf.base_is_written();
