@@ -117,6 +117,7 @@ struct BtreeStats {
   std::chrono::milliseconds last_checkpoint{0};  // how long it took
   std::uint64_t bases_written = 0;               // leaves written whole
   std::uint64_t changes_written = 0;             // leaves of which only changes were
+  std::uint64_t moved_bytes = 0;                 // of pages written again so that the file's end could be cut
   std::uint64_t splits = 0;
   std::uint64_t joins = 0;
   std::uint64_t file_bytes = 0;       // now, of all trees

@@ -10,7 +10,12 @@
 namespace shale::engine::btree {
 
 Checkpoint::Checkpoint(Tree& tree, const Snapshot& snapshot)
-    : tree_(tree), snapshot_(snapshot), writer_(tree.store_.file(), tree.id_) {}
+    : tree_(tree),
+      snapshot_(snapshot),
+      writer_(tree.store_.file(), tree.id_),
+      move_from_(tree.store_.file().move_from()) {
+  progress_.moved_from = move_from_;
+}
 
 Status Checkpoint::run() {
   for (const InnerNode::Ref& root : snapshot_.dropped_roots) collect_pages(*root);
@@ -40,17 +45,25 @@ bool Checkpoint::is_clean(const InnerNode& node) const {
   return node.page.exists() && node.changed_epoch <= node.written_epoch;
 }
 
+// Where pages are to be moved, it looks at all nodes, for those that lie there.
 Result<PageAddress> Checkpoint::write_node(const InnerNode::Ref& node) {
+  const bool is_moving = move_from_ != PageFile::kNowhere;
+  bool is_changed = false;
+  PageAddress before;
   {
     const std::lock_guard lock{tree_.owner_};
-    if (is_clean(*node)) return node->page;
+    is_changed = !is_clean(*node);
+    before = node->page;
   }
+  if (!is_changed && !is_moving) return before;
   if (tree_.store_.background().stopping()) return Error{ErrorKind::busy, {}};
+  const std::uint64_t written_before = pages_written_;
   InnerPage page;
   page.level = node->level();
   if (auto written = node->level() == 1 ? write_leaves(*node, page) : write_children(*node, page); !written) {
     return written.error();
   }
+  if (!is_changed && !is_to_move(before) && pages_written_ == written_before) return before;
   WrittenInner written{node, {}};
   if (auto added = add_page(page.encode(), PageType::inner, written.page); !added) return added.error();
   const PageAddress address = written.page;
@@ -83,7 +96,7 @@ Status Checkpoint::write_leaves(const InnerNode& node, InnerPage& page) {
         page.children.push_back({separator, taken[i].page, taken[i].changes_page});
         continue;
       }
-      auto written = write_leaf(std::move(taken[i]));
+      auto written = taken[i].is_moved ? move_leaf(std::move(taken[i])) : write_leaf(std::move(taken[i]));
       if (!written) return written.error();
       add_leaf(page, separator, *written);
       written_leaves_.push_back(std::move(*written));
@@ -105,7 +118,11 @@ void Checkpoint::take_leaves(const InnerNode& node, std::size_t first, std::span
     }
     to.changes_page = leaf.changes_page;
     to.page = leaf.page;
-    if (!leaf.frozen && leaf.base_is_written()) continue;
+    if (!leaf.frozen && leaf.base_is_written()) {
+      to.is_moved = is_to_move(leaf.page) || is_to_move(leaf.changes_page);
+      if (to.is_moved) to.leaf = &leaf;
+      continue;
+    }
     to.leaf = &leaf;
     to.frozen = leaf.frozen;
     to.changes = leaf.changes;
@@ -158,7 +175,7 @@ Result<WrittenLeaf> Checkpoint::write_leaf(TakenLeaf taken) {
     written.taken.base = nullptr;
     written.gives_up_base = true;
     status = write_changes(written);
-  } else if (status && is_worth_a_base(written.taken)) {
+  } else if (status && (is_worth_a_base(written.taken) || is_to_move(written.taken.page))) {
     status = read_missing(written.taken.base, written.taken.page, PageType::base);
     // A base that is damaged goes on to be one that cannot be read; what has been written since can.
     if (is_damage(status)) {
@@ -298,10 +315,45 @@ Status Checkpoint::write_changes(WrittenLeaf& written) {
   return add_page(written.changes, PageType::changes, written.changes_page);
 }
 
+// --- Moving
+
+// To where there is room, which is further in front as a rule: docs/btree.md, "Free space".
+Result<WrittenLeaf> Checkpoint::move_leaf(TakenLeaf taken) {
+  WrittenLeaf written;
+  written.page = taken.page;
+  written.changes_page = taken.changes_page;
+  written.taken = std::move(taken);
+  if (auto moved = move_page(written.page, PageType::base); !moved) return moved.error();
+  if (auto moved = move_page(written.changes_page, PageType::changes); !moved) return moved.error();
+  return written;
+}
+
+Status Checkpoint::move_page(PageAddress& page, PageType type) {
+  if (!is_to_move(page)) return {};
+  const auto image = tree_.store_.file().read(page, type);
+  if (!image) {
+    if (image.error().kind != ErrorKind::corruption) return image.error();
+    note_damage(image.error());  // and the file stays as long as it is
+    return {};
+  }
+  progress_.bytes_read += page.bytes;
+  progress_.moved_bytes += page.bytes;
+  const std::uint64_t offset_before = page.offset;
+  if (auto added = add_page(*image, type, page); !added) return added;
+  if (page.offset > offset_before) {
+    progress_.found_no_room = true;
+    move_from_ = PageFile::kNowhere;
+  }
+  return {};
+}
+
+// --- Making pages
+
 Status Checkpoint::add_page(const PageImage::Ref& image, PageType type, PageAddress& page) {
   const auto address = writer_.add(*image, type);
   if (!address) return address.error();
   page = *address;
+  ++pages_written_;
   return {};
 }
 

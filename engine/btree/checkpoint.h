@@ -40,6 +40,7 @@ struct TakenLeaf {
   PageImage::Ref base;
   PageAddress changes_page;
   PageAddress page;
+  bool is_moved = false;  // nothing else is wrong with it than where its pages lie
 };
 
 // A leaf that has grown too large for one base.
@@ -76,6 +77,9 @@ struct CheckpointProgress {
   std::uint64_t bytes_written = 0;
   std::uint64_t bases = 0;
   std::uint64_t changes = 0;
+  std::uint64_t moved_from = UINT64_MAX;  // pages from there on were moved
+  std::uint64_t moved_bytes = 0;
+  bool found_no_room = false;  // further in front
   std::uint64_t leaves_changed = 0;
   std::uint64_t fresh_bytes = 0;    // of records in them
   std::uint64_t merged_bytes = 0;   // of bases that changes were applied to
@@ -100,6 +104,9 @@ class Checkpoint {
   bool is_clean(const InnerNode& node) const;  // with the owner's mutex
 
   Result<WrittenLeaf> write_leaf(TakenLeaf taken);
+  Result<WrittenLeaf> move_leaf(TakenLeaf taken);
+  Status move_page(PageAddress& page, PageType type);
+  bool is_to_move(const PageAddress& page) const { return page.exists() && page.offset >= move_from_; }
   static bool is_worth_a_base(const TakenLeaf& taken);
   bool is_worth_looking_up(const TakenLeaf& taken);
   Resolved settle(const Layers& layers, const MergedKey& key, const TakenLeaf& taken);
@@ -125,6 +132,8 @@ class Checkpoint {
   std::vector<WrittenInner> written_inner_;
   std::uint64_t held_bytes_ = 0;  // of images that written_leaves_ holds
   std::uint64_t leaves_with_guesses_ = 0;
+  std::uint64_t pages_written_ = 0;
+  std::uint64_t move_from_;       // pages from there on are moved
   std::size_t target_bytes_ = 0;  // of leaves, as the tree has it now
 };
 

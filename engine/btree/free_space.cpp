@@ -26,11 +26,13 @@ void FreeSpace::insert(std::uint64_t offset, std::uint64_t bytes) {
   pieces_.emplace(offset, bytes);
   bytes_ += bytes;
   const BlockRun blocks = blocks_of(offset, bytes);
+  block_bytes_ += blocks.bytes;
   if (blocks.bytes != 0) classes_[size_class(blocks.bytes)].insert(offset);
 }
 
 void FreeSpace::erase(Pieces::iterator piece) {
   const BlockRun blocks = blocks_of(piece->first, piece->second);
+  block_bytes_ -= blocks.bytes;
   if (blocks.bytes != 0) classes_[size_class(blocks.bytes)].erase(piece->first);
   bytes_ -= piece->second;
   pieces_.erase(piece);

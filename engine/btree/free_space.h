@@ -32,6 +32,8 @@ class FreeSpace {
   std::uint64_t trim(std::uint64_t end);
 
   std::uint64_t bytes() const { return bytes_; }
+  // Of whole blocks: what take() can give.
+  std::uint64_t block_bytes() const { return block_bytes_; }
   std::size_t piece_count() const { return pieces_.size(); }
 
  private:
@@ -48,6 +50,7 @@ class FreeSpace {
   // Offsets of pieces, by how many blocks they have: class k has 2^k to 2^(k+1) - 1.
   std::array<std::set<std::uint64_t>, kClassCount> classes_;
   std::uint64_t bytes_ = 0;
+  std::uint64_t block_bytes_ = 0;
 };
 
 }  // namespace shale::engine::btree

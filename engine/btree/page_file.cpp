@@ -225,6 +225,17 @@ Status PageFile::write_superblocks(const Superblock& superblock) {
   return write(kSuperblockBytes, block);
 }
 
+// Half of what is free is enough room for them, unless it lies behind them itself.
+std::uint64_t PageFile::move_from() const {
+  constexpr std::uint64_t kWorthwhile = 8 * kBlockBytes;
+  constexpr std::uint64_t kFreePart = 2;  // of the file
+  constexpr std::uint64_t kBytesMax = 4u << 20;
+  const std::uint64_t free = free_block_bytes_;
+  const std::uint64_t end = file_bytes_;
+  if (free < kWorthwhile || free < end / kFreePart) return kNowhere;
+  return end - std::min({end, free / 2, kBytesMax});
+}
+
 void PageFile::cut_tail() {
   constexpr std::uint64_t kBytesMin = 64u << 10;
   const std::lock_guard lock{mutex_};
@@ -242,6 +253,7 @@ void PageFile::note_space() {
   file_bytes_ = end_;
   free_bytes_ = free_.bytes();
   free_pieces_ = free_.piece_count();
+  free_block_bytes_ = free_.block_bytes();
 }
 
 PageFileStats PageFile::stats() const {

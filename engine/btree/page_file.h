@@ -32,7 +32,7 @@ struct PageFileStats {
   std::uint64_t commits = 0;
 };
 
-// Thread-safe. All calls may wait for the disk, except stats(), claim() and release().
+// Thread-safe. All calls may wait for the disk, except stats(), move_from(), claim() and release().
 class PageFile {
  public:
   // Opens the file `pages` in `folder`, or makes it. `on_damage` hears of what is damaged and can be done
@@ -63,6 +63,12 @@ class PageFile {
   // Space that is in no tree that a crash could bring back: never committed, or by a commit since left out.
   void release(std::uint64_t offset, std::uint64_t bytes);
 
+  // Where pages begin that had better lie further in front, so that the end can be cut; kNowhere as long as
+  // there is little free space. Some MiB in front of the end at most: how much there is to be moved at a
+  // time.
+  std::uint64_t move_from() const;
+  static constexpr std::uint64_t kNowhere = UINT64_MAX;
+
   // Gives free space at the end back to the file system, once it is worth a system call.
   void cut_tail();
 
@@ -89,10 +95,11 @@ class PageFile {
   Superblock superblock_;         // as on disk
   std::optional<Error> failure_;  // of an earlier commit
 
-  // Copies for stats(), which must not wait for a truncation.
+  // Copies for stats() and move_from(), which must not wait for a truncation.
   std::atomic<std::uint64_t> file_bytes_ = kPagesBegin;
   std::atomic<std::uint64_t> free_bytes_ = 0;
   std::atomic<std::uint64_t> free_pieces_ = 0;
+  std::atomic<std::uint64_t> free_block_bytes_ = 0;
   std::atomic<std::uint64_t> bytes_written_ = 0;
   std::atomic<std::uint64_t> commits_ = 0;
 

@@ -345,6 +345,7 @@ EngineStats Tree::stats() const {
   tree.last_checkpoint = std::chrono::duration_cast<std::chrono::milliseconds>(last_checkpoint_);
   tree.bases_written = bases_written_;
   tree.changes_written = changes_written_;
+  tree.moved_bytes = moved_bytes_;
   tree.splits = splits_;
   tree.joins = joins_;
   tree.file_bytes = file.file_bytes;

@@ -158,12 +158,14 @@ class Tree final : public Engine {
   bool has_unpersisted() const { return first_lsn_ != 0 || reclaim_pending_; }
   void write_changes_out();
   void begin_checkpoint();
+  void move_pages();
   void run_checkpoint();
   void install(std::vector<WrittenLeaf>& leaves, std::vector<WrittenInner>& inner,
                CheckpointProgress& progress);
   void install_some(std::span<WrittenLeaf> leaves, CheckpointProgress& progress);
   void install_some(std::span<WrittenInner> inner, CheckpointProgress& progress);
   void install(WrittenLeaf& written, CheckpointProgress& progress);
+  void let_go_of_pages(const WrittenLeaf& written, CheckpointProgress& progress);
   void install_pieces(WrittenLeaf& written, CheckpointProgress& progress);
   std::vector<InnerNode::Child> leaves_of_pieces(const WrittenLeaf& written, bool keeps_images) const;
   void settle_counts(const WrittenLeaf& written, CheckpointProgress& progress);
@@ -239,6 +241,9 @@ class Tree final : public Engine {
   std::uint64_t user_bytes_written_ = 0;
   std::uint64_t checkpoint_bytes_written_ = 0;
   std::uint64_t checkpoint_bytes_read_ = 0;
+  std::uint64_t moved_bytes_ = 0;
+  std::uint64_t nothing_to_move_from_ =
+      PageFile::kNowhere;  // there and behind, as the last checkpoint saw it
   std::uint64_t checkpoints_ = 0;
   std::uint64_t bases_written_ = 0;
   std::uint64_t changes_written_ = 0;

@@ -40,6 +40,18 @@ void Tree::tick() {
   adapt();
   look_up_guesses_when_idle();
   schedule_sweep();
+  move_pages();
+}
+
+// One step: the checkpoint moves them. A tree whose last one found none there waits until the file has become
+// shorter by the doing of others; one that found no room further in front, until it has something to write.
+void Tree::move_pages() {
+  constexpr std::chrono::seconds kPause{1};
+  const std::uint64_t from = store_.file().move_from();
+  if (from == PageFile::kNowhere || from >= nothing_to_move_from_) return;
+  if (snapshot_ || checkpoint_error_ || store_.now() - checkpoint_ended_ < kPause) return;
+  reclaim_pending_ = true;
+  flush();
 }
 
 void Tree::begin_checkpoint() {
@@ -95,6 +107,12 @@ void Tree::run_checkpoint() {
 void Tree::finish_checkpoint(const Status& status, const CheckpointProgress& progress) {
   checkpoint_bytes_written_ += progress.bytes_written;
   checkpoint_bytes_read_ += progress.bytes_read;
+  moved_bytes_ += progress.moved_bytes;
+  if (progress.found_no_room) {
+    nothing_to_move_from_ = 0;
+  } else {
+    nothing_to_move_from_ = progress.moved_bytes == 0 ? progress.moved_from : PageFile::kNowhere;
+  }
   bases_written_ += progress.bases;
   changes_written_ += progress.changes;
   note_guesses_looked_up(progress.guesses, progress.wrong_guesses);
@@ -164,9 +182,9 @@ void Tree::install_some(std::span<WrittenInner> inner, CheckpointProgress& progr
   }
 }
 
-void Tree::install(WrittenLeaf& written, CheckpointProgress& progress) {
-  if (!written.pieces.empty()) return install_pieces(written, progress);
-  Leaf& leaf = *written.taken.leaf;
+// The pages that it has no longer, or, if it has left the tree, never had.
+void Tree::let_go_of_pages(const WrittenLeaf& written, CheckpointProgress& progress) {
+  const Leaf& leaf = *written.taken.leaf;
   const std::array before{leaf.page, leaf.changes_page};
   const std::array now{written.page, written.changes_page};
   const auto lacks = [](const auto& pages, const PageAddress& page) {
@@ -177,6 +195,17 @@ void Tree::install(WrittenLeaf& written, CheckpointProgress& progress) {
   }
   for (const PageAddress& page : now) {
     if (lacks(before, page) && leaf.is_retired) retired_.push_back(page);
+  }
+}
+
+void Tree::install(WrittenLeaf& written, CheckpointProgress& progress) {
+  if (!written.pieces.empty()) return install_pieces(written, progress);
+  Leaf& leaf = *written.taken.leaf;
+  let_go_of_pages(written, progress);
+  if (written.taken.is_moved) {
+    leaf.page = written.page;
+    leaf.changes_page = written.changes_page;
+    return;
   }
   settle_counts(written, progress);
   const bool is_in_tree = !leaf.is_retired && snapshot_->generation == generation_;

@@ -56,6 +56,7 @@ Figures describe_checkpoints(const engine::EngineStats& stats) {
       .add("last_ms", {tree.last_checkpoint.count(), Unit::milliseconds})
       .add("leaves_written", tree.bases_written)
       .add("changes_written", tree.changes_written)
+      .add("moved_bytes", {tree.moved_bytes, Unit::bytes})
       .add("user_bytes", {stats.user_bytes_written, Unit::bytes})
       .add("written_bytes", {stats.disk_bytes_written, Unit::bytes})
       .add("read_bytes", {stats.compaction_bytes_read, Unit::bytes})
