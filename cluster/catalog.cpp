@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "engine/encoding.h"
 
@@ -10,19 +11,56 @@ namespace shale::cluster {
 namespace {
 
 constexpr std::string_view kMagic = "SHALECAT";
-// 2 names the shards' engines; without a B+ tree it is written as 1, which earlier builds read.
-constexpr std::uint32_t kFormatVersion = 2;
+// 1 and 2 had shards 0, 1, 2 ... with trees of the same numbers; 1 knew LSM trees only.
+constexpr std::uint32_t kFormatVersion = 3;
+constexpr std::uint32_t kFormatOfNumberedShards = 2;
 constexpr std::uint32_t kFormatWithoutEngines = 1;
 
-// A map that ShardMap may be made of.
+// Whether every shard that has a boundary is there, and every one that is there has one.
+bool agree(const std::vector<Boundary>& boundaries, const std::vector<ShardRecord>& shards) {
+  std::set<ShardId> with_boundary;
+  for (const Boundary& boundary : boundaries) with_boundary.insert(boundary.shard);
+  return std::ranges::equal(with_boundary, shards, {}, {}, &ShardRecord::id);
+}
+
+// A layout that may be made of it.
 bool well_formed(const CatalogState& state) {
   const auto& list = state.boundaries;
   if (list.empty() || !list.front().begin.empty()) return false;
   const auto not_ascending = [](const Boundary& a, const Boundary& b) { return a.begin >= b.begin; };
   if (std::adjacent_find(list.begin(), list.end(), not_ascending) != list.end()) return false;
-  return std::all_of(list.begin(), list.end(), [&](const Boundary& boundary) {
-    return static_cast<std::uint32_t>(boundary.shard) < state.shard_count;
-  });
+  std::set<std::uint32_t> trees;
+  for (const ShardRecord& shard : state.shards) {
+    if (static_cast<std::uint32_t>(shard.id) >= state.next_shard || shard.tree >= state.next_tree)
+      return false;
+    trees.insert(shard.tree);
+  }
+  return trees.size() == state.shards.size() && agree(list, state.shards);
+}
+
+void append_shard(Bytes& out, const ShardRecord& shard) {
+  engine::append_u32(out, static_cast<std::uint32_t>(shard.id));
+  engine::append_u8(out, static_cast<std::uint8_t>(shard.engine));
+  engine::append_u32(out, shard.tree);
+}
+
+ShardRecord take_shard(engine::ByteReader& reader) {
+  ShardRecord shard;
+  shard.id = ShardId{reader.u32()};
+  shard.engine = static_cast<EngineKind>(reader.u8());
+  shard.tree = reader.u32();
+  return shard;
+}
+
+// As formats up to 2 had them.
+std::vector<ShardRecord> take_numbered_shards(engine::ByteReader& reader, std::uint32_t count,
+                                              bool with_engines) {
+  std::vector<ShardRecord> shards;
+  for (std::uint32_t id = 0; id < count && !reader.failed(); ++id) {
+    const auto engine = with_engines ? static_cast<EngineKind>(reader.u8()) : EngineKind::lsm;
+    shards.push_back({ShardId{id}, engine, id});
+  }
+  return shards;
 }
 
 }  // namespace
@@ -54,22 +92,19 @@ void DatabaseTable::advance(unsigned database, DatabaseId id) {
 
 Bytes CatalogState::encode() const {
   Bytes out{kMagic};
-  const bool names_engines = std::ranges::find(engines, EngineKind::btree) != engines.end();
-  engine::append_u32(out, names_engines ? kFormatVersion : kFormatWithoutEngines);
+  engine::append_u32(out, kFormatVersion);
   engine::append_u64(out, log_needed_from);
   for (const DatabaseId id : databases) engine::append_u32(out, id);
-  engine::append_u32(out, shard_count);
+  engine::append_u32(out, static_cast<std::uint32_t>(shards.size()));
   engine::append_u64(out, map_version);
   engine::append_u32(out, static_cast<std::uint32_t>(boundaries.size()));
   for (const Boundary& boundary : boundaries) {
     engine::append_u32(out, static_cast<std::uint32_t>(boundary.shard));
     engine::append_length_prefixed(out, boundary.begin);
   }
-  if (names_engines) {
-    for (std::uint32_t shard = 0; shard < shard_count; ++shard) {
-      engine::append_u8(out, static_cast<std::uint8_t>(engine_of(shard)));
-    }
-  }
+  for (const ShardRecord& shard : shards) append_shard(out, shard);
+  engine::append_u32(out, next_shard);
+  engine::append_u32(out, next_tree);
   engine::append_u64(out, engine::hash_bytes(out));
   return out;
 }
@@ -95,19 +130,24 @@ engine::Result<CatalogState> CatalogState::decode(BytesView bytes, const std::st
   engine::ByteReader reader{covered.substr(kMagic.size() + sizeof version)};
   state.log_needed_from = reader.u64();
   for (DatabaseId& id : state.databases) id = reader.u32();
-  state.shard_count = reader.u32();
+  const auto shard_count = reader.u32();
   state.map_version = reader.u64();
   const auto count = reader.u32();
   for (std::uint32_t i = 0; i < count && !reader.failed(); ++i) {
     const ShardId shard{reader.u32()};
     state.boundaries.push_back({Bytes{reader.length_prefixed()}, shard});
   }
-  if (version > kFormatWithoutEngines) {
-    for (const char kind : reader.take(state.shard_count))
-      state.engines.push_back(static_cast<EngineKind>(kind));
+  if (version <= kFormatOfNumberedShards) {
+    state.shards = take_numbered_shards(reader, shard_count, version != kFormatWithoutEngines);
+    state.next_shard = state.next_tree = shard_count;
+  } else {
+    for (std::uint32_t i = 0; i < shard_count && !reader.failed(); ++i)
+      state.shards.push_back(take_shard(reader));
+    state.next_shard = reader.u32();
+    state.next_tree = reader.u32();
   }
-  const bool knows_engines =
-      std::ranges::all_of(state.engines, [](EngineKind kind) { return kind <= EngineKind::btree; });
+  const bool knows_engines = std::ranges::all_of(
+      state.shards, [](const ShardRecord& shard) { return shard.engine <= EngineKind::btree; });
   if (!reader.failed() && !knows_engines) return damaged("names an engine that is unknown");
   if (reader.failed() || !reader.at_end() || !well_formed(state))
     return damaged("holds an impossible shard map");

@@ -43,18 +43,26 @@ class DatabaseTable {
 // How a shard stores its data.
 enum class EngineKind : std::uint8_t { lsm = 0, btree = 1 };  // stored: append, never renumber
 
+// A shard, and the tree that has its data. Trees are numbered across both engines, and no number is given
+// twice: what a split or a move has made, and the catalog does not name, is not the data, and goes at the
+// next start.
+struct ShardRecord {
+  ShardId id{};
+  EngineKind engine = EngineKind::lsm;
+  std::uint32_t tree = 0;
+
+  friend bool operator==(const ShardRecord&, const ShardRecord&) = default;
+};
+
 // The contents of the catalog file.
 struct CatalogState {
   DatabaseIds databases{};
   engine::Lsn log_needed_from = 1;  // no engine needs records before this one
-  std::uint32_t shard_count = 0;
   std::uint64_t map_version = 0;
   std::vector<Boundary> boundaries;
-  std::vector<EngineKind> engines;  // by shard; one that is not listed is an LSM tree
-
-  EngineKind engine_of(std::uint32_t shard) const {
-    return shard < engines.size() ? engines[shard] : EngineKind::lsm;
-  }
+  std::vector<ShardRecord> shards;  // by id; each has a boundary
+  std::uint32_t next_shard = 0;     // above all ids that have been given out
+  std::uint32_t next_tree = 0;      // likewise
 
   Bytes encode() const;
   // Errors: corruption (with `file_name`), unsupported.

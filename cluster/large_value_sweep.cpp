@@ -65,10 +65,11 @@ void LargeValueSweep::look_at(const engine::LargeValueStore::Listed& file) {
   std::vector<std::shared_ptr<engine::Load>> loads;  // kept: what they have fetched stays in memory
   for (;;) {
     engine::ReadContext context;
-    Shard& shard = store_.shard(store_.map()->owner(key.bytes));
+    const auto layout = store_.layout();
+    Shard& shard = layout->owner(key.bytes);
     {
       const std::lock_guard lock{shard.mutex};
-      if (&store_.shard(store_.map()->owner(key.bytes)) != &shard) continue;  // it has moved meanwhile
+      if (&store_.layout()->owner(key.bytes) != &shard) continue;  // it has moved meanwhile
       if (decide(shard, key, file.id, context)) return;
     }
     for (auto& load : context.missing) {

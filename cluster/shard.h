@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "cluster/catalog.h"
+#include "cluster/load_sample.h"
 #include "cluster/shard_map.h"
 #include "engine/engine.h"
 
@@ -19,14 +20,15 @@ struct ShardStats {  // since start; under the shard's lock
 
 class Shard {
  public:
-  explicit Shard(ShardId shard_id, EngineKind engine_kind = EngineKind::lsm)
-      : id(shard_id), kind(engine_kind) {}
+  explicit Shard(ShardId shard_id) : id(shard_id) {}
 
   const ShardId id;
-  const EngineKind kind;  // of `engine`
-  std::mutex mutex;       // guards everything below; work under it never waits for a disk
-  std::unique_ptr<engine::Engine> engine;
+  std::mutex mutex;                        // guards everything below; work under it never waits for a disk
+  EngineKind kind = EngineKind::lsm;       // of `engine`
+  std::uint32_t tree = 0;                  // its number
+  std::shared_ptr<engine::Engine> engine;  // null: the shard has been merged into another
   ShardStats stats;
+  LoadSample load;
 };
 
 }  // namespace shale::cluster

@@ -11,10 +11,9 @@
 #include "cluster/folder_format.h"
 #include "cluster/large_value_sweep.h"
 #include "cluster/log_records.h"
-#include "engine/btree/tree_store.h"
+#include "cluster/reshaper.h"
 #include "engine/encoding.h"
 #include "engine/large/large_value_store.h"
-#include "engine/lsm/tree_store.h"
 
 namespace shale::cluster {
 namespace {
@@ -100,13 +99,14 @@ engine::Status Store::recover(StoreRecovery& recovery) {
   if (!log) return log.error();
   log_ = std::move(*log);
   static_cast<StoreLogBarrier&>(*barrier_).set_ready();
+  reshaper_ = std::make_unique<Reshaper>(*this);
   return check_log_covers_tables();
 }
 
 // Tables are written after the log is durable up to what they hold. A log that ends before that has lost its
 // end to the disk; new records would get numbers that the next start takes for persisted, and skips.
 engine::Status Store::check_log_covers_tables() const {
-  for (const auto& shard : shards_) {
+  for (const auto& shard : shards()) {
     std::lock_guard lock{shard->mutex};  // replay may have begun flushes, which go on
     const engine::Lsn persisted = shard->engine->persisted_lsn();
     if (persisted <= log_->appended_lsn()) continue;
@@ -151,9 +151,15 @@ engine::Status Store::prepare_folder(StoreRecovery& recovery) {
 engine::Status Store::load_catalog(bool created) {
   const std::string path = options_.folder + "/catalog";
   if (created) {
-    map_ = std::make_shared<ShardMap>(1, make_ring(options_.shards, options_.virtual_nodes));
-    for (std::uint32_t id = 0; id < options_.shards; ++id)
-      shards_.push_back(std::make_unique<Shard>(ShardId{id}, options_.engine));
+    std::vector<std::shared_ptr<Shard>> shards;
+    for (std::uint32_t id = 0; id < options_.shards; ++id) {
+      shards.push_back(std::make_shared<Shard>(ShardId{id}));
+      shards.back()->kind = options_.engine;
+      shards.back()->tree = id;
+    }
+    next_shard_ = next_tree_ = options_.shards;
+    layout_ = std::make_shared<Layout>(ShardMap{1, make_ring(options_.shards, options_.virtual_nodes)},
+                                       std::move(shards));
     if (auto written = write_catalog(1); !written) return written.error();
     return engine::replace_file(files_, options_.folder + "/FORMAT", folder_format(kFolderFormatOfNew));
   }
@@ -165,9 +171,16 @@ engine::Status Store::load_catalog(bool created) {
     databases_.advance(database, state->databases[database]);
   }
   log_needed_from_ = state->log_needed_from;
-  for (std::uint32_t id = 0; id < state->shard_count; ++id)
-    shards_.push_back(std::make_unique<Shard>(ShardId{id}, state->engine_of(id)));
-  map_ = std::make_shared<ShardMap>(state->map_version, std::move(state->boundaries));
+  next_shard_ = state->next_shard;
+  next_tree_ = state->next_tree;
+  std::vector<std::shared_ptr<Shard>> shards;
+  for (const ShardRecord& record : state->shards) {
+    shards.push_back(std::make_shared<Shard>(record.id));
+    shards.back()->kind = record.engine;
+    shards.back()->tree = record.tree;
+  }
+  layout_ =
+      std::make_shared<Layout>(ShardMap{state->map_version, std::move(state->boundaries)}, std::move(shards));
   return {};
 }
 
@@ -200,63 +213,14 @@ std::optional<engine::LargeValueReference> Store::large_value_in(BytesView store
 engine::Status Store::open_engines() {
   policy_ = std::make_unique<StoreKeyPolicy>(databases_, options_.value_expiry_ms);
   barrier_ = std::make_unique<StoreLogBarrier>(log_);
-  const auto btree_count =
-      std::ranges::count(shards_, EngineKind::btree, [](const auto& shard) { return shard->kind; });
-  const double btree_part = static_cast<double>(btree_count) / static_cast<double>(shards_.size());
-  if (auto opened = open_lsm_trees(1 - btree_part); !opened) return opened;
-  if (btree_count > 0) {
-    if (auto opened = open_btrees(btree_part); !opened) return opened;
-  }
-  for (auto& shard : shards_) {
-    const auto id = static_cast<std::uint32_t>(shard->id);
-    shard->engine = shard->kind == EngineKind::btree ? btrees_->open_tree(id, shard->mutex)
-                                                     : trees_->open_tree(id, shard->mutex);
-  }
-  return {};
-}
-
-engine::Status Store::open_lsm_trees(double part) {
-  static constexpr std::uint64_t kBytesMin = 1u << 20;  // of those that nobody uses
-  const auto part_of = [part](std::uint64_t bytes) {
-    return std::max(kBytesMin, static_cast<std::uint64_t>(static_cast<double>(bytes) * part));
-  };
-  engine::lsm::TreeStoreOptions tree_options;
-  tree_options.folder = options_.folder + "/lsm";
-  tree_options.memtable_bytes = part_of(options_.memtable_bytes);
-  tree_options.block_cache_bytes = part_of(options_.cache_bytes / 2);
-  tree_options.record_cache_bytes = options_.cache_bytes / 2 / shards_.size();
-  tree_options.on_damage = options_.on_damage;
-  tree_options.policy = policy_.get();
-  tree_options.barrier = barrier_.get();
-  tree_options.clock = &clock_;
-  tree_options.compression = options_.compression;
-  tree_options.value_separation_bytes = options_.value_separation_bytes;
-  tree_options.compaction_mode = options_.compaction_mode;
-  tree_options.deletion_age_max = options_.deletion_age_max;
-  tree_options.idle_work_bytes_per_second = options_.idle_work_bytes_per_second;
-  auto trees = engine::lsm::TreeStore::open(files_, background_, tree_options);
+  auto trees = Trees::open({files_, background_, clock_, options_, *policy_, *barrier_}, shard_records());
   if (!trees) return trees.error();
   trees_ = std::move(*trees);
-  return {};
-}
-
-engine::Status Store::open_btrees(double part) {
-  const auto part_of = [part](std::uint64_t bytes) {
-    return static_cast<std::uint64_t>(static_cast<double>(bytes) * part);
-  };
-  engine::btree::TreeStoreOptions tree_options;
-  tree_options.folder = options_.folder + "/btree";
-  tree_options.changes_bytes = part_of(options_.memtable_bytes);
-  tree_options.pool_bytes = part_of(options_.cache_bytes);
-  tree_options.leaf_sizes = {options_.btree_node_bytes_min,
-                             std::max(options_.btree_node_bytes_min, options_.btree_node_bytes_max)};
-  tree_options.on_damage = options_.on_damage;
-  tree_options.policy = policy_.get();
-  tree_options.barrier = barrier_.get();
-  tree_options.clock = &clock_;
-  auto trees = engine::btree::TreeStore::open(files_, background_, tree_options);
-  if (!trees) return trees.error();
-  btrees_ = std::move(*trees);
+  for (const auto& shard : shards()) {
+    auto tree = trees_->open_tree(shard->kind, shard->tree, shard->mutex);
+    if (!tree) return tree.error();
+    shard->engine = std::move(*tree);
+  }
   return {};
 }
 
@@ -280,7 +244,7 @@ engine::Status Store::replay_batch(engine::Lsn lsn, BytesView payload, StoreReco
   while (!payload.empty()) {
     const auto write = take_write(payload);
     if (!write) return write.error();
-    Shard& owner = shard(map_->owner(write->position));
+    Shard& owner = layout_->owner(write->position);
     std::lock_guard lock{owner.mutex};
     if (lsn <= owner.engine->persisted_lsn()) continue;
     writes.push_back(*write);
@@ -292,7 +256,7 @@ engine::Status Store::replay_batch(engine::Lsn lsn, BytesView payload, StoreReco
   std::vector<std::unique_lock<std::mutex>> locks;
   for (const auto& [id, owner] : behind) locks.emplace_back(owner->mutex);
   for (const LoggedWrite& write : writes) {
-    Shard& owner = shard(map_->owner(write.position));
+    Shard& owner = layout_->owner(write.position);
     const engine::HashedKey key{write.position};
     if (write.operation == WriteOperation::put) {
       owner.engine->put(key, write.value, lsn);
@@ -315,17 +279,17 @@ engine::Status Store::wait_for_admission(Shard& owner, std::size_t bytes) {
   }
 }
 
-std::shared_ptr<const ShardMap> Store::map() const {
-  std::lock_guard lock{map_mutex_};
-  return map_;
+std::shared_ptr<const Layout> Store::layout() const {
+  std::lock_guard lock{layout_mutex_};
+  return layout_;
 }
 
 std::int64_t Store::key_count(unsigned database) {
   const DatabaseId id = database_id(database);
   std::int64_t count = 0;
-  for (const auto& shard : shards_) {
+  for (const auto& shard : shards()) {
     std::lock_guard lock{shard->mutex};
-    count += shard->engine->key_count(id);
+    if (shard->engine) count += shard->engine->key_count(id);
   }
   return std::max<std::int64_t>(count, 0);
 }
@@ -336,7 +300,12 @@ engine::Result<engine::Lsn> Store::flush_all() { return flush_databases(0, kData
 
 engine::Result<engine::Lsn> Store::flush_databases(unsigned first, unsigned count) {
   std::vector<std::unique_lock<std::mutex>> locks;
-  for (const auto& shard : shards_) locks.emplace_back(shard->mutex);
+  std::shared_ptr<const Layout> locked;
+  do {  // shards may come and go until all are locked
+    locks.clear();
+    locked = layout();
+    for (const auto& shard : locked->shards()) locks.emplace_back(shard->mutex);
+  } while (locked != layout());
   Bytes payload;
   DatabaseId next_id = databases_.next_id();
   for (unsigned database = first; database < first + count; ++database) {
@@ -346,7 +315,7 @@ engine::Result<engine::Lsn> Store::flush_databases(unsigned first, unsigned coun
   const auto lsn = log_->append(static_cast<engine::RecordKind>(LogRecord::flush_databases), payload);
   if (!lsn) return lsn.error();
   apply_flush(payload);
-  for (const auto& shard : shards_) shard->engine->reclaim_obsolete(*lsn);
+  for (const auto& shard : locked->shards()) shard->engine->reclaim_obsolete(*lsn);
   large_value_sweep_->note_flush();
   return *lsn;
 }
@@ -364,39 +333,97 @@ void Store::apply_flush(BytesView payload) {
 engine::Lsn Store::oldest_needed_lsn() {
   // Read first: what is appended while we ask the shards is newer, and needed.
   engine::Lsn oldest = log_->appended_lsn() + 1;
-  for (const auto& shard : shards_) {
+  for (const auto& shard : shards()) {
     std::lock_guard lock{shard->mutex};
+    if (!shard->engine) continue;  // it has gone meanwhile
     if (const auto lsn = shard->engine->oldest_unpersisted_lsn()) oldest = std::min(oldest, *lsn);
   }
   return oldest;
 }
 
+std::vector<ShardRecord> Store::shard_records() const {
+  std::vector<ShardRecord> records;
+  for (const auto& shard : shards()) {
+    const std::lock_guard lock{shard->mutex};
+    records.push_back({shard->id, shard->kind, shard->tree});
+  }
+  return records;
+}
+
 engine::Status Store::write_catalog(engine::Lsn log_needed_from) {
+  const auto layout_now = layout();
+  return write_catalog(log_needed_from, layout_now->map().version(), layout_now->map().boundaries(),
+                       shard_records());
+}
+
+engine::Status Store::write_catalog(engine::Lsn log_needed_from, std::uint64_t map_version,
+                                    std::vector<Boundary> boundaries, std::vector<ShardRecord> shards) {
   CatalogState state;
   state.databases = databases_.ids();
   state.log_needed_from = log_needed_from;
-  state.shard_count = static_cast<std::uint32_t>(shards_.size());
-  const auto map_now = map();
-  state.map_version = map_now->version();
-  state.boundaries = map_now->boundaries();
-  for (const auto& shard : shards_) state.engines.push_back(shard->kind);
+  state.map_version = map_version;
+  state.boundaries = std::move(boundaries);
+  state.shards = std::move(shards);
+  state.next_shard = next_shard_;
+  state.next_tree = next_tree_;
   return engine::replace_file(files_, options_.folder + "/catalog", state.encode());
 }
 
+ShardId Store::new_shard_id() {
+  const std::lock_guard lock{maintenance_mutex_};
+  return ShardId{next_shard_++};
+}
+
+std::uint32_t Store::new_tree_number() {
+  const std::lock_guard lock{maintenance_mutex_};
+  return next_tree_++;
+}
+
+// No other catalog is written between this one and the layout that it tells of.
+engine::Status Store::change_layout(const NewLayout& next, std::chrono::microseconds& pause) {
+  const std::lock_guard round{maintenance_mutex_};
+  const std::uint64_t version = layout()->map().version() + 1;
+  if (auto written = write_catalog(log_needed_from_, version, next.boundaries, next.records); !written) {
+    const auto taken_back = write_catalog(log_needed_from_);
+    catalog_in_doubt_ = !taken_back;
+    return written;
+  }
+  if (next.prepare) next.prepare();
+  auto made = std::make_shared<Layout>(ShardMap{version, next.boundaries}, next.shards);
+  const auto begin = std::chrono::steady_clock::now();
+  {
+    std::vector<std::unique_lock<std::mutex>> locks;
+    for (const auto& shard : next.locked) locks.emplace_back(shard->mutex);
+    next.swap();
+    {
+      const std::lock_guard lock{layout_mutex_};
+      layout_ = std::move(made);
+    }
+    epoch_.fetch_add(1, std::memory_order_release);
+  }
+  pause = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin);
+  return {};
+}
+
+void Store::keep(std::shared_ptr<Shard> retired) {
+  const std::lock_guard lock{maintenance_mutex_};
+  retired_.push_back(std::move(retired));
+}
+
 void Store::flush_oldest_shard() {
-  Shard* holder = nullptr;
+  std::shared_ptr<Shard> holder;
   engine::Lsn oldest = 0;
-  for (const auto& shard : shards_) {
+  for (const auto& shard : shards()) {
     std::lock_guard lock{shard->mutex};
-    const auto lsn = shard->engine->oldest_unpersisted_lsn();
+    const auto lsn = shard->engine ? shard->engine->oldest_unpersisted_lsn() : std::nullopt;
     if (lsn && (holder == nullptr || *lsn < oldest)) {
-      holder = shard.get();
+      holder = shard;
       oldest = *lsn;
     }
   }
   if (holder == nullptr) return;
   std::lock_guard lock{holder->mutex};
-  holder->engine->flush();
+  if (holder->engine) holder->engine->flush();
 }
 
 engine::Status Store::maintain_large_values() {
@@ -406,9 +433,9 @@ engine::Status Store::maintain_large_values() {
 
 engine::Status Store::maintain() {
   std::lock_guard round{maintenance_mutex_};
-  for (const auto& shard : shards_) {
+  for (const auto& shard : shards()) {
     std::lock_guard lock{shard->mutex};
-    shard->engine->tick();
+    if (shard->engine) shard->engine->tick();
   }
   if (log_->stats().bytes_kept > options_.log_bytes_max) flush_oldest_shard();
   if (auto removed = maintain_large_values(); !removed) return removed;
@@ -418,6 +445,7 @@ engine::Status Store::maintain() {
   if (needed_from == log_needed_from_ || !log_->can_trim(needed_from)) return {};
   if (auto durable = barrier_->wait_until_durable(needed_from - 1); !durable) return durable;
   if (auto written = write_catalog(needed_from); !written) return written.error();
+  catalog_in_doubt_ = false;
   log_needed_from_ = needed_from;
   return log_->trim(needed_from);
 }

@@ -12,7 +12,7 @@ std::size_t ShardLocks::add(unsigned database, BytesView key) {
   assert(!locked_);
   if (keys_.empty()) {
     epoch_ = store_.epoch();
-    map_ = store_.map();
+    layout_ = store_.layout();
   }
   keys_.push_back({key, database, 0, 0, 0, nullptr});
   route(keys_.back());
@@ -25,12 +25,12 @@ void ShardLocks::route(RoutedKey& key) {
   key.position_length = static_cast<std::uint32_t>(positions_.size() - key.position_offset);
   const BytesView position = BytesView{positions_}.substr(key.position_offset, key.position_length);
   key.hash = engine::hash_bytes(position);
-  key.shard = &store_.shard(map_->owner(position));
+  key.shard = &layout_->owner(position);
 }
 
 void ShardLocks::route_all() {
   epoch_ = store_.epoch();
-  map_ = store_.map();
+  layout_ = store_.layout();
   positions_.clear();
   for (RoutedKey& key : keys_) route(key);
 }
@@ -70,7 +70,7 @@ void ShardLocks::clear() {
   unlock();
   keys_.clear();
   positions_.clear();
-  map_.reset();
+  layout_.reset();
 }
 
 engine::HashedKey ShardLocks::key(std::size_t index) const {
@@ -85,6 +85,7 @@ engine::Result<std::optional<BytesView>> Transaction::get(std::size_t index) {
   }
   Shard& shard = locks_.shard(index);
   ++shard.stats.reads;
+  shard.load.note(locks_.key(index).bytes);
   auto found = shard.engine->get(locks_.key(index), reads_);
   if (!found && found.error().kind == engine::ErrorKind::not_resident) ++shard.stats.not_resident;
   return found;
@@ -184,6 +185,7 @@ engine::Result<engine::Lsn> Transaction::commit() {
     const Write& write = writes_[number];
     Shard& shard = locks_.shard(write.key_index);
     ++shard.stats.writes;
+    shard.load.note(locks_.key(write.key_index).bytes);
     if (write.erases) {
       shard.engine->erase(locks_.key(write.key_index), *lsn);
     } else {

@@ -56,7 +56,7 @@ class ShardLocks {
 
   Store& store_;
   std::uint64_t epoch_ = 0;  // of the store, when the keys were routed
-  std::shared_ptr<const ShardMap> map_;
+  std::shared_ptr<const Layout> layout_;
   Bytes positions_;
   std::vector<RoutedKey> keys_;
   std::vector<Shard*> shards_;  // distinct, in lock order

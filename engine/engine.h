@@ -215,8 +215,18 @@ class Engine {
   virtual std::optional<Lsn> oldest_unpersisted_lsn() const = 0;
   // Starts persisting all that has been applied so far, in the background.
   virtual void flush() = 0;
+  // For an engine that is about to be replaced by others: no background work begins any more, and what has
+  // begun comes to its end or is given up. Reads and writes go on; what is written stays in memory.
+  virtual void stop_work() = 0;
+  // Whether none is running any more that changes the engine's files. False without stop_work().
+  virtual bool work_stopped() const = 0;
+  // It is not replaced after all.
+  virtual void resume_work() = 0;
   // To be called about ten times a second: adapts the engine's shape, and starts what is due by time.
   virtual void tick() = 0;
+
+  // A key that has about half of the data below it, if there is one: in microseconds, and so not exact.
+  virtual std::optional<Bytes> middle_key() const = 0;
 
   // Live keys in `count_class` (see KeyPolicy), expired ones included until they are dropped.
   virtual std::int64_t key_count(std::uint32_t count_class) const = 0;

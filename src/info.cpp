@@ -95,7 +95,7 @@ void write_clients(Fields& fields, Server& server) {
 void write_memory(Fields& fields, Server& server) {
   const MemoryFigures memory = server.memory();
   // Memtables and record caches are mapped, beside what the allocator knows of.
-  engine::lsm::TreeStore& trees = server.store().trees();
+  engine::lsm::TreeStore& trees = server.store().trees().lsm();
   const std::uint64_t mapped =
       trees.memtables().used_bytes() + add_up(take_snapshots(server.store())).engine.record_cache_bytes;
   const std::uint64_t used = memory.allocated + mapped;
@@ -224,7 +224,7 @@ void write_shale(Fields& fields, Server& server) {
   const ShardSnapshot sum = add_up(take_snapshots(store));
   const engine::EngineStats& engine = sum.engine;
   const engine::LogStats log = store.log().stats();
-  const auto cache = store.trees().block_cache().stats();
+  const auto cache = store.trees().lsm().block_cache().stats();
   const engine::LargeValueStats large = store.large_values().stats();
   fields.add("shards", store.shards().size());
   fields.add("threads", server.thread_count());

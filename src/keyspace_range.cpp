@@ -20,17 +20,17 @@ class Piece {
   // Where the piece lies. The epoch first: a change in between is noticed under the shard's lock.
   void route(unsigned database) {
     epoch_ = store_.epoch();
-    map_ = store_.map();
+    layout_ = store_.layout();
     const DatabaseId id = store_.database_id(database);
     begin_ = position(id, left_.begin);
     end_ = left_.end ? position(id, *left_.end) : cluster::end_of_prefix(position(id, {}));
-    const auto& boundaries = map_->boundaries();
-    std::size_t range = map_->range_of(begin_);
+    const auto& boundaries = layout_->map().boundaries();
+    std::size_t range = layout_->map().range_of(begin_);
     if (left_.reverse) {
-      range = end_.empty() ? boundaries.size() - 1 : map_->range_of(end_);
+      range = end_.empty() ? boundaries.size() - 1 : layout_->map().range_of(end_);
       if (BytesView{boundaries[range].begin} == BytesView{end_} && range > 0) --range;
     }
-    shard_ = &store_.shard(boundaries[range].shard);
+    shard_ = &layout_->owner_of_range(range);
     cut_begin_ = BytesView{boundaries[range].begin} > BytesView{begin_};
     if (cut_begin_) begin_ = boundaries[range].begin;
     const bool has_next = range + 1 < boundaries.size();
@@ -70,7 +70,7 @@ class Piece {
   cluster::Store& store_;
   KeyRange& left_;
   std::uint64_t epoch_ = 0;
-  std::shared_ptr<const cluster::ShardMap> map_;
+  std::shared_ptr<const cluster::Layout> layout_;
   cluster::Shard* shard_ = nullptr;
   Bytes begin_;
   Bytes end_;

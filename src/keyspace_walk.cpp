@@ -64,7 +64,7 @@ class Walk {
   void route() {
     // The epoch first: a change in between is noticed under the next lock.
     epoch_ = store_.epoch();
-    map_ = store_.map();
+    layout_ = store_.layout();
     id_ = store_.database_id(database_);
     if (only_ != nullptr) stop_ = cluster::end_of_prefix(position_of({only_->token, only_->prefix}, id_));
   }
@@ -76,9 +76,10 @@ class Walk {
       next_.reset();
       return {};
     }
-    const std::size_t range = map_->range_of(begin);
-    const auto& boundaries = map_->boundaries();
-    cluster::Shard& shard = store_.shard(boundaries[range].shard);
+    const auto layout = layout_;  // stays, whatever route() does
+    const std::size_t range = layout->map().range_of(begin);
+    const auto& boundaries = layout->map().boundaries();
+    cluster::Shard& shard = layout->owner_of_range(range);
     const std::lock_guard lock(shard.mutex);
     if (store_.epoch() != epoch_) {
       route();
@@ -165,7 +166,7 @@ class Walk {
   const VisitKey& visit_;
 
   std::uint64_t epoch_ = 0;
-  std::shared_ptr<const cluster::ShardMap> map_;
+  std::shared_ptr<const cluster::Layout> layout_;
   DatabaseId id_ = 0;
 
   const TokenPrefix* only_ = nullptr;  // null: all keys

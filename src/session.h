@@ -4,11 +4,16 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <string>
 
 #include "engine/bytes.h"
 #include "protocol/reply_writer.h"
+
+namespace shale::cluster {
+class ReshapeJob;
+}
 
 namespace shale::server {
 
@@ -33,6 +38,7 @@ struct Session {
   bool no_touch = false;
   ReplyMode reply_mode = ReplyMode::on;
   engine::Lsn last_write_lsn = 0;  // for WAITAOF
+  std::shared_ptr<cluster::ReshapeJob> reshape_job;  // that the client waits for (SPLIT, MERGE)
   bool close_after_reply = false;  // QUIT, CLIENT KILL of oneself
 
   // Written by the connection's thread, shown by others.

@@ -366,7 +366,7 @@ class ShaleAdapter final : public StoreAdapter {
   std::unique_ptr<engine::lsm::TreeStore> trees_;  // one of the two
   std::unique_ptr<engine::btree::TreeStore> btrees_;
   std::mutex mutex_;  // guards tree_ and log_bytes_
-  std::unique_ptr<engine::Engine> tree_;
+  std::shared_ptr<engine::Engine> tree_;
   std::uint64_t log_bytes_ = 0;  // with headers, which LogStats leaves out
   std::jthread maintenance_;
 };

@@ -18,7 +18,7 @@ Checkpoint::Checkpoint(Tree& tree, const Snapshot& snapshot)
 }
 
 Status Checkpoint::run() {
-  for (const InnerNode::Ref& root : snapshot_.dropped_roots) collect_pages(*root);
+  for (const InnerNode::Ref& root : snapshot_.dropped_roots) append_pages(*root, progress_.superseded);
   const auto root = write_node(snapshot_.root);
   if (!root) return root.error();
   if (auto installed = install(); !installed) return installed;
@@ -28,19 +28,6 @@ Status Checkpoint::run() {
 // --- Walking
 
 // Nobody changes what was dropped before this checkpoint began.
-void Checkpoint::collect_pages(const InnerNode& root) {
-  if (root.page.exists()) progress_.superseded.push_back(root.page);
-  for (std::size_t i = 0; i < root.count(); ++i) {
-    if (root.level() > 1) {
-      collect_pages(root.inner(i));
-      continue;
-    }
-    for (const PageAddress& page : {root.leaf(i).page, root.leaf(i).changes_page}) {
-      if (page.exists()) progress_.superseded.push_back(page);
-    }
-  }
-}
-
 bool Checkpoint::is_clean(const InnerNode& node) const {
   return node.page.exists() && node.changed_epoch <= node.written_epoch;
 }

@@ -122,7 +122,6 @@ class Checkpoint {
 
   Status install();
   Status commit(const PageAddress& root);
-  void collect_pages(const InnerNode& root);
 
   Tree& tree_;
   const Snapshot& snapshot_;

@@ -17,10 +17,12 @@ Result<PageImage::Ref> read_record_page(const PageFile& file, const PageAddress&
 }
 
 LeafLoad::LeafLoad(Tree& tree, Leaf::Ref leaf)
-    : tree_(tree), leaf_(std::move(leaf)), page_(leaf_->page), changes_page_(leaf_->changes_page) {}
+    : tree_(tree.weak_from_this()),
+      leaf_(std::move(leaf)),
+      page_(leaf_->page),
+      changes_page_(leaf_->changes_page) {}
 
-Status LeafLoad::read() {
-  const PageFile& file = tree_.file();
+Status LeafLoad::read(const PageFile& file) {
   if (changes_page_.exists()) {
     auto changes = read_record_page(file, changes_page_, PageType::changes);
     if (!changes) return changes.error();
@@ -41,9 +43,10 @@ Status LeafLoad::read() {
 void LeafLoad::run() {
   const std::lock_guard running{running_};
   if (is_done_) return;
-  const Status status = read();
-  tree_.take_loaded(*this, status);
   is_done_ = true;
+  const auto tree = tree_.lock();
+  if (!tree) return;
+  tree->take_loaded(*this, read(tree->file()));
 }
 
 }  // namespace shale::engine::btree

@@ -31,9 +31,9 @@ class LeafLoad final : public Load {
 
  private:
   friend class Tree;
-  Status read();
+  Status read(const PageFile& file);
 
-  Tree& tree_;
+  const std::weak_ptr<Tree> tree_;  // which keeps some of its loads
   const Leaf::Ref leaf_;
   const PageAddress page_;
   const PageAddress changes_page_;

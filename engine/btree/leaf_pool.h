@@ -22,13 +22,14 @@ class PoolBudget {
  public:
   explicit PoolBudget(std::uint64_t bytes) : capacity_bytes_(bytes) {}
 
-  std::uint64_t capacity_bytes() const { return capacity_bytes_; }
+  std::uint64_t capacity_bytes() const { return capacity_bytes_.load(std::memory_order_relaxed); }
+  void set_capacity(std::uint64_t bytes) { capacity_bytes_.store(bytes, std::memory_order_relaxed); }
   std::uint64_t used_bytes() const { return used_bytes_.load(std::memory_order_relaxed); }
-  bool is_exceeded() const { return used_bytes() > capacity_bytes_; }
+  bool is_exceeded() const { return used_bytes() > capacity_bytes(); }
 
  private:
   friend class LeafPool;
-  const std::uint64_t capacity_bytes_;
+  std::atomic<std::uint64_t> capacity_bytes_;
   std::atomic<std::uint64_t> used_bytes_ = 0;
 };
 

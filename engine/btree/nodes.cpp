@@ -106,4 +106,17 @@ std::size_t InnerNode::memory_bytes() const {
   return bytes;
 }
 
+void append_pages(const InnerNode& node, std::vector<PageAddress>& pages) {
+  if (node.page.exists()) pages.push_back(node.page);
+  for (std::size_t i = 0; i < node.count(); ++i) {
+    if (node.level() > 1) {
+      append_pages(node.inner(i), pages);
+      continue;
+    }
+    for (const PageAddress& page : {node.leaf(i).page, node.leaf(i).changes_page}) {
+      if (page.exists()) pages.push_back(page);
+    }
+  }
+}
+
 }  // namespace shale::engine::btree

@@ -148,4 +148,7 @@ class InnerNode final : public Node {
   std::vector<Bytes> separators_;
 };
 
+// The addresses of all pages below and including `node`.
+void append_pages(const InnerNode& node, std::vector<PageAddress>& pages);
+
 }  // namespace shale::engine::btree

@@ -173,10 +173,21 @@ void PageFile::release(std::uint64_t offset, std::uint64_t bytes) {
 }
 
 Status PageFile::commit(std::uint32_t tree, const TreeState& state) {
-  const std::lock_guard commit{commit_mutex_};
-  if (failure_) return *failure_;
+  const std::lock_guard committing{commit_mutex_};
   Directory directory = this->directory();
   directory[tree] = state;
+  return commit(std::move(directory));
+}
+
+Status PageFile::drop(std::uint32_t tree) {
+  const std::lock_guard committing{commit_mutex_};
+  Directory directory = this->directory();
+  if (directory.erase(tree) == 0) return {};
+  return commit(std::move(directory));
+}
+
+Status PageFile::commit(Directory directory) {
+  if (failure_) return *failure_;
   const auto page = write_directory(directory);
   if (!page) {
     if (page.error().kind != ErrorKind::no_space) failure_ = page.error();

@@ -75,6 +75,8 @@ class PageFile {
   // Makes the tree's new state durable, and all that has been written so far. After an Error the file takes
   // no more commits: nobody knows what is on the disk.
   Status commit(std::uint32_t tree, const TreeState& state);
+  // Makes it durable that there is no such tree any more. Errors: as commit().
+  Status drop(std::uint32_t tree);
 
   PageFileStats stats() const;
 
@@ -84,6 +86,7 @@ class PageFile {
   static Result<std::unique_ptr<File>> make(FileSystem& files, const std::string& folder,
                                             const std::string& path);
   Status load(const std::function<void(const std::string&)>& on_damage);
+  Status commit(Directory directory);  // with commit_mutex_
   Result<PageAddress> write_directory(const Directory& directory);
   Status write_superblocks(const Superblock& superblock);
   void note_space();  // with mutex_

@@ -188,7 +188,7 @@ Status Tree::admit_write(std::size_t bytes) {
   }
   if (store_.wants_checkpoint()) {
     // As a rule it is the tree that is written to most that has most to write, and mostly that is this one.
-    if (changed_bytes() > store_.options().changes_bytes / 4) {
+    if (changed_bytes() > store_.changes_bytes_max() / 4) {
       write_changes_out();
     } else {
       store_.relieve_changes();
@@ -320,6 +320,20 @@ void Tree::adapt() {
   target_bytes_ = step->target_bytes;
   target_reason_ = step->reason;
   ++target_changes_;
+}
+
+// Subtrees of one level are taken to be of one size.
+std::optional<Bytes> Tree::middle_key() const {
+  const InnerNode* node = root_.get();
+  while (node->count() < 2 && node->level() > 1) node = &node->inner(0);
+  if (node->count() >= 2) return node->separator(node->count() / 2);
+  const Leaf& leaf = node->leaf(0);
+  if (!leaf.is_resident()) return {};
+  std::vector<Bytes> keys;
+  const Layers layers = leaf.layers();
+  LayersMerge merge{layers};
+  while (const MergedKey* key = merge.next()) keys.emplace_back(key->key);
+  return keys.size() < 2 ? std::nullopt : std::optional{keys[keys.size() / 2]};
 }
 
 // --- Being looked at

@@ -35,7 +35,8 @@
 
 namespace shale::engine::btree {
 
-class Tree final : public Engine {
+// Lives as long as its owner or its background work wants it.
+class Tree final : public Engine, public std::enable_shared_from_this<Tree> {
  public:
   // `root` null: empty.
   Tree(TreeStore& store, std::uint32_t id, std::mutex& owner, const TreeState& state, InnerNode::Ref root);
@@ -53,7 +54,13 @@ class Tree final : public Engine {
   Lsn persisted_lsn() const override { return persisted_lsn_; }
   std::optional<Lsn> oldest_unpersisted_lsn() const override;
   void flush() override;
+  void stop_work() override { stopping_ = true; }
+  bool work_stopped() const override {
+    return stopping_ && !snapshot_ && !sweep_running_ && !resolution_running_;
+  }
+  void resume_work() override;
   void tick() override;
+  std::optional<Bytes> middle_key() const override;
   std::int64_t key_count(std::uint32_t count_class) const override { return counts_.of(count_class); }
   EngineStats stats() const override;
 
@@ -98,6 +105,9 @@ class Tree final : public Engine {
   Path path_to_last() const;          // to the last leaf
   InnerNode& root() const { return *root_; }
   const PageFile& file() const { return store_.file(); }
+  std::uint32_t id() const { return id_; }
+  // Its pages on disk that its nodes do not have any more. Its work has stopped.
+  std::vector<PageAddress> pages_apart() const;
 
  private:
   friend class LeafLoad;
@@ -210,6 +220,7 @@ class Tree final : public Engine {
   std::atomic<std::uint64_t> changed_bytes_ = 0;
   std::atomic<std::uint64_t> pool_bytes_ = 0;
   std::optional<Snapshot> snapshot_;  // of the checkpoint that is running
+  bool stopping_ = false;             // no work begins any more
   bool checkpoint_wanted_ = false;    // another, after the one that is running
   std::optional<Error> checkpoint_error_;
   std::vector<PageAddress> retired_;           // given back after the commit of the next checkpoint to begin

@@ -18,6 +18,7 @@ std::optional<Lsn> Tree::oldest_unpersisted_lsn() const {
 }
 
 void Tree::flush() {
+  if (stopping_) return;
   if (snapshot_) {
     checkpoint_wanted_ = has_unpersisted();
   } else if (has_unpersisted()) {
@@ -33,6 +34,21 @@ void Tree::relieve_changes() {
 // For the memory's sake: also leaves that were only built anew, with no record that is not on disk.
 void Tree::write_changes_out() {
   if (!snapshot_ && (has_unpersisted() || changed_bytes() != 0)) begin_checkpoint();
+}
+
+void Tree::resume_work() {
+  stopping_ = false;
+  schedule_resolution();
+  schedule_sweep();
+  if (store_.wants_checkpoint()) flush();
+}
+
+// What left the tree goes with the checkpoint after, and there has been none.
+std::vector<PageAddress> Tree::pages_apart() const {
+  std::vector<PageAddress> pages = retired_;
+  pages.insert(pages.end(), retiring_.begin(), retiring_.end());
+  for (const InnerNode::Ref& root : dropped_roots_) append_pages(*root, pages);
+  return pages;
 }
 
 void Tree::tick() {
@@ -74,7 +90,7 @@ void Tree::begin_checkpoint() {
   snapshot_ = std::move(snapshot);
   retiring_.insert(retiring_.end(), retired_.begin(), retired_.end());
   retired_.clear();
-  store_.background().submit(Priority::flush, [this] { run_checkpoint(); });
+  store_.background().submit(Priority::flush, [self = shared_from_this()] { self->run_checkpoint(); });
 }
 
 void Tree::run_checkpoint() {

@@ -23,9 +23,9 @@ void Tree::note_guess(BytesView key) {
 }
 
 void Tree::schedule_resolution() {
-  if (resolution_running_ || guesses_.empty()) return;
+  if (stopping_ || resolution_running_ || guesses_.empty()) return;
   resolution_running_ = true;
-  store_.background().submit(Priority::flush, [this] { run_resolution(); });
+  store_.background().submit(Priority::flush, [self = shared_from_this()] { self->run_resolution(); });
 }
 
 void Tree::run_resolution() {

@@ -48,9 +48,9 @@ void Tree::drop_everything() {
 }
 
 void Tree::schedule_sweep() {
-  if (!sweep_wanted_ || sweep_running_) return;
+  if (stopping_ || !sweep_wanted_ || sweep_running_) return;
   sweep_running_ = true;
-  store_.background().submit(Priority::deep_compaction, [this] { run_sweep(); });
+  store_.background().submit(Priority::deep_compaction, [self = shared_from_this()] { self->run_sweep(); });
 }
 
 void Tree::run_sweep() {

@@ -27,11 +27,40 @@ Status TreeStore::load() {
   return file_->finish_opening();
 }
 
-std::unique_ptr<Engine> TreeStore::open_tree(std::uint32_t id, std::mutex& owner) {
+std::shared_ptr<Engine> TreeStore::open_tree(std::uint32_t id, std::mutex& owner) {
   Directory directory = file_->directory();
   InnerNode::Ref root = std::move(loaded_[id]);
   loaded_.erase(id);
-  return std::make_unique<Tree>(*this, id, owner, directory[id], std::move(root));
+  return std::make_shared<Tree>(*this, id, owner, directory[id], std::move(root));
+}
+
+Status TreeStore::drop_trees_except(const std::set<std::uint32_t>& ids) {
+  for (const auto& [id, state] : file_->directory()) {
+    if (ids.contains(id)) continue;
+    const auto root = loaded_.extract(id);
+    const auto forgotten = root.empty() ? file_->drop(id) : forget(id, *root.mapped(), {});
+    if (!forgotten) return forgotten;
+  }
+  return {};
+}
+
+Status TreeStore::drop_tree(Engine& engine) {
+  auto& tree = static_cast<Tree&>(engine);
+  return forget(tree.id(), tree.root(), tree.pages_apart());
+}
+
+Status TreeStore::forget(std::uint32_t id, const InnerNode& root, std::vector<PageAddress> others) {
+  append_pages(root, others);
+  if (auto dropped = file_->drop(id); !dropped) return dropped;
+  for (const PageAddress& page : others) file_->release(page.offset, page.bytes);
+  file_->cut_tail();
+  return {};
+}
+
+void TreeStore::set_memory(std::uint64_t changes_bytes, std::uint64_t pool_bytes) {
+  changes_bytes_max_.store(changes_bytes, std::memory_order_relaxed);
+  pool_.set_capacity(pool_bytes);
+  if (pool_.is_exceeded()) relieve_pool();
 }
 
 void TreeStore::add_tree(Tree& tree) {
@@ -45,7 +74,7 @@ void TreeStore::remove_tree(Tree& tree) {
 }
 
 double TreeStore::pressure() const {
-  const auto budget = static_cast<double>(options_.changes_bytes);
+  const auto budget = static_cast<double>(changes_bytes_max());
   return std::max(0.0, static_cast<double>(changed_bytes()) / budget - 0.75) * 4;
 }
 
@@ -61,19 +90,19 @@ void TreeStore::note_drained(std::uint64_t bytes) {
   throttle_.note_drained(bytes, pressure(), now());
 }
 
+// Null if there is none, or if it is just going.
 template <class Measure>
-Tree* TreeStore::largest(Measure measure) const {
+std::shared_ptr<Tree> TreeStore::largest(Measure measure) const {
   const std::lock_guard lock{mutex_};
   const auto most = std::ranges::max_element(trees_, {}, [&](const Tree* tree) { return measure(*tree); });
-  return most == trees_.end() ? nullptr : *most;
+  return most == trees_.end() ? nullptr : (*most)->weak_from_this().lock();
 }
 
-// Trees go only once the background has been stopped, so the one chosen is there until it is asked.
 void TreeStore::relieve_changes() {
   if (changes_relief_running_.exchange(true)) return;
   background_.submit(Priority::flush, [this] {
     changes_relief_running_ = false;
-    Tree* const tree = largest([](const Tree& candidate) { return candidate.changed_bytes(); });
+    const auto tree = largest([](const Tree& candidate) { return candidate.changed_bytes(); });
     if (tree != nullptr && wants_checkpoint()) tree->relieve_changes();
   });
 }
@@ -82,7 +111,7 @@ void TreeStore::relieve_pool() {
   if (pool_relief_running_.exchange(true)) return;
   background_.submit(Priority::flush, [this] {
     pool_relief_running_ = false;
-    Tree* const tree = largest([](const Tree& candidate) { return candidate.pool_bytes(); });
+    const auto tree = largest([](const Tree& candidate) { return candidate.pool_bytes(); });
     if (tree != nullptr) tree->relieve_pool();
   });
 }

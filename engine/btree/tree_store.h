@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -52,7 +53,13 @@ class TreeStore {
 
   // The tree of that number as the file has it, or an empty one. `owner` is the mutex under which all its
   // calls will be made; it must outlive the tree.
-  std::unique_ptr<Engine> open_tree(std::uint32_t id, std::mutex& owner);
+  std::shared_ptr<Engine> open_tree(std::uint32_t id, std::mutex& owner);
+  // At start, before any other: forgets the trees that are not among `ids`, and gives their pages back.
+  Status drop_trees_except(const std::set<std::uint32_t>& ids);
+  // Forgets a tree of this store whose work has stopped (Engine::work_stopped), and gives its pages back.
+  // Waits for the disk; without the owner's mutex. Nobody may read or write it any more, but for loads that
+  // have begun.
+  Status drop_tree(Engine& tree);
 
   const TreeStoreOptions& options() const { return options_; }
   Background& background() { return background_; }
@@ -68,13 +75,16 @@ class TreeStore {
 
   // Changes that are not on disk, of all trees.
   std::uint64_t changed_bytes() const { return changed_bytes_.load(std::memory_order_relaxed); }
+  // As TreeStoreOptions has them at first.
+  void set_memory(std::uint64_t changes_bytes, std::uint64_t pool_bytes);
+  std::uint64_t changes_bytes_max() const { return changes_bytes_max_.load(std::memory_order_relaxed); }
   void note_changed(std::int64_t bytes) {
     changed_bytes_.fetch_add(static_cast<std::uint64_t>(bytes), std::memory_order_relaxed);
   }
-  bool wants_checkpoint() const { return changed_bytes() > options_.changes_bytes / 2; }
+  bool wants_checkpoint() const { return changed_bytes() > changes_bytes_max() / 2; }
   // A write larger than half of the budget only waits until half of it is free.
   bool has_room(std::uint64_t bytes) const {
-    return changed_bytes() + std::min(bytes, options_.changes_bytes / 2) <= options_.changes_bytes;
+    return changed_bytes() + std::min(bytes, changes_bytes_max() / 2) <= changes_bytes_max();
   }
   // 0: checkpoints keep up; 1: as far behind as they should ever be.
   double pressure() const;
@@ -95,14 +105,20 @@ class TreeStore {
 
  private:
   TreeStore(FileSystem& files, Background& background, const TreeStoreOptions& options)
-      : files_(files), background_(background), options_(options), pool_(options.pool_bytes) {}
+      : files_(files),
+        background_(background),
+        options_(options),
+        changes_bytes_max_(options.changes_bytes),
+        pool_(options.pool_bytes) {}
   Status load();
   template <class Measure>
-  Tree* largest(Measure measure) const;
+  std::shared_ptr<Tree> largest(Measure measure) const;
+  Status forget(std::uint32_t id, const InnerNode& root, std::vector<PageAddress> others);
 
   FileSystem& files_;
   Background& background_;
   const TreeStoreOptions options_;
+  std::atomic<std::uint64_t> changes_bytes_max_;
   PoolBudget pool_;
   std::atomic<std::uint64_t> changed_bytes_ = 0;
   std::unique_ptr<PageFile> file_;

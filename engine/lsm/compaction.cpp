@@ -1,7 +1,6 @@
 #include "engine/lsm/compaction.h"
 
 #include <algorithm>
-#include <cmath>
 #include <ctime>
 #include <optional>
 #include <set>
@@ -40,21 +39,7 @@ std::optional<Entry> settle(Entry entry, bool bottom, const KeyPolicy& policy, s
 // The slice without what lies in [begin, end): nothing, it, one or two narrower ones, without sums.
 void append_rest(const LiveTable& slice, BytesView begin, BytesView end, std::vector<TableRef>& rest) {
   const auto keep = [&](BytesView from, BytesView to) {
-    if (from >= to) return;
-    SliceDescriptor narrowed = slice.slice();
-    narrowed.begin_key = from;
-    narrowed.end_key = to;
-    narrowed.bytes = slice.approximate_bytes(from, to);
-    const double part =
-        slice.bytes() == 0 ? 0 : static_cast<double>(narrowed.bytes) / static_cast<double>(slice.bytes());
-    const auto scaled = [part](std::uint64_t count) {
-      return static_cast<std::uint64_t>(std::llround(static_cast<double>(count) * part));
-    };
-    narrowed.entry_count = scaled(slice.slice().entry_count);
-    narrowed.tombstone_count = scaled(slice.slice().tombstone_count);
-    narrowed.balances.clear();
-    narrowed.value_files.clear();
-    rest.push_back(std::make_shared<const LiveTable>(slice.file(), std::move(narrowed)));
+    if (from < to) rest.push_back(slice.narrowed(from, to));
   };
   if (!slice.overlaps(begin, end)) {
     keep(slice.begin_key(), slice.end_key());

@@ -30,6 +30,10 @@ class LiveValueFile {
   std::uint64_t number() const { return file_->number(); }
   const ValueFile& file() const { return *file_; }
 
+  // What the records of all trees refer to, by their censuses (value_census.h).
+  std::int64_t live_bytes() const { return live_bytes_.load(std::memory_order_relaxed); }
+  void note_live(std::int64_t change) const { live_bytes_.fetch_add(change, std::memory_order_relaxed); }
+
   void claim() const { claims_.fetch_add(1, std::memory_order_relaxed); }
   void unclaim() const {
     [[maybe_unused]] const std::uint32_t before = claims_.fetch_sub(1, std::memory_order_acq_rel);
@@ -40,6 +44,7 @@ class LiveValueFile {
   std::shared_ptr<const ValueFile> file_;
   Remove remove_;
   mutable std::atomic<std::uint32_t> claims_ = 0;
+  mutable std::atomic<std::int64_t> live_bytes_ = 0;
 };
 
 using ValueFileRef = std::shared_ptr<const LiveValueFile>;

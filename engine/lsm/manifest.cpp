@@ -13,7 +13,7 @@ namespace {
 
 // file := magic:8  format:u32  snapshot_bytes:u64  edit*      (of the edits that the file began with)
 // edit := checksum:u64 (XXH3-64 of everything behind it)  length:u32  payload
-// payload := tree:varint  persisted_lsn:varint  removed count:varint  number:varint*
+// payload := tree:varint  drops_tree:varint (0 or 1)  persisted_lsn:varint  removed count:varint  number:varint*
 //            added count:varint  slice*
 // slice := number:varint  level:varint  run:varint  begin_key:text  end_key:text  bytes:varint
 //          entries:varint  tombstones:varint  cut_since_ms:varint
@@ -21,8 +21,8 @@ namespace {
 //          value file count:varint  (file:varint  records:varint  bytes:varint)*
 // text := length:varint  bytes
 constexpr BytesView kMagic = "SHALEMAN";
-// 1 had neither runs nor slices, 2 no snapshot_bytes, 3 no value files, 4 no cut_since_ms.
-constexpr std::uint32_t kFormatVersion = 5;
+// 1 had neither runs nor slices, 2 no snapshot_bytes, 3 no value files, 4 no cut_since_ms, 5 no drops_tree.
+constexpr std::uint32_t kFormatVersion = 6;
 constexpr std::size_t kHeaderBytes = 20;
 constexpr std::size_t kEditHeaderBytes = 12;
 constexpr BytesView kNamePrefix = "manifest-";
@@ -80,6 +80,7 @@ SliceDescriptor take_slice(ByteReader& reader) {
 Bytes encode_edit(const VersionEdit& edit) {
   Bytes payload;
   append_varint(payload, edit.tree);
+  append_varint(payload, edit.drops_tree ? 1 : 0);
   append_varint(payload, edit.persisted_lsn);
   append_varint(payload, edit.removed.size());
   for (const std::uint64_t number : edit.removed) append_varint(payload, number);
@@ -119,6 +120,7 @@ Result<VersionEdit> decode_edit(BytesView payload, const std::string& path, std:
   ByteReader reader{payload};
   VersionEdit edit;
   edit.tree = static_cast<std::uint32_t>(reader.varint());
+  edit.drops_tree = reader.varint() != 0;
   edit.persisted_lsn = reader.varint();
   for (std::uint64_t count = reader.varint(); count > 0 && !reader.failed(); --count) {
     edit.removed.push_back(reader.varint());
@@ -133,6 +135,14 @@ Result<VersionEdit> decode_edit(BytesView payload, const std::string& path, std:
     return corruption(fmt::format("{}: unreadable edit at offset {}", path, offset));
   }
   return edit;
+}
+
+void apply(const VersionEdit& edit, Manifest::Trees& trees) {
+  if (edit.drops_tree) {
+    trees.erase(edit.tree);
+  } else {
+    trees[edit.tree].apply(edit);
+  }
 }
 
 Status read_edits(FileSystem& files, const std::string& path, Manifest::Contents& into) {
@@ -167,7 +177,7 @@ Status read_edits(FileSystem& files, const std::string& path, Manifest::Contents
     }
     const auto edit = decode_edit(rest.substr(kEditHeaderBytes, length), path, offset);
     if (!edit) return edit.error();
-    into.trees[edit->tree].apply(*edit);
+    apply(*edit, into.trees);
     ++into.edits;
     offset += kEditHeaderBytes + length;
   }
@@ -267,7 +277,7 @@ Status Manifest::append(const VersionEdit& edit) {
     return written;
   }
   end_ += record.size();
-  trees_[edit.tree].apply(edit);
+  apply(edit, trees_);
   if (end_ > std::max(kReplaceBytesMin, kReplaceGrowth * snapshot_bytes_)) replace_long_file();
   return {};
 }

@@ -43,24 +43,26 @@ class MemtableBudget {
     bool is_active_ = true;
   };
 
-  std::uint64_t total_bytes() const { return total_bytes_; }
+  std::uint64_t total_bytes() const { return total_bytes_.load(std::memory_order_relaxed); }
+  void set_total_bytes(std::uint64_t bytes) { total_bytes_.store(bytes, std::memory_order_relaxed); }
   std::uint64_t used_bytes() const { return used_bytes_.load(std::memory_order_relaxed); }
   // Whether an active memtable should be flushed to make room for others.
-  bool wants_flush() const { return active_bytes_.load(std::memory_order_relaxed) > total_bytes_ / 2; }
+  bool wants_flush() const { return active_bytes_.load(std::memory_order_relaxed) > total_bytes() / 2; }
   // Whether memory will come back by itself: something is sealed, or will be.
   bool is_flushing() const {
     return wants_flush() || used_bytes() > active_bytes_.load(std::memory_order_relaxed);
   }
-  bool has_room(std::uint64_t bytes) const { return used_bytes() + bytes <= total_bytes_; }
+  bool has_room(std::uint64_t bytes) const { return used_bytes() + bytes <= total_bytes(); }
   // How far the last quarter is used: 0 up to there, 1 when all is.
   double pressure() const {
-    const double begin = 0.75 * static_cast<double>(total_bytes_);
+    const auto total = static_cast<double>(total_bytes());
+    const double begin = 0.75 * total;
     const double beyond = static_cast<double>(used_bytes()) - begin;
-    return beyond <= 0 ? 0 : beyond / (static_cast<double>(total_bytes_) - begin);
+    return beyond <= 0 ? 0 : beyond / (total - begin);
   }
 
  private:
-  const std::uint64_t total_bytes_;
+  std::atomic<std::uint64_t> total_bytes_;
   std::atomic<std::uint64_t> used_bytes_ = 0;    // by all memtables
   std::atomic<std::uint64_t> active_bytes_ = 0;  // of them, by those that writes go to
 };

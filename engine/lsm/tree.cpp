@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cassert>
+#include <iterator>
 
 #include "engine/lsm/key_guesses.h"
 #include "engine/lsm/merging_cursor.h"
@@ -35,7 +36,7 @@ Tree::Tree(TreeStore& store, std::uint32_t id, std::mutex& owner, Lsn persisted_
     : store_(store),
       id_(id),
       owner_(owner),
-      record_cache_(store.options().record_cache_bytes),
+      record_cache_(store.record_cache_bytes()),
       persisted_lsn_(persisted_lsn),
       picker_(store) {
   active_ = make_memtable();
@@ -49,6 +50,29 @@ Tree::Tree(TreeStore& store, std::uint32_t id, std::mutex& owner, Lsn persisted_
 }
 
 Tree::~Tree() { store_.remove_tree(*this); }
+
+LoggedMemtable::LoggedMemtable(const LoggedMemtable& whole, Bytes begin_key, Bytes end_key, const Part& part)
+    : contents(whole.contents),
+      begin(std::move(begin_key)),
+      end(std::move(end_key)),
+      part_bytes(part.live_bytes),
+      balances(part.balances),
+      first_lsn(whole.first_lsn),
+      first_write_ms(whole.first_write_ms),
+      last_lsn(whole.last_lsn),
+      separable_bytes(whole.separable_bytes),
+      guess_count(whole.guess_count) {
+  std::ranges::copy_if(whole.guesses, std::back_inserter(guesses),
+                       [this](const Bytes& key) { return has(key); });
+  std::ranges::copy_if(whole.new_keys, std::inserter(new_keys, new_keys.end()),
+                       [this](const Bytes& key) { return has(key); });
+}
+
+CursorBounds LoggedMemtable::within(CursorBounds bounds) const {
+  if (BytesView{begin} > bounds.begin) bounds.begin = begin;
+  if (!end.empty() && (bounds.end.empty() || BytesView{end} < bounds.end)) bounds.end = end;
+  return bounds;
+}
 
 Tree::MemtableRef Tree::make_memtable() const {
   return std::make_shared<LoggedMemtable>(store_.memtables(), chunk_bytes(store_.memtables().total_bytes()));
@@ -70,6 +94,12 @@ void Tree::note_record_bytes() {
   const std::uint64_t now = 1 + value_census_.live_bytes() / table_bytes;
   std::uint64_t& planned = shape_.record_bytes_per_table_byte;
   if (now >= 2 * planned || 2 * now <= planned) planned = now;
+}
+
+void Tree::leave_tables(std::vector<TableRef>& tables) {
+  const std::lock_guard lock{owner_};
+  version_->for_each([&](const TableRef& table) { tables.push_back(table); });
+  value_census_.leave();
 }
 
 // --- Reading
@@ -149,7 +179,7 @@ std::unique_ptr<Cursor> Tree::cursor(CursorBounds bounds, ReadContext& context) 
   std::vector<std::unique_ptr<EntrySource>> sources;
   sources.push_back(make_memtable_source(active_->memtable, bounds));
   for (auto sealed = sealed_.rbegin(); sealed != sealed_.rend(); ++sealed) {
-    sources.push_back(make_memtable_source((*sealed)->memtable, bounds));
+    sources.push_back(make_memtable_source((*sealed)->memtable, (*sealed)->within(bounds)));
   }
   append_table_sources(*version_, bounds, context, sources);
   return std::make_unique<MergingCursor>(std::move(sources), version_);
@@ -255,6 +285,20 @@ std::int64_t Tree::key_count(std::uint32_t count_class) const {
   std::int64_t count = active_->balances.of(count_class) + table_balances_.of(count_class);
   for (const MemtableRef& sealed : sealed_) count += sealed->balances.of(count_class);
   return count;
+}
+
+std::optional<Bytes> Tree::middle_key() const {
+  constexpr std::size_t kStepsMax = 20'000;  // through a memtable
+  std::vector<TableRef> slices;
+  version_->for_each([&](const TableRef& slice) { slices.push_back(slice); });
+  if (version_->bytes() >= active_->memtable.live_bytes()) {
+    if (auto middle = lsm::middle_key(std::move(slices))) return middle;
+  }
+  auto cursor = active_->memtable.cursor();
+  cursor.seek_to_first();
+  const std::size_t steps = std::min(active_->memtable.entry_count() / 2, kStepsMax);
+  for (std::size_t step = 0; step < steps && cursor.valid(); ++step) cursor.next();
+  return cursor.valid() ? std::optional{Bytes{cursor.entry().key}} : std::nullopt;
 }
 
 // --- Being looked at

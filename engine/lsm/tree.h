@@ -38,15 +38,39 @@
 
 namespace shale::engine::lsm {
 
-// A memtable and what is known of it. Once sealed only its guesses and corrections change, under the owner's
-// mutex.
+// A memtable, or a sealed one's keys from `begin` on and below `end`, and what is known of them. Once sealed
+// only its guesses and corrections change, under the owner's mutex.
 struct LoggedMemtable {
-  LoggedMemtable(MemtableBudget& budget, std::size_t chunk_bytes) : share(budget), memtable(chunk_bytes) {
+  LoggedMemtable(MemtableBudget& budget, std::size_t chunk_bytes)
+      : contents(std::make_shared<Contents>(budget, chunk_bytes)) {
     share.resize(memtable.memory_bytes());
   }
+  // What `whole` has within bounds, as `part` has counted it (tree_change.h).
+  struct Part {
+    ClassCounts balances;
+    std::uint64_t live_bytes = 0;  // of keys and values
+    std::size_t entries = 0;
+  };
+  LoggedMemtable(const LoggedMemtable& whole, Bytes begin_key, Bytes end_key, const Part& part);
 
-  MemtableBudget::Share share;  // given back when the memory has been
-  Memtable memtable;
+  // How much of what users wrote is in it.
+  std::uint64_t live_bytes() const { return part_bytes ? *part_bytes : memtable.live_bytes(); }
+  bool has(BytesView key) const { return begin <= key && (end.empty() || key < end); }
+  // The part of the bounds that the memtable has keys of.
+  CursorBounds within(CursorBounds bounds) const;
+
+  // Two trees may have parts of it.
+  struct Contents {
+    Contents(MemtableBudget& budget, std::size_t chunk_bytes) : share(budget), memtable(chunk_bytes) {}
+    MemtableBudget::Share share;  // given back when the memory has been
+    Memtable memtable;
+  };
+  const std::shared_ptr<Contents> contents;
+  MemtableBudget::Share& share = contents->share;
+  Memtable& memtable = contents->memtable;
+  const Bytes begin;  // empty: all
+  const Bytes end;    // empty: open
+  const std::optional<std::uint64_t> part_bytes;
   ClassCounts balances;
   Lsn first_lsn = 0;                // 0: empty
   std::int64_t first_write_ms = 0;  // Unix milliseconds
@@ -58,11 +82,14 @@ struct LoggedMemtable {
   std::set<Bytes> new_keys;  // of the guesses, those found wrong after sealing: their entries count one more
 };
 
-class Tree final : public Engine {
+// Lives as long as its owner or its background work wants it.
+class Tree final : public Engine, public std::enable_shared_from_this<Tree> {
  public:
   Tree(TreeStore& store, std::uint32_t id, std::mutex& owner, Lsn persisted_lsn,
        std::shared_ptr<const Version> version);
   ~Tree() override;
+  Tree(const Tree&) = delete;
+  Tree& operator=(const Tree&) = delete;
 
   Result<std::optional<BytesView>> get(const HashedKey& key, ReadContext& context) override;
   void prefetch_index(const HashedKey& key) const override;
@@ -78,7 +105,11 @@ class Tree final : public Engine {
   Lsn persisted_lsn() const override { return persisted_lsn_; }
   std::optional<Lsn> oldest_unpersisted_lsn() const override;
   void flush() override;
+  void stop_work() override { stopping_ = true; }
+  bool work_stopped() const override;
+  void resume_work() override;
   void tick() override;
+  std::optional<Bytes> middle_key() const override;
   std::int64_t key_count(std::uint32_t count_class) const override;
   EngineStats stats() const override;
 
@@ -90,8 +121,14 @@ class Tree final : public Engine {
   // mutex.
   void set_shape(const Shape& shape, std::string reason);
   const Version& version() const { return *version_; }
+  std::uint32_t id() const { return id_; }
+  // What it has; from now on it has none, as far as others count. Takes the owner's mutex; its work has
+  // stopped.
+  void leave_tables(std::vector<TableRef>& tables);
 
  private:
+  friend class TreeCut;
+  friend class TreeUnion;
   using MemtableRef = std::shared_ptr<LoggedMemtable>;
 
   void write(const HashedKey& key, BytesView value, EntryType type, Lsn lsn);
@@ -125,6 +162,9 @@ class Tree final : public Engine {
   // Appends to the manifest once the log is durable up to `lsn` and to whatever made records obsolete. Waits;
   // without the owner's mutex.
   Status commit(const VersionEdit& edit, Lsn lsn);
+  // Up to where the log is not needed once this memtable, the oldest sealed one, has been flushed.
+  Lsn persisted_with(const LoggedMemtable& sealed) const;
+  Status commit_compaction(const VersionEdit& edit);
 
   // Looks up, in the background, the keys that writes have guessed about.
   void schedule_resolution();
@@ -172,7 +212,10 @@ class Tree final : public Engine {
   bool resolution_scheduled_ = false;  // or running
   MemtableRef resolving_;              // whose guesses are being looked up
   bool compaction_running_ = false;
+  bool compaction_commits_ = false;  // and will change the tree
+  bool stopping_ = false;            // no work begins any more, and no compaction is committed
   bool reclaim_wanted_ = false;
+  std::uint64_t ticks_ = 0;
   std::int64_t next_expulsion_ms_ = 0;  // nothing overdue could be compacted; not tried again before then
   bool overdue_is_next_ = false;        // after another compaction, if something is overdue
   bool relocation_stalled_ = false;     // nothing to relocate was found in this version_

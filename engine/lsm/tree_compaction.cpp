@@ -57,6 +57,12 @@ void Tree::adapt_shape() {
 }
 
 void Tree::tick() {
+  constexpr std::uint64_t kTicksPerRefresh = 64;
+  constexpr std::size_t kTrimmedPerTick = 1000;
+  if (ticks_++ % kTicksPerRefresh == 0) value_census_.refresh();
+  if (record_cache_.capacity_bytes() != store_.record_cache_bytes())
+    record_cache_.set_capacity(store_.record_cache_bytes());
+  record_cache_.trim(kTrimmedPerTick);
   adapt_shape();
   flush_if_old();
   throttle_.note_drained(0, compaction_pressure(), store_.now());
@@ -157,14 +163,14 @@ void Tree::set_shape(const Shape& shape, std::string reason) {
 }
 
 void Tree::schedule_compaction() {
-  if (compaction_running_) return;
+  if (stopping_ || compaction_running_) return;
   const bool relocates = !value_census_.victims().empty() && !relocation_stalled_;
   const bool due = reclaim_wanted_ || relocates || has_overdue() ||
                    *std::max_element(plan_.fill.begin(), plan_.fill.end()) >= 1;
   if (!due) return;
   compaction_running_ = true;
   store_.background().submit(plan_.fill[0] >= 1 ? Priority::shallow_compaction : Priority::deep_compaction,
-                             [this] { run_compaction(); });
+                             [self = shared_from_this()] { self->run_compaction(); });
 }
 
 double Tree::compaction_fill() const {
@@ -187,6 +193,16 @@ WorkPace Tree::compaction_pace() const {
   return {(fullest - 1) / (kFillFree - 1), std::clamp(quota, kQuotaMin, kQuotaMax)};
 }
 
+// A flush is short and waited for by who stops the work; a compaction may be long, and is given up.
+Status Tree::commit_compaction(const VersionEdit& edit) {
+  {
+    const std::lock_guard lock{owner_};
+    if (stopping_) return Error{ErrorKind::stopped, "the tree is being replaced"};
+    compaction_commits_ = true;
+  }
+  return commit(edit, 0);
+}
+
 void Tree::run_compaction() {
   std::unique_lock lock{owner_};
   const auto version = version_;
@@ -206,13 +222,14 @@ void Tree::run_compaction() {
     for (const auto* tables : {&result->leftover, &result->tables}) {
       for (const TableRef& table : *tables) edit.added.push_back(table->slice());
     }
-    logged = commit(edit, 0);
+    logged = commit_compaction(edit);
     if (!logged && !compaction->is_move()) discard(result->tables);
   }
   const ValueCensus::Change values = result ? census_change(*version, *result) : ValueCensus::Change{};
 
   lock.lock();
-  compaction_running_ = false;
+  compaction_running_ = compaction_commits_ = false;
+  if (stopping_ && !(result && logged)) return;
   if (!result || !logged) {
     compaction_error_ = result ? logged.error() : result.error();
     note_damage(*version, damaged_before);
@@ -265,9 +282,11 @@ void Tree::discard_consumed(const Version& before, const CompactionResult& resul
   for (const auto* kept : {&result.leftover, &result.tables}) {
     for (const TableRef& table : *kept) gone.erase(table->number());
   }
+  std::vector<TableRef> slices;
   before.for_each([&](const TableRef& table) {
-    if (gone.contains(table->number())) table->file()->discard();
+    if (gone.contains(table->number())) slices.push_back(table);
   });
+  discard_each(slices);
 }
 
 }  // namespace shale::engine::lsm

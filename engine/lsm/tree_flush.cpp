@@ -10,9 +10,20 @@ namespace shale::engine::lsm {
 // --- Persisting
 
 std::optional<Lsn> Tree::oldest_unpersisted_lsn() const {
-  if (!sealed_.empty()) return sealed_.front()->first_lsn;
-  if (active_->first_lsn != 0) return active_->first_lsn;
-  return {};
+  std::optional<Lsn> oldest;
+  if (active_->first_lsn != 0) oldest = active_->first_lsn;
+  for (const MemtableRef& sealed : sealed_)
+    oldest = std::min(oldest.value_or(sealed->first_lsn), sealed->first_lsn);
+  return oldest;
+}
+
+// Where two trees have become one, a later memtable may have older records, of other keys.
+Lsn Tree::persisted_with(const LoggedMemtable& sealed) const {
+  Lsn lsn = sealed.last_lsn;
+  for (const MemtableRef& other : sealed_) {
+    if (other.get() != &sealed) lsn = std::min(lsn, other->first_lsn - 1);
+  }
+  return std::max(lsn, persisted_lsn_);
 }
 
 void Tree::flush() {
@@ -43,9 +54,9 @@ void Tree::note_active_memory() {
 // --- Counting
 
 void Tree::schedule_resolution() {
-  if (resolution_scheduled_ || active_->guesses.empty()) return;
+  if (stopping_ || resolution_scheduled_ || active_->guesses.empty()) return;
   resolution_scheduled_ = true;
-  store_.background().submit(Priority::flush, [this] { run_resolution(); });
+  store_.background().submit(Priority::flush, [self = shared_from_this()] { self->run_resolution(); });
 }
 
 void Tree::run_resolution() {
@@ -80,9 +91,20 @@ void Tree::correct(LoggedMemtable& memtable, const std::vector<Bytes>& new_keys)
 
 void Tree::schedule_flush() {
   // A resolution that may be about to correct what the flush would write schedules the flush when it is done.
-  if (flush_running_ || sealed_.empty() || resolving_ == sealed_.front()) return;
+  if (stopping_ || flush_running_ || sealed_.empty() || resolving_ == sealed_.front()) return;
   flush_running_ = true;
-  store_.background().submit(Priority::flush, [this] { run_flush(); });
+  store_.background().submit(Priority::flush, [self = shared_from_this()] { self->run_flush(); });
+}
+
+bool Tree::work_stopped() const {
+  return stopping_ && !flush_running_ && !resolution_scheduled_ && !compaction_commits_;
+}
+
+void Tree::resume_work() {
+  stopping_ = false;
+  schedule_resolution();
+  schedule_flush();
+  schedule_compaction();
 }
 
 Status Tree::commit(const VersionEdit& edit, Lsn lsn) {
@@ -109,11 +131,12 @@ void Tree::run_flush() {
   const std::vector<Bytes> new_keys = keys_not_in(*version, guesses);
   lock.lock();
   correct(*sealed, new_keys);
+  const Lsn persisted = persisted_with(*sealed);
   lock.unlock();
   auto tables = write_memtable(*sealed);
   Status logged;
   if (tables) {
-    VersionEdit edit{id_, sealed->last_lsn, {}, {}};
+    VersionEdit edit{id_, persisted, {}, {}};
     for (const TableRef& table : *tables) edit.added.push_back(table->slice());
     logged = commit(edit, sealed->last_lsn);
     if (!logged) discard(*tables);
@@ -135,9 +158,9 @@ void Tree::run_flush() {
     value_census_.apply(values);
     install(version_->with({}, *tables));
   }
-  store_.note_flushed(sealed->memtable.live_bytes());
+  store_.note_flushed(sealed->live_bytes());
   sealed_.pop_front();
-  persisted_lsn_ = sealed->last_lsn;
+  persisted_lsn_ = persisted;
   schedule_flush();
   schedule_compaction();
   lock.unlock();  // the memtable's memory is given back without the lock, when `sealed` goes
@@ -170,8 +193,9 @@ Result<std::vector<TableRef>> Tree::write_memtable(const LoggedMemtable& sealed)
       separates_values(sealed) ? store_.options().value_separation_bytes : 0;
   TableWriter writer{store_, 0, store_.new_number(), sealed.first_write_ms};
   auto cursor = sealed.memtable.cursor();
-  for (cursor.seek_to_first(); cursor.valid(); cursor.next()) {
+  for (cursor.seek(sealed.begin); cursor.valid(); cursor.next()) {
     Entry entry = cursor.entry();
+    if (!sealed.end.empty() && entry.key >= BytesView{sealed.end}) break;
     if (!sealed.new_keys.empty() && sealed.new_keys.contains(Bytes{entry.key})) ++entry.tag.balance;
     if (!policy.is_live_class(policy.count_class(entry.key))) continue;
     const bool separate = separation_bytes != 0 && entry.value.size() >= separation_bytes;

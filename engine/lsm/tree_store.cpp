@@ -39,6 +39,7 @@ TreeStore::TreeStore(FileSystem& files, Background& background, const TreeStoreO
       options_(options),
       block_cache_(options.block_cache_bytes),
       memtables_(options.memtable_bytes),
+      record_cache_bytes_(options.record_cache_bytes),
       work_meter_(background, options.idle_work_bytes_per_second) {}
 
 std::string TreeStore::table_path(std::uint64_t number) const {
@@ -82,20 +83,31 @@ Status TreeStore::remove_strays() {
   return {};
 }
 
+// Several trees may have slices of one table, since a split: the file is opened once.
 Status TreeStore::open_tables() {
-  std::uint64_t highest = 0;
+  std::map<std::uint64_t, ValueUsage> values;  // by table
   for (const auto& [tree, state] : manifest_->opened_trees()) {
     for (const auto& [number, slices] : state.tables) {
-      ValueUsage values;
-      for (const SliceDescriptor& slice : slices) values.add(slice.value_files);
-      const std::vector<ValueFileUse> uses = values.all();
-      if (!uses.empty()) highest = std::max(highest, uses.back().file);
-      auto file = open_table(number, uses);
-      const auto& table = file->table();
-      if (!table && table.error().kind == ErrorKind::unsupported) return table.error();
-      if (!table && options_.on_damage) options_.on_damage(table.error().message);
+      for (const SliceDescriptor& slice : slices) values[number].add(slice.value_files);
+    }
+  }
+  std::uint64_t highest = 0;
+  std::map<std::uint64_t, std::shared_ptr<const TableFile>> files;
+  for (const auto& [number, used] : values) {
+    const std::vector<ValueFileUse> uses = used.all();
+    if (!uses.empty()) highest = std::max(highest, uses.back().file);
+    const auto file = files[number] = open_table(number, uses);
+    const auto& table = file->table();
+    if (!table && table.error().kind == ErrorKind::unsupported) return table.error();
+    if (!table && options_.on_damage) options_.on_damage(table.error().message);
+  }
+  std::set<std::uint64_t> named;
+  for (const auto& [tree, state] : manifest_->opened_trees()) {
+    std::vector<TableRef>& tables = opened_[tree];
+    for (const auto& [number, slices] : state.tables) {
+      if (!named.insert(number).second) files[number]->share();
       for (const SliceDescriptor& slice : slices) {
-        opened_[tree].push_back(std::make_shared<const LiveTable>(file, slice));
+        tables.push_back(std::make_shared<const LiveTable>(files[number], slice));
         highest = std::max({highest, number, slice.run});
       }
     }
@@ -148,12 +160,65 @@ ValueFileRef TreeStore::value_file(std::uint64_t number) {
   return live;
 }
 
-std::unique_ptr<Engine> TreeStore::open_tree(std::uint32_t id, std::mutex& owner) {
+std::shared_ptr<Engine> TreeStore::open_tree(std::uint32_t id, std::mutex& owner) {
   const auto known = manifest_->opened_trees().find(id);
   const Lsn persisted_lsn = known == manifest_->opened_trees().end() ? 0 : known->second.persisted_lsn;
   auto version = std::make_shared<const Version>(opened_[id]);
   opened_.erase(id);
-  return std::make_unique<Tree>(*this, id, owner, persisted_lsn, std::move(version));
+  return std::make_shared<Tree>(*this, id, owner, persisted_lsn, std::move(version));
+}
+
+Status TreeStore::drop_trees_except(const std::set<std::uint32_t>& ids) {
+  for (const auto& [id, state] : manifest_->opened_trees()) {
+    if (ids.contains(id)) continue;
+    if (auto forgotten = forget(id, opened_[id]); !forgotten) return forgotten;
+    opened_.erase(id);
+  }
+  return {};
+}
+
+Status TreeStore::drop_tree(Engine& engine) {
+  auto& tree = static_cast<Tree&>(engine);
+  std::vector<TableRef> tables;
+  tree.leave_tables(tables);
+  return forget(tree.id(), tables);
+}
+
+Result<std::shared_ptr<Tree>> TreeStore::make_tree(std::uint32_t id, std::mutex& owner, const NewTree& made,
+                                                   const std::vector<TableRef>& tables) {
+  VersionEdit edit;
+  edit.tree = id;
+  edit.persisted_lsn = made.persisted_lsn;
+  for (const TableRef& slice : tables) edit.added.push_back(slice->slice());
+  if (auto logged = manifest_->append(edit); !logged) return logged.error();
+  std::set<const TableFile*> files;
+  for (const TableRef& slice : tables) {
+    if (files.insert(slice->file().get()).second) slice->file()->share();
+  }
+  auto tree =
+      std::make_shared<Tree>(*this, id, owner, made.persisted_lsn, std::make_shared<const Version>(tables));
+  const std::lock_guard lock{owner};
+  tree->stop_work();
+  tree->set_shape(made.shape, "as before the split or merge");
+  return tree;
+}
+
+void TreeStore::forget_new(Tree& tree) { static_cast<void>(drop_tree(tree).has_value()); }
+
+Status TreeStore::forget(std::uint32_t id, const std::vector<TableRef>& tables) {
+  VersionEdit edit;
+  edit.tree = id;
+  edit.drops_tree = true;
+  if (auto logged = manifest_->append(edit); !logged) return logged;
+  discard_each(tables);
+  return {};
+}
+
+void TreeStore::set_memory(std::uint64_t memtable_bytes, std::uint64_t block_cache_bytes,
+                           std::uint64_t record_cache_bytes) {
+  memtables_.set_total_bytes(memtable_bytes);
+  block_cache_.set_capacity(block_cache_bytes);
+  record_cache_bytes_.store(record_cache_bytes, std::memory_order_relaxed);
 }
 
 std::uint64_t TreeStore::table_bytes() const {
@@ -194,19 +259,20 @@ void TreeStore::remove_tree(Tree& tree) {
   std::erase(trees_, &tree);
 }
 
-// Trees go only once the background has been stopped, so the one chosen is there until it is asked.
 void TreeStore::relieve_memtables() {
   if (relief_running_.exchange(true)) return;
   background_.submit(Priority::flush, [this] {
     relief_running_ = false;
     Tree* largest = nullptr;
+    std::shared_ptr<Tree> kept;
     {
       const std::lock_guard lock{mutex_};
       for (Tree* tree : trees_) {
         if (largest == nullptr || tree->active_bytes() > largest->active_bytes()) largest = tree;
       }
+      if (largest != nullptr) kept = largest->weak_from_this().lock();  // null: it is just going
     }
-    if (largest != nullptr) largest->relieve();
+    if (kept) kept->relieve();
   });
 }
 

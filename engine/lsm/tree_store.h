@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +22,7 @@
 #include "engine/lsm/compression.h"
 #include "engine/lsm/manifest.h"
 #include "engine/lsm/memtable_budget.h"
+#include "engine/lsm/shape.h"
 #include "engine/lsm/table_builder.h"
 #include "engine/lsm/value_file_writer.h"
 #include "engine/lsm/version.h"
@@ -71,7 +73,24 @@ class TreeStore {
 
   // The tree of that number as the manifest has it, or an empty one. `owner` is the mutex under which all its
   // calls will be made; it must outlive the tree.
-  std::unique_ptr<Engine> open_tree(std::uint32_t id, std::mutex& owner);
+  std::shared_ptr<Engine> open_tree(std::uint32_t id, std::mutex& owner);
+  // At start, before any other: forgets the trees that are not among `ids`, and removes what only they had.
+  Status drop_trees_except(const std::set<std::uint32_t>& ids);
+  // Forgets a tree of this store whose work has stopped (Engine::work_stopped), and removes what only it has.
+  // Waits for the disk; without the owner's mutex. Nobody may write to it any more; reads that have begun
+  // come to their end.
+  Status drop_tree(Engine& tree);
+
+  // A tree that has not been there, durably, of tables that other trees have. Its work is stopped
+  // (Engine::stop_work).
+  struct NewTree {
+    Lsn persisted_lsn = 0;
+    Shape shape;
+  };
+  Result<std::shared_ptr<Tree>> make_tree(std::uint32_t id, std::mutex& owner, const NewTree& made,
+                                          const std::vector<TableRef>& tables);
+  // Undoes that, as far as the disk allows; a tree that no catalog names goes at the next start.
+  void forget_new(Tree& tree);
 
   // A table's file in the folder, and the number in such a name, if it is one.
   static std::string table_name(std::uint64_t number);
@@ -84,6 +103,10 @@ class TreeStore {
   BlockCache& block_cache() { return block_cache_; }
   MemtableBudget& memtables() { return memtables_; }
   WorkMeter& work_meter() { return work_meter_; }
+  // As TreeStoreOptions has them at first; trees follow within a second.
+  void set_memory(std::uint64_t memtable_bytes, std::uint64_t block_cache_bytes,
+                  std::uint64_t record_cache_bytes);
+  std::uint64_t record_cache_bytes() const { return record_cache_bytes_.load(std::memory_order_relaxed); }
   std::chrono::steady_clock::time_point now() const { return options_.clock->now(); }
   std::int64_t unix_ms() const { return options_.clock->unix_ms(); }
 
@@ -140,6 +163,7 @@ class TreeStore {
   // `value_files`: what the manifest says that its entries refer to.
   std::shared_ptr<const TableFile> open_table(std::uint64_t number,
                                               const std::vector<ValueFileUse>& value_files);
+  Status forget(std::uint32_t id, const std::vector<TableRef>& tables);
   std::shared_ptr<const TableFile> hold(std::uint64_t number, Result<std::shared_ptr<const Table>> table,
                                         const std::vector<ValueFileUse>& value_files);
   void remove_file(const std::string& path);
@@ -153,6 +177,7 @@ class TreeStore {
   const TreeStoreOptions options_;
   BlockCache block_cache_;
   MemtableBudget memtables_;
+  std::atomic<std::uint64_t> record_cache_bytes_;  // of one tree
   WorkMeter work_meter_;
   std::unique_ptr<Manifest> manifest_;
   std::atomic<std::uint64_t> next_number_ = 1;

@@ -26,7 +26,7 @@ void ValueCensus::Change::count(const LiveTable& slice, std::int64_t sign) {
     file.bytes += sign * static_cast<std::int64_t>(use.record_bytes);
     const LiveValueFile* const live = slice.file()->value_file(use.file);
     file.is_readable = live != nullptr && !live->file().unreadable_reason();
-    if (file.is_readable) file.total_bytes = live->file().record_bytes();
+    file.file = live;
   }
 }
 
@@ -36,8 +36,10 @@ void ValueCensus::apply(const Change& change) {
     take_out(file);
     file.live_records += static_cast<std::uint64_t>(changed.records);
     file.live_bytes += static_cast<std::uint64_t>(changed.bytes);
+    if (changed.file != nullptr) changed.file->note_live(changed.bytes);
+    file.file = changed.file;
     file.is_movable &= changed.is_readable;
-    file.total_bytes = file.is_movable ? changed.total_bytes : file.live_bytes;
+    file.total_bytes = total_bytes_of(file);
     if (file.live_records == 0) {
       files_.erase(number);
       std::erase(victims_, number);
@@ -46,6 +48,30 @@ void ValueCensus::apply(const Change& change) {
     put_in(file);
   }
   if (victims_.empty()) choose_victims();
+}
+
+std::uint64_t ValueCensus::total_bytes_of(const FileCount& file) {
+  if (!file.is_movable) return file.live_bytes;
+  const std::int64_t others = file.file->live_bytes() - static_cast<std::int64_t>(file.live_bytes);
+  const std::int64_t total =
+      static_cast<std::int64_t>(file.file->file().record_bytes()) - std::max<std::int64_t>(others, 0);
+  return std::max(static_cast<std::uint64_t>(std::max<std::int64_t>(total, 0)), file.live_bytes);
+}
+
+void ValueCensus::refresh() {
+  for (auto& [number, file] : files_) {
+    take_out(file);
+    file.total_bytes = total_bytes_of(file);
+    put_in(file);
+  }
+  if (victims_.empty()) choose_victims();
+}
+
+void ValueCensus::leave() {
+  for (const auto& [number, file] : files_) {
+    if (file.file != nullptr) file.file->note_live(-static_cast<std::int64_t>(file.live_bytes));
+  }
+  *this = {};
 }
 
 void ValueCensus::exclude(const std::set<std::uint64_t>& files) {

@@ -23,7 +23,9 @@ class ValueCensus {
   struct FileCount {
     std::uint64_t live_records = 0;  // that tables refer to
     std::uint64_t live_bytes = 0;
-    std::uint64_t total_bytes = 0;  // of all records; live_bytes if the file has to stay
+    std::uint64_t total_bytes =
+        0;  // of all records but other trees' live ones; live_bytes if the file has to stay
+    const LiveValueFile* file = nullptr;  // null: it cannot be read
     bool is_movable = true;
   };
   // What a flush or a compaction changes. Made without the tree's lock: a table may refer to many files.
@@ -37,7 +39,7 @@ class ValueCensus {
     struct FileChange {
       std::int64_t records = 0;
       std::int64_t bytes = 0;
-      std::uint64_t total_bytes = 0;
+      const LiveValueFile* file = nullptr;
       bool is_readable = true;
     };
     void count(const LiveTable& slice, std::int64_t sign);
@@ -46,6 +48,11 @@ class ValueCensus {
   };
 
   void apply(const Change& change);
+  // Since a split, trees may have live values in the same files: what of a file is garbage, or another's,
+  // changes without this tree's doing. To be called now and then.
+  void refresh();
+  // The tree's values are others' now.
+  void leave();
   // Some values of these files cannot be read: they stay where they are, and so do the files. Their garbage
   // is counted no longer.
   void exclude(const std::set<std::uint64_t>& files);
@@ -63,6 +70,7 @@ class ValueCensus {
 
  private:
   void choose_victims();
+  static std::uint64_t total_bytes_of(const FileCount& file);
   // The sums without and with this file.
   void take_out(const FileCount& file);
   void put_in(const FileCount& file);

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cassert>
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -18,7 +20,9 @@ TableFile::TableFile(std::uint64_t number, Result<std::shared_ptr<const Table>> 
 }
 
 void TableFile::discard() const {
-  if (discarded_.exchange(true, std::memory_order_acq_rel)) return;
+  const std::uint32_t before = trees_.fetch_sub(1, std::memory_order_acq_rel);
+  assert(before != 0);
+  if (before != 1) return;
   for (const ValueFileRef& file : value_files_) file->unclaim();
 }
 
@@ -63,6 +67,22 @@ std::uint64_t LiveTable::approximate_bytes(BytesView begin, BytesView end) const
   return to > from ? to - from : 0;
 }
 
+std::shared_ptr<const LiveTable> LiveTable::narrowed(BytesView from, BytesView to) const {
+  SliceDescriptor descriptor = slice_;
+  descriptor.begin_key = from;
+  descriptor.end_key = to;
+  descriptor.bytes = approximate_bytes(from, to);
+  const double part = bytes() == 0 ? 0 : static_cast<double>(descriptor.bytes) / static_cast<double>(bytes());
+  const auto scaled = [part](std::uint64_t count) {
+    return static_cast<std::uint64_t>(std::llround(static_cast<double>(count) * part));
+  };
+  descriptor.entry_count = scaled(slice_.entry_count);
+  descriptor.tombstone_count = scaled(slice_.tombstone_count);
+  descriptor.balances.clear();
+  descriptor.value_files.clear();
+  return std::make_shared<const LiveTable>(file_, std::move(descriptor));
+}
+
 std::optional<Bytes> LiveTable::cut_at(double part) const {
   if (!table()) return {};
   const Table& whole = **table();
@@ -72,8 +92,36 @@ std::optional<Bytes> LiveTable::cut_at(double part) const {
   return key;
 }
 
+std::optional<Bytes> middle_key(std::vector<TableRef> slices) {
+  std::ranges::sort(slices, {}, [](const TableRef& slice) { return slice->begin_key(); });
+  std::uint64_t left = 0;
+  for (const TableRef& slice : slices) left += slice->bytes();
+  left /= 2;
+  for (const TableRef& slice : slices) {
+    if (slice->bytes() <= left) {
+      left -= slice->bytes();
+      continue;
+    }
+    const double part = static_cast<double>(left) / static_cast<double>(slice->bytes());
+    if (auto cut = slice->cut_at(part)) return cut;
+    // It has one block: beside it.
+    if (slice->begin_key() > slices.front()->begin_key()) return Bytes{slice->begin_key()};
+    const bool is_last = std::ranges::all_of(
+        slices, [&](const TableRef& other) { return other->begin_key() < slice->end_key(); });
+    return is_last ? std::nullopt : std::optional{Bytes{slice->end_key()}};
+  }
+  return {};
+}
+
 void discard(const std::vector<TableRef>& tables) {
   for (const TableRef& table : tables) table->file()->discard();
+}
+
+void discard_each(const std::vector<TableRef>& slices) {
+  std::set<const TableFile*> files;
+  for (const TableRef& slice : slices) {
+    if (files.insert(slice->file().get()).second) slice->file()->discard();
+  }
 }
 
 Run::Run(std::uint64_t id, std::vector<TableRef> tables) : id_(id), tables_(std::move(tables)) {

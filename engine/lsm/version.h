@@ -28,7 +28,8 @@
 namespace shale::engine::lsm {
 
 // An open table file, or one that is damaged and cannot be opened: then every read of it fails with what is
-// wrong. When the last holder lets go of a file that has been discarded, `remove` is called.
+// wrong. Several trees may have slices of it, since a split. When the last holder lets go of a file that all
+// of them have discarded, `remove` is called.
 class TableFile {
  public:
   using Remove = std::function<void(std::uint64_t number, std::shared_ptr<const Table>)>;
@@ -38,7 +39,7 @@ class TableFile {
   TableFile(std::uint64_t number, Result<std::shared_ptr<const Table>> table, Remove remove,
             std::vector<ValueFileRef> value_files = {});
   ~TableFile() {
-    if (!discarded_.load(std::memory_order_acquire)) return;
+    if (trees_.load(std::memory_order_acquire) != 0) return;
     remove_(number_, table_ ? std::move(*table_) : nullptr);
   }
   TableFile(const TableFile&) = delete;
@@ -52,7 +53,9 @@ class TableFile {
   // can be read; compaction leaves it alone.
   bool is_damaged() const { return !table_ || damaged_.load(std::memory_order_relaxed); }
   void note_damage() const { damaged_.store(true, std::memory_order_relaxed); }
-  // The manifest no longer names it: the file goes when nobody reads it any more.
+  // Another tree has slices of it. A new one is thought to have one tree.
+  void share() const { trees_.fetch_add(1, std::memory_order_relaxed); }
+  // A tree has none any more, by the manifest: the file goes when no tree has and nobody reads it.
   void discard() const;
 
  private:
@@ -61,7 +64,7 @@ class TableFile {
   Remove remove_;
   const std::vector<ValueFileRef> value_files_;
   mutable std::atomic<bool> damaged_ = false;
-  mutable std::atomic<bool> discarded_ = false;
+  mutable std::atomic<std::uint32_t> trees_ = 1;
 };
 
 // What the manifest says of a slice: enough to know what is lost if the file cannot be read.
@@ -129,6 +132,8 @@ class LiveTable {
   }
   // About how many bytes of the file hold the slice's keys in [begin, end).
   std::uint64_t approximate_bytes(BytesView begin, BytesView end) const;
+  // The same within [from, to), which lies in it, without sums.
+  std::shared_ptr<const LiveTable> narrowed(BytesView from, BytesView to) const;
   // A key that cuts off about `part` (0 to 1) of the slice's bytes at its beginning, if there is one inside.
   std::optional<Bytes> cut_at(double part) const;
 
@@ -139,16 +144,22 @@ class LiveTable {
 
 using TableRef = std::shared_ptr<const LiveTable>;
 
+// A key that has about half of the slices' bytes below it.
+std::optional<Bytes> middle_key(std::vector<TableRef> slices);
+
 // For tables that never came into the manifest, or are no longer there: their files go (TableFile::discard).
 void discard(const std::vector<TableRef>& tables);
+// For slices, several of a table perhaps, of a tree that has none of these tables any more: likewise.
+void discard_each(const std::vector<TableRef>& slices);
 
-// What a flush or a compaction changes: first every slice of the tables in `removed` goes, then `added`
-// comes.
+// What a flush, a compaction or a split changes: first every slice of the tables in `removed` goes, then
+// `added` comes.
 struct VersionEdit {
   std::uint32_t tree = 0;
   Lsn persisted_lsn = 0;  // 0: as before
   std::vector<std::uint64_t> removed;
   std::vector<SliceDescriptor> added;
+  bool drops_tree = false;  // there is none of that number any more; then there is nothing else
 };
 
 // One sorted run: slices in key order, disjoint.

@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
+#include <memory>
 
 #include "src/command/arguments.h"
 #include "src/command/table.h"
@@ -18,7 +18,7 @@ namespace {
 using enum ArgumentType;
 using enum CommandFlag;
 
-using ShardChoice = std::optional<cluster::ShardId>;
+using ShardChoice = std::shared_ptr<cluster::Shard>;  // null: none is asked for
 
 struct Section {
   std::string_view name;
@@ -32,6 +32,7 @@ constexpr Section kSections[] = {
      [](Server& server, ShardChoice shard) {
        return shard ? describe_tree(server, *shard) : describe_btree(server);
      }},
+    {"history", 0, 0, [](Server& server, ShardChoice) { return describe_history(server); }},
     {"log", 0, 0, [](Server& server, ShardChoice) { return describe_log(server); }},
     {"lsm", 0, 1,
      [](Server& server, ShardChoice shard) {
@@ -49,13 +50,16 @@ const Section* find_section(std::string_view name) {
   return found == std::end(kSections) ? nullptr : found;
 }
 
-// The shard's id, if there is one among the arguments; `arguments` fails if that is none.
+// The shard whose id is among the arguments, if one is; `arguments` fails if there is none of that id.
 ShardChoice take_shard(Server& server, Arguments& arguments) {
-  if (arguments.empty()) return std::nullopt;
+  if (arguments.empty()) return nullptr;
   const std::int64_t id = arguments.take_integer("ERR Invalid shard ID");
-  if (arguments.failed()) return std::nullopt;
-  if (id < 0 || id >= std::ssize(server.store().shards())) arguments.fail("ERR No such shard ID");
-  return cluster::ShardId{static_cast<std::uint32_t>(id)};
+  if (arguments.failed()) return nullptr;
+  auto shard = id < 0 || id > UINT32_MAX
+                   ? nullptr
+                   : server.store().layout()->find(cluster::ShardId{static_cast<std::uint32_t>(id)});
+  if (!shard) arguments.fail("ERR No such shard ID");
+  return shard;
 }
 
 // Replies with `show(context, figures)`, or with what is wrong with the arguments after the section's name.
@@ -87,7 +91,7 @@ engine::Status stats(CommandContext& context, Arguments) {
   return {};
 }
 
-// STATS BTREE [id] | LOG | LSM [id] | MEMORY | RING | SHARD id | SHARDS -> a map
+// STATS BTREE [id] | HISTORY | LOG | LSM [id] | MEMORY | RING | SHARD id | SHARDS -> a map
 engine::Status stats_section(CommandContext& context, Arguments arguments) {
   return reply_section(context, *find_section(context.command.name), arguments,
                        [](CommandContext& own, const Figures& figures) { write_reply(figures, own.reply); });
@@ -115,6 +119,8 @@ engine::Status stats_help(CommandContext& context, Arguments) {
           "    Show everything at a glance.",
           "BTREE [<shard-id>]",
           "    The B+ trees and their page file: nodes, pool, checkpoints.",
+          "HISTORY",
+          "    The splits, merges and moves since the server was started.",
           "JSON [<section> [<shard-id>]]",
           "    Show a section, which is one of the other subcommands, or all at a glance, as JSON.",
           "LOG",
@@ -163,6 +169,16 @@ constexpr CommandSpec kSubcommands[] = {
      .complexity = "O(1)",
      .summary = "Explains the subcommands.",
      .handler = stats_help},
+    {.name = "history",
+     .arity = exactly(2),
+     .flags = kReport,
+     .categories = AclCategory::dangerous,
+     .group = "server",
+     .since = "0.3.0",
+     .complexity = "O(N), N being the number of changes",
+     .summary = "Tells how shards were split, merged and moved.",
+     .tips = kTips,
+     .handler = stats_section},
     {.name = "json",
      .arity = at_least(2),
      .flags = kReport,

@@ -1,5 +1,7 @@
 #include "src/stats/sections.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <functional>
 #include <map>
@@ -11,6 +13,7 @@
 #include "src/server.h"
 #include "src/stats/btree_figures.h"
 #include "src/stats/lsm_figures.h"
+#include "src/stats/reshape_figures.h"
 #include "src/stats/snapshot.h"
 
 namespace shale::server {
@@ -26,19 +29,20 @@ std::uint64_t last_levels_bytes(std::span<const ShardSnapshot> shards) {
 }
 
 // Of the ring that each shard has, by id.
-std::vector<double> ring_percentages(cluster::Store& store) {
-  std::vector<double> percentages(store.shards().size());
-  for (const auto& [id, share] : store.map()->shares())
-    percentages[static_cast<std::size_t>(id)] = 100 * share;
+std::map<cluster::ShardId, double> ring_percentages(const cluster::Layout& layout) {
+  std::map<cluster::ShardId, double> percentages;
+  for (const auto& [id, share] : layout.map().shares()) percentages[id] = 100 * share;
   return percentages;
 }
 
-Figures shard_figures(Server& server, const ShardSnapshot& shard, const std::vector<double>& ring_percents) {
+Figures shard_figures(Server& server, const ShardSnapshot& shard,
+                      const std::map<cluster::ShardId, double>& ring_percents) {
+  const auto ring_percent = ring_percents.find(shard.id);
   const ShardRate rate = server.shard_rates().of(shard.id);
   Figures figures;
   figures.add("id", static_cast<std::uint32_t>(shard.id))
       .add("engine", shard.engine.btree ? "btree" : "lsm")
-      .add("ring_percent", {ring_percents[static_cast<std::size_t>(shard.id)], Unit::percent})
+      .add("ring_percent", {ring_percent == ring_percents.end() ? 0 : ring_percent->second, Unit::percent})
       .add("keys", shard.keys)
       .add("disk_bytes", {shard.engine.disk_bytes, Unit::bytes})
       .add("memtable_bytes",
@@ -54,7 +58,7 @@ Figures shard_figures(Server& server, const ShardSnapshot& shard, const std::vec
 
 std::vector<ShardSnapshot> take_snapshots_of(cluster::Store& store, cluster::EngineKind kind) {
   std::vector<ShardSnapshot> shards = take_snapshots(store);
-  std::erase_if(shards, [&](const ShardSnapshot& shard) { return store.shard(shard.id).kind != kind; });
+  std::erase_if(shards, [&](const ShardSnapshot& shard) { return shard.kind != kind; });
   return shards;
 }
 
@@ -103,7 +107,7 @@ Figures screen_server(Server& server) {
 
 Figures screen_lsm(Server& server, std::span<const ShardSnapshot> shards) {
   const engine::EngineStats sum = add_up(shards).engine;
-  const auto cache = server.store().trees().block_cache().stats();
+  const auto cache = server.store().trees().lsm().block_cache().stats();
   std::uint64_t tables = 0;
   for (const engine::LevelStats& level : sum.levels) tables += level.tables;
   Figures figures;
@@ -139,7 +143,7 @@ Figures screen_shards(Server& server, std::vector<ShardSnapshot> shards) {
     shards.resize(kScreenShardsMax);
     std::ranges::sort(shards, {}, &ShardSnapshot::id);
   }
-  const std::vector<double> ring_percents = ring_percentages(server.store());
+  const auto ring_percents = ring_percentages(*server.store().layout());
   Figure::Rows rows;
   for (const ShardSnapshot& shard : shards) {
     rows.push_back(shard_figures(server, shard, ring_percents)
@@ -153,8 +157,8 @@ Figures screen_shards(Server& server, std::vector<ShardSnapshot> shards) {
 Figures memory_figures(Server& server, const engine::EngineStats& sum) {
   const MemoryFigures process = server.memory();
   const MemoryBudget& budget = server.memory_budget();
-  engine::lsm::TreeStore& trees = server.store().trees();
-  engine::btree::TreeStore* const btrees = server.store().btrees();
+  engine::lsm::TreeStore& trees = server.store().trees().lsm();
+  engine::btree::TreeStore* const btrees = server.store().trees().btree();
   const std::uint64_t changed_bytes = btrees == nullptr ? 0 : btrees->changed_bytes();
   const std::uint64_t pool_bytes = btrees == nullptr ? 0 : btrees->pool().used_bytes();
   const auto part = [](std::string_view name, std::uint64_t share, Figure used) {
@@ -195,7 +199,7 @@ Figures describe_overview(Server& server) {
 }
 
 Figures describe_shards(Server& server) {
-  const std::vector<double> ring_percents = ring_percentages(server.store());
+  const auto ring_percents = ring_percentages(*server.store().layout());
   Figure::Rows rows;
   for (const ShardSnapshot& shard : take_snapshots(server.store())) {
     rows.push_back(shard_figures(server, shard, ring_percents));
@@ -206,17 +210,20 @@ Figures describe_shards(Server& server) {
   return figures;
 }
 
-Figures describe_shard(Server& server, cluster::ShardId id) {
-  const auto map = server.store().map();
-  const ShardSnapshot shard = take_snapshot(server.store(), id);
-  Figures figures = shard_figures(server, shard, ring_percentages(server.store()));
-  figures.add("ring_ranges", std::ranges::count(map->boundaries(), id, &cluster::Boundary::shard))
+Figures describe_shard(Server& server, cluster::Shard& shard_in_use) {
+  const auto layout = server.store().layout();
+  const ShardSnapshot shard = take_snapshot(server.store(), shard_in_use);
+  Figures figures = shard_figures(server, shard, ring_percentages(*layout));
+  const auto progress = server.store().reshaper().progress();
+  const bool changes = progress && (progress->shard == shard.id || progress->other == shard.id);
+  figures.add("change", changes ? describe_progress(*progress) : "none")
+      .add("ring_ranges", std::ranges::count(layout->map().boundaries(), shard.id, &cluster::Boundary::shard))
       .add(shard.engine.btree ? "btree" : "lsm", tree_figures(shard));
   return figures;
 }
 
-Figures describe_tree(Server& server, cluster::ShardId id) {
-  return tree_figures(take_snapshot(server.store(), id));
+Figures describe_tree(Server& server, cluster::Shard& shard) {
+  return tree_figures(take_snapshot(server.store(), shard));
 }
 
 Figures describe_btree(Server& server) {
@@ -225,8 +232,8 @@ Figures describe_btree(Server& server) {
     rows.push_back(tree_figures(shard));
   }
   Figures figures;
-  if (server.store().btrees() != nullptr)
-    figures.add("page_file", describe_page_file(*server.store().btrees()));
+  if (server.store().trees().btree() != nullptr)
+    figures.add("page_file", describe_page_file(*server.store().trees().btree()));
   figures.add("shards", std::move(rows));
   return figures;
 }
@@ -239,7 +246,7 @@ Figures describe_lsm(Server& server) {
   add_tree_figures(add_up(shards).engine, last_levels_bytes(shards), totals);
   Figures figures;
   figures.add("totals", std::move(totals))
-      .add("block_cache", describe_block_cache(server.store().trees().block_cache()))
+      .add("block_cache", describe_block_cache(server.store().trees().lsm().block_cache()))
       .add("shards", std::move(rows));
   return figures;
 }
@@ -263,12 +270,28 @@ Figures describe_log(Server& server) {
   return figures;
 }
 
+Figures describe_history(Server& server) {
+  Figure::Rows rows;
+  for (const cluster::ReshapeEvent& event : server.store().reshaper().history()) {
+    rows.push_back(describe_event(event));
+  }
+  const auto progress = server.store().reshaper().progress();
+  Figures figures;
+  figures.add("now", progress ? fmt::format("shard {} is {}", static_cast<std::uint32_t>(progress->shard),
+                                            describe_progress(*progress))
+                              : "nothing")
+      .add("count", rows.size())
+      .add("events", std::move(rows));
+  return figures;
+}
+
 Figures describe_memory(Server& server) {
   return memory_figures(server, add_up(take_snapshots(server.store())).engine);
 }
 
 Figures describe_ring(Server& server) {
-  const auto map = server.store().map();
+  const auto layout = server.store().layout();
+  const cluster::ShardMap* const map = &layout->map();
   std::map<cluster::ShardId, std::size_t> ranges;
   for (const cluster::Boundary& boundary : map->boundaries()) ++ranges[boundary.shard];
   Figure::Rows rows;

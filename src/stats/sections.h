@@ -1,7 +1,7 @@
 // The sections of STATS, as Figures. All take shards' locks one at a time, if any, and wait for no disk.
 #pragma once
 
-#include "cluster/shard_map.h"
+#include "cluster/shard.h"
 #include "src/stats/figures.h"
 
 namespace shale::server {
@@ -12,10 +12,11 @@ class Server;
 Figures describe_overview(Server& server);
 
 Figures describe_shards(Server& server);
-Figures describe_shard(Server& server, cluster::ShardId id);  // which must be there
+Figures describe_shard(Server& server, cluster::Shard& shard);
 Figures describe_btree(Server& server);
 Figures describe_lsm(Server& server);
-Figures describe_tree(Server& server, cluster::ShardId id);  // which must be there
+Figures describe_tree(Server& server, cluster::Shard& shard);
+Figures describe_history(Server& server);
 Figures describe_log(Server& server);
 Figures describe_memory(Server& server);
 Figures describe_ring(Server& server);

@@ -11,28 +11,30 @@ void DecayedRate::update(std::uint64_t total, std::chrono::duration<double> elap
   total_ = total;
 }
 
-void ShardRates::sample(const std::vector<std::unique_ptr<cluster::Shard>>& shards, TimePoint now) {
+void ShardRates::sample(const std::vector<std::shared_ptr<cluster::Shard>>& shards, TimePoint now) {
   const std::lock_guard lock{mutex_};
   const std::chrono::duration<double> elapsed = now - sampled_at_;
   if (elapsed.count() <= 0) return;
   sampled_at_ = now;
-  shards_.resize(shards.size());
-  for (std::size_t index = 0; index < shards.size(); ++index) {
+  std::map<cluster::ShardId, Rates> sampled;  // without those that are gone
+  for (const auto& shard : shards) {
     cluster::ShardStats counts;
     {
-      const std::lock_guard shard_lock{shards[index]->mutex};
-      counts = shards[index]->stats;
+      const std::lock_guard shard_lock{shard->mutex};
+      counts = shard->stats;
     }
-    shards_[index].reads.update(counts.reads, elapsed);
-    shards_[index].writes.update(counts.writes, elapsed);
+    Rates& rates = sampled[shard->id] = shards_[shard->id];
+    rates.reads.update(counts.reads, elapsed);
+    rates.writes.update(counts.writes, elapsed);
   }
+  shards_ = std::move(sampled);
 }
 
 ShardRate ShardRates::of(cluster::ShardId shard) const {
   const std::lock_guard lock{mutex_};
-  const auto index = static_cast<std::size_t>(shard);
-  if (index >= shards_.size()) return {};
-  return {shards_[index].reads.per_second(), shards_[index].writes.per_second()};
+  const auto known = shards_.find(shard);
+  if (known == shards_.end()) return {};
+  return {known->second.reads.per_second(), known->second.writes.per_second()};
 }
 
 }  // namespace shale::server

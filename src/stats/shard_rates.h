@@ -4,6 +4,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -38,7 +40,7 @@ class ShardRates {
   explicit ShardRates(TimePoint now) : sampled_at_(now) {}
 
   // To be called about once a second. Takes the shards' locks, one at a time, each for nanoseconds.
-  void sample(const std::vector<std::unique_ptr<cluster::Shard>>& shards, TimePoint now);
+  void sample(const std::vector<std::shared_ptr<cluster::Shard>>& shards, TimePoint now);
   // Zero for a shard that has not been sampled yet.
   ShardRate of(cluster::ShardId shard) const;
 
@@ -48,8 +50,8 @@ class ShardRates {
     DecayedRate writes;
   };
 
-  mutable std::mutex mutex_;   // guards everything below; never taken under a shard's lock
-  std::vector<Rates> shards_;  // by id
+  mutable std::mutex mutex_;  // guards everything below; never taken under a shard's lock
+  std::map<cluster::ShardId, Rates> shards_;
   TimePoint sampled_at_;
 };
 

@@ -66,11 +66,12 @@ void add_engine(const engine::EngineStats& stats, engine::EngineStats& sum) {
 
 }  // namespace
 
-ShardSnapshot take_snapshot(cluster::Store& store, cluster::ShardId id) {
-  cluster::Shard& shard = store.shard(id);
+ShardSnapshot take_snapshot(cluster::Store& store, cluster::Shard& shard) {
   ShardSnapshot snapshot;
-  snapshot.id = id;
+  snapshot.id = shard.id;
   const std::lock_guard lock{shard.mutex};
+  snapshot.kind = shard.kind;
+  if (!shard.engine) return snapshot;  // it has been merged into another
   snapshot.counts = shard.stats;
   snapshot.engine = shard.engine->stats();
   for (unsigned database = 0; database < cluster::kDatabaseCount; ++database) {
@@ -81,8 +82,7 @@ ShardSnapshot take_snapshot(cluster::Store& store, cluster::ShardId id) {
 
 std::vector<ShardSnapshot> take_snapshots(cluster::Store& store) {
   std::vector<ShardSnapshot> snapshots;
-  snapshots.reserve(store.shards().size());
-  for (const auto& shard : store.shards()) snapshots.push_back(take_snapshot(store, shard->id));
+  for (const auto& shard : store.shards()) snapshots.push_back(take_snapshot(store, *shard));
   return snapshots;
 }
 

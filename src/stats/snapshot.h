@@ -13,13 +13,14 @@ namespace shale::server {
 
 struct ShardSnapshot {
   cluster::ShardId id{};
+  cluster::EngineKind kind{};
   cluster::ShardStats counts;
   engine::EngineStats engine;
   std::int64_t keys = 0;  // of all databases, expired ones included until their space is given back
 };
 
 // Takes the shard's lock, for microseconds: longer the more tables it has.
-ShardSnapshot take_snapshot(cluster::Store& store, cluster::ShardId id);
+ShardSnapshot take_snapshot(cluster::Store& store, cluster::Shard& shard);
 std::vector<ShardSnapshot> take_snapshots(cluster::Store& store);  // by id
 
 // Of all of them together: counts and sizes added up, levels by their numbers; the largest of waits, ages and

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/encoding.h"
+
 namespace shale::cluster {
 namespace {
 
@@ -9,9 +11,11 @@ CatalogState example() {
   CatalogState state;
   for (unsigned database = 0; database < kDatabaseCount; ++database) state.databases[database] = database * 3;
   state.log_needed_from = 12'345;
-  state.shard_count = 2;
   state.map_version = 9;
   state.boundaries = {{"", ShardId{1}}, {"b", ShardId{0}}, {Bytes{"b\0c", 3}, ShardId{1}}};
+  state.shards = {{ShardId{0}, EngineKind::btree, 5}, {ShardId{1}, EngineKind::lsm, 2}};
+  state.next_shard = 4;
+  state.next_tree = 6;
   return state;
 }
 
@@ -20,7 +24,9 @@ TEST(Catalog, ComesBackAsItWasWritten) {
   ASSERT_TRUE(read);
   EXPECT_EQ(read->databases, example().databases);
   EXPECT_EQ(read->log_needed_from, 12'345u);
-  EXPECT_EQ(read->shard_count, 2u);
+  EXPECT_EQ(read->shards, example().shards);
+  EXPECT_EQ(read->next_shard, 4u);
+  EXPECT_EQ(read->next_tree, 6u);
   EXPECT_EQ(read->map_version, 9u);
   ASSERT_EQ(read->boundaries.size(), 3u);
   EXPECT_EQ(read->boundaries[2].begin, (Bytes{"b\0c", 3}));
@@ -45,24 +51,54 @@ TEST(Catalog, NoticesEveryTruncation) {
   }
 }
 
-TEST(Catalog, NamesEnginesOnlyIfOneIsABPlusTree) {
-  CatalogState state = example();
-  const Bytes without = state.encode();
-  EXPECT_EQ(without[8], 1);
-  state.engines.assign(state.shard_count, EngineKind::lsm);
-  EXPECT_EQ(state.encode(), without);
-  state.engines.back() = EngineKind::btree;
-  const Bytes with = state.encode();
-  EXPECT_EQ(with[8], 2);
-  const auto read = CatalogState::decode(with, "catalog");
-  ASSERT_TRUE(read);
-  EXPECT_EQ(read->engines, state.engines);
-  EXPECT_EQ(read->engine_of(state.shard_count - 1), EngineKind::btree);
+// What earlier builds have written: shards 0, 1, 2 ... with trees of the same numbers.
+TEST(Catalog, ReadsEarlierFormats) {
+  for (const std::uint32_t format : {1u, 2u}) {
+    Bytes old{"SHALECAT"};
+    engine::append_u32(old, format);
+    engine::append_u64(old, 77);
+    for (unsigned database = 0; database < kDatabaseCount; ++database) engine::append_u32(old, database);
+    engine::append_u32(old, 2);  // shards
+    engine::append_u64(old, 9);
+    engine::append_u32(old, 2);  // boundaries
+    engine::append_u32(old, 1);
+    engine::append_length_prefixed(old, "");
+    engine::append_u32(old, 0);
+    engine::append_length_prefixed(old, "m");
+    if (format == 2) old += Bytes{"\1\0", 2};
+    engine::append_u64(old, engine::hash_bytes(old));
+    const auto read = CatalogState::decode(old, "catalog");
+    ASSERT_TRUE(read) << read.error().message;
+    const EngineKind first = format == 2 ? EngineKind::btree : EngineKind::lsm;
+    EXPECT_EQ(read->shards,
+              (std::vector<ShardRecord>{{ShardId{0}, first, 0}, {ShardId{1}, EngineKind::lsm, 1}}));
+    EXPECT_EQ(read->next_shard, 2u);
+    EXPECT_EQ(read->next_tree, 2u);
+    EXPECT_EQ(read->log_needed_from, 77u);
+  }
+}
+
+TEST(Catalog, RefusesALayoutThatCannotBe) {
+  const auto refused = [](const CatalogState& state) {
+    return !CatalogState::decode(state.encode(), "catalog");
+  };
+  CatalogState without_shard = example();
+  without_shard.shards.pop_back();
+  EXPECT_TRUE(refused(without_shard));
+  CatalogState shard_without_range = example();
+  shard_without_range.shards.push_back({ShardId{3}, EngineKind::lsm, 4});
+  EXPECT_TRUE(refused(shard_without_range));
+  CatalogState tree_of_two = example();
+  tree_of_two.shards[0].tree = 2;
+  EXPECT_TRUE(refused(tree_of_two));
+  CatalogState number_to_come = example();
+  number_to_come.next_tree = 5;
+  EXPECT_TRUE(refused(number_to_come));
 }
 
 TEST(Catalog, RefusesANewerFormatAsSuch) {
   Bytes newer = example().encode();
-  newer[8] = 3;
+  newer[8] = 4;
   const auto read = CatalogState::decode(newer, "catalog");
   ASSERT_FALSE(read);
   EXPECT_EQ(read.error().kind, engine::ErrorKind::unsupported);

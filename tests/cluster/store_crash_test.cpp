@@ -2,7 +2,8 @@
 //
 // Every record n of the workload writes "marker" = n together with keys in other shards. So what recovery
 // must give is plain: if it finds marker m, then the whole store is as it was after record m (a prefix of the
-// log, every record whole), and m is not less than the last record that was acknowledged as durable.
+// log, every record whole), and m is not less than the last record that was acknowledged as durable. Shards
+// are split, merged and moved between engines meanwhile.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -11,6 +12,7 @@
 #include <map>
 #include <thread>
 
+#include "cluster/reshaper.h"
 #include "cluster/store.h"
 #include "cluster/transaction.h"
 #include "engine/testing/simulated_disk.h"
@@ -85,6 +87,7 @@ class Machine {
       if (!write(record, locks, transaction, durable)) break;
       if (record % 16 == 15) flush_all_shards();
       if (record % 8 == 7) static_cast<void>(store_->maintain().has_value());
+      if (record % 16 == 9) reshape(record / 16);
     }
     return durable;
   }
@@ -113,6 +116,8 @@ class Machine {
     return found;
   }
 
+  int reshapes() const { return reshapes_; }
+
  private:
   bool write(int record, ShardLocks& locks, Transaction& transaction, std::atomic<int>& durable) {
     const RecordWrites writes = writes_of(record);
@@ -137,6 +142,32 @@ class Machine {
       std::this_thread::yield();
     }
   }
+  // One change after the other: all kinds, of shards of both engines, some of them refused.
+  void reshape(int turn) {
+    const auto shards = store_->shards();
+    const ShardId first = shards[static_cast<std::size_t>(turn) % shards.size()]->id;
+    const ShardId second = shards[static_cast<std::size_t>(turn + 1) % shards.size()]->id;
+    ReshapeRequest request;
+    request.shard = first;
+    switch (turn % 6) {
+      case 0:
+      case 3: request.kind = ReshapeKind::split; break;
+      case 1:
+        request.kind = ReshapeKind::move;
+        request.engine = EngineKind::btree;
+        break;
+      case 4:
+        request.kind = ReshapeKind::move;
+        request.engine = EngineKind::lsm;
+        break;
+      default:
+        request.kind = ReshapeKind::merge;
+        request.other = second;
+        break;
+    }
+    const auto made = store_->reshaper().run(request);
+    reshapes_ += made.has_value();
+  }
   void flush_all_shards() {
     for (const auto& shard : store_->shards()) {
       std::lock_guard lock{shard->mutex};
@@ -144,6 +175,7 @@ class Machine {
     }
   }
 
+  int reshapes_ = 0;
   engine::SimulatedDisk& disk_;
   StoreOptions options_;
   std::unique_ptr<engine::Clock> clock_ = engine::make_system_clock();
@@ -166,6 +198,7 @@ std::uint64_t calls_of_a_whole_run() {
   EXPECT_TRUE(machine.start());
   std::atomic<int> durable = -1;
   machine.run(0, durable);
+  EXPECT_GE(machine.reshapes(), 10);
   machine.stop();
   return disk.mutating_calls();
 }

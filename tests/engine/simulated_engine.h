@@ -134,7 +134,7 @@ class SimulatedEngine {
   ManualClock clock_;
   std::unique_ptr<ManualBackground> background_;
   std::mutex mutex_;
-  std::unique_ptr<Engine> engine_;
+  std::shared_ptr<Engine> engine_;
 
  private:
   template <class Apply>

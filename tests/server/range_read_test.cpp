@@ -97,7 +97,7 @@ class RangeReadTest : public TemporaryStoreTest {
     }
     std::ofstream{path, std::ios::binary} << catalog->encode();
     open();
-    ASSERT_EQ(store().map()->boundaries().size(), at.size() + 1);
+    ASSERT_EQ(store().layout()->map().boundaries().size(), at.size() + 1);
   }
 };
 
@@ -176,7 +176,7 @@ TEST_F(RangeReadTest, CrossesTheBoundariesOfShards) {
   std::mt19937 random{seed};
   const auto random_key = [&] {
     switch (random() % 8) {
-      case 0: return Bytes(store().map()->boundaries()[1 + random() % 5].begin.substr(cluster::kPrefixBytes));
+      case 0: return Bytes(store().layout()->map().boundaries()[1 + random() % 5].begin.substr(cluster::kPrefixBytes));
       default: return fmt::format("{{t}}{}", random() % 7000);
     }
   };

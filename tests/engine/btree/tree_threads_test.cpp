@@ -96,7 +96,7 @@ class ThreadedTree {
   std::unique_ptr<Background> background_ = make_thread_background(1, 2);
   std::mutex mutex_;  // guards what follows
   std::unique_ptr<TreeStore> store_;
-  std::unique_ptr<Engine> tree_;
+  std::shared_ptr<Engine> tree_;
   Lsn lsn_ = 0;
 };
 

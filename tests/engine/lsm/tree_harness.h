@@ -173,7 +173,7 @@ class TreeHarness {
   std::unique_ptr<Background> background_;
   std::mutex mutex_;
   std::unique_ptr<TreeStore> store_;
-  std::unique_ptr<Engine> tree_;
+  std::shared_ptr<Engine> tree_;
   Lsn lsn_ = 0;
 };
 

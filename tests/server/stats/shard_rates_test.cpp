@@ -28,9 +28,9 @@ TEST(DecayedRate, DoesNotDependOnHowOftenItIsUpdated) {
 }
 
 TEST(ShardRates, AreOfEachShardAlone) {
-  std::vector<std::unique_ptr<cluster::Shard>> shards;
+  std::vector<std::shared_ptr<cluster::Shard>> shards;
   for (std::uint32_t id = 0; id < 2; ++id) {
-    shards.push_back(std::make_unique<cluster::Shard>(cluster::ShardId{id}));
+    shards.push_back(std::make_shared<cluster::Shard>(cluster::ShardId{id}));
   }
   const ShardRates::TimePoint start{};
   ShardRates rates(start);

@@ -1,0 +1,46 @@
+#include "cluster/layout_change.h"
+
+#include <algorithm>
+
+namespace shale::cluster {
+
+std::vector<PositionRange> ranges_of(const ShardMap& map, ShardId shard) {
+  std::vector<PositionRange> ranges;
+  const auto& boundaries = map.boundaries();
+  for (std::size_t i = 0; i < boundaries.size(); ++i) {
+    if (boundaries[i].shard != shard) continue;
+    ranges.push_back({boundaries[i].begin, i + 1 < boundaries.size() ? boundaries[i + 1].begin : Bytes{}});
+  }
+  return ranges;
+}
+
+bool divides(const ShardMap& map, ShardId shard, BytesView cut) {
+  const auto ranges = ranges_of(map, shard);
+  if (ranges.empty()) return false;
+  const Bytes& end = ranges.back().end;
+  return BytesView{ranges.front().begin} < cut && (end.empty() || cut < BytesView{end});
+}
+
+std::vector<Boundary> split_boundaries(const ShardMap& map, ShardId shard, BytesView cut, ShardId high) {
+  std::vector<Boundary> result;
+  bool is_cut = false;  // the range that has the cut inside
+  for (const Boundary& boundary : map.boundaries()) {
+    if (is_cut && BytesView{boundary.begin} > cut) result.push_back({Bytes{cut}, high});
+    const bool is_shards = boundary.shard == shard;
+    is_cut = is_shards && BytesView{boundary.begin} < cut;
+    result.push_back({boundary.begin, is_shards && BytesView{boundary.begin} >= cut ? high : boundary.shard});
+  }
+  if (is_cut) result.push_back({Bytes{cut}, high});
+  return result;
+}
+
+std::vector<Boundary> merged_boundaries(const ShardMap& map, ShardId into, ShardId from) {
+  std::vector<Boundary> result;
+  for (const Boundary& boundary : map.boundaries()) {
+    const ShardId shard = boundary.shard == from ? into : boundary.shard;
+    if (result.empty() || result.back().shard != shard) result.push_back({boundary.begin, shard});
+  }
+  return result;
+}
+
+}  // namespace shale::cluster

@@ -1,0 +1,80 @@
+// The engine of a shard whose data is being copied to other trees while it serves: ENGINE, and splits of B+
+// trees.
+//
+// Everything below the frontier has been copied, and is written to source and target alike; what is above is
+// written to the source alone, and copied when the frontier comes there. So at every moment the targets hold
+// what the source does, up to the frontier, and no log of changes has to be caught up with. Reads are the
+// source's.
+//
+// docs/sharding.md, "Moving by copy".
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "engine/engine.h"
+
+namespace shale::cluster {
+
+using engine::Bytes;
+using engine::BytesView;
+
+class MovingEngine final : public engine::Engine {
+ public:
+  // A tree that gets the keys from `begin` on, up to the next target's.
+  struct Target {
+    Bytes begin;
+    std::shared_ptr<engine::Engine> tree;
+    std::mutex* mutex = nullptr;  // its owner's, taken after the shard's; null: the shard's own
+  };
+
+  // Targets in the order of their keys, the first from the empty key on.
+  MovingEngine(std::shared_ptr<engine::Engine> source, std::vector<Target> targets);
+
+  // Copies the next records, until they have `bytes_max` bytes. `lsn`: of the last record that the log has.
+  // True when all has been copied. Errors: not_resident (`context` says what to load), busy (the target must
+  // catch up), those of reading and of the target.
+  engine::Result<bool> copy_some(std::size_t bytes_max, engine::Lsn lsn, engine::ReadContext& context);
+  std::uint64_t copied_records() const { return copied_records_; }
+  // How long to pause after the last copy_some(), so that the targets' background work keeps up.
+  std::chrono::microseconds copy_delay() const { return copy_delay_; }
+
+  engine::Result<std::optional<BytesView>> get(const engine::HashedKey& key,
+                                               engine::ReadContext& context) override;
+  void prefetch_index(const engine::HashedKey& key) const override;
+  void prefetch_record(const engine::HashedKey& key) const override;
+  engine::Status admit_write(std::size_t bytes) override;
+  std::chrono::microseconds write_delay(std::size_t bytes) override;
+  void put(const engine::HashedKey& key, BytesView value, engine::Lsn lsn) override;
+  void erase(const engine::HashedKey& key, engine::Lsn lsn) override;
+  void reclaim_obsolete(engine::Lsn lsn) override;
+  std::unique_ptr<engine::Cursor> cursor(engine::CursorBounds bounds, engine::ReadContext& context) override;
+  engine::Lsn persisted_lsn() const override;
+  std::optional<engine::Lsn> oldest_unpersisted_lsn() const override;
+  void flush() override;
+  void stop_work() override;
+  bool work_stopped() const override;
+  void resume_work() override;
+  void tick() override;
+  std::int64_t key_count(std::uint32_t count_class) const override;
+  std::optional<Bytes> middle_key() const override { return {}; }
+  engine::EngineStats stats() const override;
+
+ private:
+  const Target& target_of(BytesView key) const;
+  bool is_copied(BytesView key) const { return all_copied_ || key < BytesView{frontier_}; }
+  // With each one's lock held.
+  template <class Visit>
+  void for_each_target(Visit visit) const;
+
+  const std::shared_ptr<engine::Engine> source_;
+  const std::vector<Target> targets_;
+  Bytes frontier_;
+  bool all_copied_ = false;
+  std::uint64_t copied_records_ = 0;
+  std::chrono::microseconds copy_delay_{0};
+};
+
+}  // namespace shale::cluster

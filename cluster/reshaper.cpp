@@ -1,0 +1,326 @@
+#include "cluster/reshaper.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "cluster/layout_change.h"
+#include "engine/lsm/tree_change.h"
+#include "engine/lsm/tree_store.h"
+
+namespace shale::cluster {
+namespace {
+
+using engine::Error;
+using engine::ErrorKind;
+using std::chrono::steady_clock;
+
+constexpr std::size_t kHistoryMax = 1000;
+
+Error refused(std::string message) { return {ErrorKind::unsupported, std::move(message)}; }
+
+std::uint32_t number(ShardId id) { return static_cast<std::uint32_t>(id); }
+
+// The shards of a layout with another in its place by id, and without one.
+std::vector<std::shared_ptr<Shard>> with(std::vector<std::shared_ptr<Shard>> shards,
+                                         std::shared_ptr<Shard> shard) {
+  const auto place =
+      std::ranges::lower_bound(shards, shard->id, {}, [](const auto& other) { return other->id; });
+  shards.insert(place, std::move(shard));
+  return shards;
+}
+
+void put_in_place(Shard& shard, const ShardRecord& record, std::shared_ptr<engine::Engine> tree) {
+  shard.kind = record.engine;
+  shard.tree = record.tree;
+  shard.engine = std::move(tree);
+}
+
+}  // namespace
+
+// A shard's tree without background work: until it is replaced, or this goes.
+class Reshaper::Paused {
+ public:
+  explicit Paused(Shard& shard) : shard_(shard), tree_(shard.engine) {}
+  ~Paused() {
+    if (!tree_) return;
+    const std::lock_guard lock{shard_.mutex};
+    tree_->resume_work();
+  }
+  Paused(const Paused&) = delete;
+  Paused& operator=(const Paused&) = delete;
+
+  const std::shared_ptr<engine::Engine>& tree() const { return tree_; }
+  std::shared_ptr<engine::Engine> replaced() { return std::exchange(tree_, nullptr); }
+
+ private:
+  Shard& shard_;
+  std::shared_ptr<engine::Engine> tree_;
+};
+
+// --- All changes
+
+std::int64_t Reshaper::key_count(const engine::Engine& tree) const {
+  std::int64_t keys = 0;
+  for (unsigned database = 0; database < kDatabaseCount; ++database)
+    keys += tree.key_count(store_.database_id(database));
+  return keys;
+}
+
+std::vector<ShardRecord> Reshaper::records_of(const std::vector<std::shared_ptr<Shard>>& shards,
+                                              const std::vector<ShardRecord>& changed) {
+  std::vector<ShardRecord> records;
+  for (const auto& shard : shards) {
+    const auto record = std::ranges::find(changed, shard->id, &ShardRecord::id);
+    if (record != changed.end()) {
+      records.push_back(*record);
+      continue;
+    }
+    const std::lock_guard lock{shard->mutex};
+    records.push_back({shard->id, shard->kind, shard->tree});
+  }
+  return records;
+}
+
+engine::Result<ReshapeEvent> Reshaper::run(const ReshapeRequest& request) {
+  const std::unique_lock running{running_, std::try_to_lock};
+  if (!running) return Error{ErrorKind::busy, "another shard is being split, merged or moved"};
+  ReshapeEvent event;
+  event.kind = request.kind;
+  event.shard = request.shard;
+  event.other = request.other;
+  event.cause = request.cause;
+  event.unix_ms = store_.clock().unix_ms();
+  const auto begin = steady_clock::now();
+  {
+    const std::lock_guard lock{mutex_};
+    progress_ = ReshapeProgress{request.kind, request.shard, request.other, request.engine, 0, 0};
+  }
+  engine::Status made;
+  switch (request.kind) {
+    case ReshapeKind::split: made = split(request, event); break;
+    case ReshapeKind::merge: made = merge(request, event); break;
+    case ReshapeKind::move: made = move(request, event); break;
+  }
+  event.duration = std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - begin);
+  divide_memory(0, 0);
+  const std::lock_guard lock{mutex_};
+  progress_.reset();
+  if (!made && made.error().kind == ErrorKind::unsupported) return made.error();
+  if (!made) event.error = made.error();
+  history_.push_back(event);
+  if (history_.size() > kHistoryMax) history_.pop_front();
+  if (!made) return made.error();
+  return event;
+}
+
+std::optional<ReshapeProgress> Reshaper::progress() const {
+  const std::lock_guard lock{mutex_};
+  return progress_;
+}
+
+std::vector<ReshapeEvent> Reshaper::history() const {
+  const std::lock_guard lock{mutex_};
+  return {history_.begin(), history_.end()};
+}
+
+void Reshaper::note_progress(std::uint64_t copied) {
+  const std::lock_guard lock{mutex_};
+  progress_->keys_copied = copied;
+}
+
+engine::Result<std::shared_ptr<Shard>> Reshaper::find(ShardId id) const {
+  auto shard = store_.layout()->find(id);
+  if (!shard) return refused("No such shard ID");
+  return shard;
+}
+
+// The tree is still the shard's, and goes on taking writes.
+engine::Status Reshaper::stop_work(Shard& shard, engine::Engine& tree) const {
+  {
+    const std::lock_guard lock{shard.mutex};
+    tree.stop_work();
+  }
+  for (;;) {
+    {
+      const std::lock_guard lock{shard.mutex};
+      if (tree.work_stopped()) return {};
+    }
+    if (stopping_.load(std::memory_order_relaxed)) return Error{ErrorKind::stopped, "the server stops"};
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+  }
+}
+
+// One that is not forgotten now is forgotten at the next start.
+void Reshaper::drop(EngineKind kind, Shard& owner, const std::shared_ptr<engine::Engine>& tree) const {
+  if (store_.catalog_in_doubt() || !stop_work(owner, *tree)) return;
+  static_cast<void>(store_.trees().drop_tree(kind, *tree).has_value());
+}
+
+void Reshaper::divide_memory(int more_lsm, int more_btree) const {
+  const auto records = records_of(store_.shards(), {});
+  const auto lsm = std::ranges::count(records, EngineKind::lsm, &ShardRecord::engine);
+  const auto btree = std::ssize(records) - lsm;
+  store_.trees().divide_memory(static_cast<std::size_t>(lsm + more_lsm),
+                               static_cast<std::size_t>(btree + more_btree));
+}
+
+// --- Splits
+
+engine::Result<Bytes> Reshaper::choose_cut(const ShardMap& map, Shard& shard, std::string& reason) {
+  const std::lock_guard lock{shard.mutex};
+  if (!shard.engine) return refused("No such shard ID");
+  auto cut = shard.load.middle();
+  if (cut && divides(map, shard.id, *cut)) {
+    reason = "where the load of late halves";
+    return std::move(*cut);
+  }
+  cut = shard.engine->middle_key();
+  if (!cut || !divides(map, shard.id, *cut)) {
+    return refused("the shard has too little data to be split without AT");
+  }
+  reason = "where the data halves";
+  return std::move(*cut);
+}
+
+engine::Result<SplitPlan> Reshaper::plan_split(ShardId id, const std::optional<Bytes>& at) const {
+  const auto layout = store_.layout();
+  const auto shard = layout->find(id);
+  if (!shard) return refused("No such shard ID");
+  SplitPlan plan;
+  if (at) {
+    plan.cut = *at;
+    plan.reason = "as asked for";
+  } else {
+    auto cut = choose_cut(layout->map(), *shard, plan.reason);
+    if (!cut) return cut.error();
+    plan.cut = std::move(*cut);
+  }
+  if (!divides(layout->map(), id, plan.cut)) {
+    return refused(fmt::format("the cut is not inside shard {}: it would leave one side empty", number(id)));
+  }
+  const ShardId high{UINT32_MAX};
+  const ShardMap after{0, split_boundaries(layout->map(), id, plan.cut, high)};
+  for (const auto& [owner, share] : layout->map().shares()) plan.share_before += owner == id ? share : 0;
+  for (const auto& [owner, share] : after.shares()) {
+    plan.share_low += owner == id ? share : 0;
+    plan.share_high += owner == high ? share : 0;
+  }
+  const std::lock_guard lock{shard->mutex};
+  if (!shard->engine) return refused("No such shard ID");
+  plan.keys = key_count(*shard->engine);
+  plan.bytes = shard->engine->stats().disk_bytes;
+  return plan;
+}
+
+engine::Status Reshaper::split(const ReshapeRequest& request, ReshapeEvent& event) {
+  const auto plan = plan_split(request.shard, request.cut);
+  if (!plan) return plan.error();
+  const auto shard = find(request.shard);
+  if (!shard) return shard.error();
+  event.cut = plan->cut;
+  if (event.cause.empty()) event.cause = plan->reason;
+  event.other = store_.new_shard_id();
+  event.from = event.to = (*shard)->kind;
+  if (event.from == EngineKind::lsm) return cut_tree(*shard, event);
+
+  const auto layout = store_.layout();
+  const auto high = std::make_shared<Shard>(event.other);
+  CopyPlan copying;
+  copying.source = *shard;
+  copying.targets = {*shard, high};
+  copying.cut = event.cut;
+  copying.kind = event.from;
+  copying.boundaries = split_boundaries(layout->map(), event.shard, event.cut, event.other);
+  copying.shards = with(layout->shards(), high);
+  return copy(copying, event);
+}
+
+engine::Status Reshaper::cut_tree(const std::shared_ptr<Shard>& shard, ReshapeEvent& event) {
+  const auto layout = store_.layout();
+  const auto high = std::make_shared<Shard>(event.other);
+  Paused parent{*shard};
+  if (auto stopped = stop_work(*shard, *parent.tree()); !stopped) return stopped;
+  const ShardRecord low_record{shard->id, EngineKind::lsm, store_.new_tree_number()};
+  const ShardRecord high_record{high->id, EngineKind::lsm, store_.new_tree_number()};
+  engine::lsm::TreeCut cut{store_.trees().lsm(), *parent.tree(), event.cut};
+  if (auto made = cut.make({low_record.tree, shard->mutex}, {high_record.tree, high->mutex}); !made)
+    return made;
+
+  Store::NewLayout next;
+  next.boundaries = split_boundaries(layout->map(), shard->id, event.cut, high->id);
+  next.shards = with(layout->shards(), high);
+  next.records = records_of(next.shards, {low_record, high_record});
+  next.locked = {shard, high};
+  next.prepare = [&] { cut.divide_memtables(); };
+  next.swap = [&] {
+    event.keys = key_count(*parent.tree());
+    cut.hand_over();
+    put_in_place(*shard, low_record, cut.low());
+    put_in_place(*high, high_record, cut.high());
+    shard->load.forget();
+    event.keys_moved = key_count(*cut.high());
+  };
+  cut.divide_memtables();
+  if (auto changed = store_.change_layout(next, event.pause); !changed) {
+    if (store_.catalog_in_doubt()) cut.keep();
+    return changed;
+  }
+  drop(EngineKind::lsm, *shard, parent.replaced());
+  return {};
+}
+
+// --- Merges
+
+engine::Status Reshaper::merge(const ReshapeRequest& request, ReshapeEvent& event) {
+  if (request.shard == request.other) return refused("a shard cannot be merged with itself");
+  const auto first = find(std::min(request.shard, request.other));
+  const auto second = find(std::max(request.shard, request.other));
+  if (!first) return first.error();
+  if (!second) return second.error();
+  event.shard = (*first)->id;  // whose lock may be held when the other's is taken
+  event.other = (*second)->id;
+  event.from = (*second)->kind;
+  event.to = (*first)->kind;
+  if (event.from != EngineKind::lsm || event.to != EngineKind::lsm)
+    return refused("only LSM shards can be merged: ENGINE moves a shard there");
+  return join_trees(*first, *second, event);
+}
+
+engine::Status Reshaper::join_trees(const std::shared_ptr<Shard>& into, const std::shared_ptr<Shard>& from,
+                                    ReshapeEvent& event) {
+  const auto layout = store_.layout();
+  Paused left{*into};
+  Paused right{*from};
+  if (auto stopped = stop_work(*into, *left.tree()); !stopped) return stopped;
+  if (auto stopped = stop_work(*from, *right.tree()); !stopped) return stopped;
+  const ShardRecord record{into->id, EngineKind::lsm, store_.new_tree_number()};
+  engine::lsm::TreeUnion join{store_.trees().lsm(), *left.tree(), *right.tree()};
+  if (auto made = join.make({record.tree, into->mutex}); !made) return made;
+
+  Store::NewLayout next;
+  next.boundaries = merged_boundaries(layout->map(), into->id, from->id);
+  next.shards = layout->shards();
+  std::erase(next.shards, from);
+  next.records = records_of(next.shards, {record});
+  next.locked = {into, from};
+  next.swap = [&] {
+    event.keys_moved = key_count(*right.tree());
+    join.hand_over();
+    put_in_place(*into, record, join.whole());
+    from->engine.reset();
+    into->load.forget();
+    event.keys = key_count(*join.whole());
+  };
+  if (auto changed = store_.change_layout(next, event.pause); !changed) {
+    if (store_.catalog_in_doubt()) join.keep();
+    return changed;
+  }
+  drop(EngineKind::lsm, *into, left.replaced());
+  drop(EngineKind::lsm, *from, right.replaced());
+  store_.keep(from);
+  return {};
+}
+
+}  // namespace shale::cluster

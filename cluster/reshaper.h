@@ -1,0 +1,167 @@
+// Splits shards, merges them, and moves them between engines, while they serve.
+//
+// A change makes new trees beside the old ones, durably; replaces the catalog, which is the moment that
+// counts over a crash; puts the new trees in the old ones' place under the locks of the shards concerned; and
+// forgets the old. Trees that the catalog does not name are forgotten at the next start. Two LSM trees or one
+// are cut and joined without a copy (engine/lsm/tree_change.h); all else is copied while the shard serves
+// (moving_engine.h). docs/sharding.md.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "cluster/layout.h"
+#include "cluster/moving_engine.h"
+#include "cluster/store.h"
+#include "engine/result.h"
+
+namespace shale::cluster {
+
+enum class ReshapeKind : std::uint8_t { split, merge, move };
+
+struct ReshapeRequest {
+  ReshapeKind kind{};
+  ShardId shard{};
+  ShardId other{};           // of a merge
+  EngineKind engine{};       // of a move
+  std::optional<Bytes> cut;  // of a split, a position: else where the load halves, or the data
+  std::string cause;         // for people
+};
+
+// A change that has been made, or was given up.
+struct ReshapeEvent {
+  ReshapeKind kind{};
+  ShardId shard{};  // that was split, moved, or stays after a merge
+  ShardId other{};  // that came of a split, or went with a merge
+  EngineKind from{};
+  EngineKind to{};
+  Bytes cut;  // of a split, a position
+  std::string cause;
+  std::int64_t unix_ms = 0;  // when it began
+  std::chrono::microseconds duration{0};
+  std::chrono::microseconds pause{0};  // how long the shards were locked at its end
+  std::int64_t keys = 0;               // of the shards concerned, then; of all databases
+  std::int64_t keys_moved = 0;         // to the other shard
+  std::optional<engine::Error> error;  // why it was given up
+};
+
+// What a split would do, by estimate.
+struct SplitPlan {
+  Bytes cut;
+  std::string reason;       // for the cut
+  double share_before = 0;  // of the token space
+  double share_low = 0;
+  double share_high = 0;
+  std::int64_t keys = 0;    // of the shard
+  std::uint64_t bytes = 0;  // likewise
+};
+
+// A change that is going on.
+struct ReshapeProgress {
+  ReshapeKind kind{};
+  ShardId shard{};
+  ShardId other{};
+  EngineKind to{};
+  std::uint64_t keys_copied = 0;
+  std::uint64_t keys = 0;  // about, to be copied; 0: nothing is
+};
+
+// A change that somebody has asked for and does not wait for. Thread-safe.
+class ReshapeJob {
+ public:
+  explicit ReshapeJob(ReshapeRequest request) : request_(std::move(request)) {}
+
+  const ReshapeRequest& request() const { return request_; }
+  // What came of it; nothing as long as it goes on.
+  std::optional<engine::Result<ReshapeEvent>> result() const;
+  // Called when there is a result, by the thread that has it: at once, or later. Once.
+  void when_done(std::function<void()> resume);
+
+ private:
+  friend class Reshaper;
+  void finish(engine::Result<ReshapeEvent> result);
+
+  const ReshapeRequest request_;
+  mutable std::mutex mutex_;  // guards what follows
+  std::optional<engine::Result<ReshapeEvent>> result_;
+  std::function<void()> resume_;
+};
+
+// Thread-safe.
+class Reshaper {
+ public:
+  explicit Reshaper(Store& store) : store_(store) {}
+  ~Reshaper();
+  Reshaper(const Reshaper&) = delete;
+  Reshaper& operator=(const Reshaper&) = delete;
+
+  // Makes the change, and returns when it is made: an LSM tree of any size is cut in milliseconds, copying
+  // takes its time. Waits for disks; without any lock. One at a time. Errors: busy (another is going on),
+  // unsupported (there is no such shard, or nothing to be done; the message says), stopped, io, no_space,
+  // corruption.
+  engine::Result<ReshapeEvent> run(const ReshapeRequest& request);
+  // The same on a thread of its own. Null if another change is going on.
+  std::shared_ptr<ReshapeJob> begin(ReshapeRequest request);
+  // What run() would do now. Takes the shard's lock for microseconds. Errors: unsupported.
+  engine::Result<SplitPlan> plan_split(ShardId shard, const std::optional<Bytes>& cut) const;
+
+  std::optional<ReshapeProgress> progress() const;
+  std::vector<ReshapeEvent> history() const;  // from the oldest, the last thousand since start
+  // Ends a change that is going on by giving it up.
+  void stop() { stopping_.store(true, std::memory_order_relaxed); }
+
+ private:
+  class Paused;
+  // What shard is copied to which, and the layout that comes of it.
+  struct CopyPlan {
+    std::shared_ptr<Shard> source;
+    std::vector<std::shared_ptr<Shard>> targets;  // by id: the source itself and, of a split, the new one
+    Bytes cut;                                    // between two targets
+    EngineKind kind{};
+    std::vector<Boundary> boundaries;
+    std::vector<std::shared_ptr<Shard>> shards;
+  };
+
+  engine::Status split(const ReshapeRequest& request, ReshapeEvent& event);
+  engine::Status cut_tree(const std::shared_ptr<Shard>& shard, ReshapeEvent& event);
+  engine::Status merge(const ReshapeRequest& request, ReshapeEvent& event);
+  engine::Status join_trees(const std::shared_ptr<Shard>& into, const std::shared_ptr<Shard>& from,
+                            ReshapeEvent& event);
+  engine::Status move(const ReshapeRequest& request, ReshapeEvent& event);
+
+  engine::Status copy(const CopyPlan& plan, ReshapeEvent& event);
+  engine::Status copy_all(Shard& shard, MovingEngine& moving);
+  engine::Status persist(const std::vector<MovingEngine::Target>& targets, Shard& shard) const;
+  void give_up_copy(const CopyPlan& plan, std::shared_ptr<engine::Engine> source,
+                    const std::vector<MovingEngine::Target>& targets) const;
+
+  engine::Result<std::shared_ptr<Shard>> find(ShardId id) const;
+  std::int64_t key_count(const engine::Engine& tree) const;  // of all databases
+  // As the catalog has the shards once `changed` is so.
+  static std::vector<ShardRecord> records_of(const std::vector<std::shared_ptr<Shard>>& shards,
+                                             const std::vector<ShardRecord>& changed);
+  static engine::Result<Bytes> choose_cut(const ShardMap& map, Shard& shard, std::string& reason);
+  engine::Status stop_work(Shard& shard, engine::Engine& tree) const;
+  void drop(EngineKind kind, Shard& owner, const std::shared_ptr<engine::Engine>& tree) const;
+  void divide_memory(int more_lsm, int more_btree) const;
+  void note_progress(std::uint64_t copied);
+
+  Store& store_;
+  std::mutex running_;  // held while a change goes on
+  std::atomic<bool> stopping_ = false;
+  mutable std::mutex mutex_;  // guards what follows
+  std::optional<ReshapeProgress> progress_;
+  std::deque<ReshapeEvent> history_;
+  std::shared_ptr<ReshapeJob> job_;  // that has been begun last
+  std::jthread worker_;              // that runs it
+};
+
+}  // namespace shale::cluster

@@ -1,0 +1,167 @@
+// SPLIT, MERGE and ENGINE: how the data lies, changed by hand.
+#include <algorithm>
+#include <memory>
+
+#include "cluster/position.h"
+#include "cluster/reshaper.h"
+#include "src/command/arguments.h"
+#include "src/command/table.h"
+#include "src/commands/groups.h"
+#include "src/commands/reply.h"
+#include "src/error_message.h"
+#include "src/server.h"
+#include "src/stats/render.h"
+#include "src/stats/reshape_figures.h"
+
+namespace shale::server {
+namespace {
+
+using enum ArgumentType;
+using enum CommandFlag;
+
+constexpr std::string_view kInvalidShard = "ERR Invalid shard ID";
+constexpr std::string_view kBusy = "BUSY another shard is being split, merged or moved: see STATS";
+
+cluster::ShardId take_shard_id(Arguments& arguments) {
+  const std::int64_t id = arguments.take_integer(kInvalidShard);
+  if (id < 0 || id > UINT32_MAX) arguments.fail(kInvalidShard);
+  return cluster::ShardId{static_cast<std::uint32_t>(id)};
+}
+
+engine::Status reply_refusal(CommandContext& context, const engine::Error& error) {
+  if (error.kind == engine::ErrorKind::busy) return reply_error(context, kBusy);
+  if (error.kind == engine::ErrorKind::unsupported) return reply_error(context, "ERR " + error.message);
+  return error;
+}
+
+// Begins the change, and replies when it has been made: the handler runs twice.
+engine::Status reshape(CommandContext& context, cluster::ReshapeRequest request) {
+  std::shared_ptr<cluster::ReshapeJob>& job = context.session.reshape_job;
+  if (!job) {
+    job = context.server.store().reshaper().begin(std::move(request));
+    if (!job) return reply_error(context, kBusy);
+  }
+  const auto result = job->result();
+  if (!result) {
+    context.suspend = Suspension{
+        .begin = [job](std::function<void()> resume) { job->when_done(std::move(resume)); }, .timeout = {}};
+    return {};
+  }
+  job.reset();
+  if (!*result) return reply_refusal(context, result->error());
+  write_reply(describe_event(**result), context.reply);
+  return {};
+}
+
+// SPLIT shard [AT key] [DRYRUN] -> a map: what has been split where, or would be
+engine::Status split(CommandContext& context, Arguments arguments) {
+  cluster::Store& store = context.server.store();
+  cluster::ReshapeRequest request;
+  request.kind = cluster::ReshapeKind::split;
+  request.shard = take_shard_id(arguments);
+  if (arguments.take_word("AT", 1)) {
+    request.cut.emplace();
+    request.cause = "SPLIT AT";
+    cluster::append_position(store.database_id(context.session.database), arguments.take(), *request.cut);
+  }
+  const bool dry_run = arguments.take_word("DRYRUN");
+  if (!arguments.empty()) arguments.fail(kSyntaxError);
+  if (arguments.failed()) return reply_error(context, arguments.error());
+  if (!dry_run) return reshape(context, std::move(request));
+  const auto plan = store.reshaper().plan_split(request.shard, request.cut);
+  if (!plan) return reply_refusal(context, plan.error());
+  write_reply(describe_plan(request.shard, *plan), context.reply);
+  return {};
+}
+
+// MERGE shard shard -> a map: what has been merged
+engine::Status merge(CommandContext& context, Arguments arguments) {
+  cluster::ReshapeRequest request;
+  request.kind = cluster::ReshapeKind::merge;
+  request.cause = "MERGE";
+  request.shard = take_shard_id(arguments);
+  request.other = take_shard_id(arguments);
+  if (arguments.failed()) return reply_error(context, arguments.error());
+  return reshape(context, std::move(request));
+}
+
+// ENGINE shard lsm|btree -> OK: the move has begun; STATS SHARD shows how far it is
+engine::Status engine_command(CommandContext& context, Arguments arguments) {
+  cluster::Store& store = context.server.store();
+  cluster::ReshapeRequest request;
+  request.kind = cluster::ReshapeKind::move;
+  request.cause = "ENGINE";
+  request.shard = take_shard_id(arguments);
+  if (arguments.take_word("BTREE")) {
+    request.engine = cluster::EngineKind::btree;
+  } else if (!arguments.take_word("LSM")) {
+    arguments.fail(kSyntaxError);
+  }
+  if (arguments.failed()) return reply_error(context, arguments.error());
+  const auto shard = store.layout()->find(request.shard);
+  if (!shard) return reply_error(context, "ERR No such shard ID");
+  {
+    const std::lock_guard lock{shard->mutex};
+    if (shard->kind == request.engine) return reply_ok(context);
+  }
+  if (!store.reshaper().begin(std::move(request))) return reply_error(context, kBusy);
+  return reply_ok(context);
+}
+
+constexpr ArgumentSpec kSplitArguments[] = {
+    {.name = "shard-id", .type = integer},
+    {.name = "key", .token = "AT", .optional = true},
+    {.name = "dryrun", .type = pure_token, .token = "DRYRUN", .optional = true},
+};
+constexpr ArgumentSpec kMergeArguments[] = {
+    {.name = "shard-id", .type = integer},
+    {.name = "other-shard-id", .type = integer},
+};
+constexpr ArgumentSpec kEngineNames[] = {
+    {.name = "lsm", .type = pure_token, .token = "LSM"},
+    {.name = "btree", .type = pure_token, .token = "BTREE"},
+};
+constexpr ArgumentSpec kEngineArguments[] = {
+    {.name = "shard-id", .type = integer},
+    {.name = "engine", .type = oneof, .children = kEngineNames},
+};
+
+constexpr CommandSpec kShardingCommands[] = {
+    {.name = "engine",
+     .arity = exactly(3),
+     .flags = admin,
+     .categories = AclCategory::dangerous,
+     .group = "server",
+     .since = "0.3.0",
+     .complexity = "O(N), N being the number of keys of the shard, in the background",
+     .summary = "Moves a shard to another storage engine while it serves.",
+     .arguments = kEngineArguments,
+     .handler = engine_command},
+    {.name = "merge",
+     .arity = exactly(3),
+     .flags = admin | blocking,
+     .categories = AclCategory::dangerous,
+     .group = "server",
+     .since = "0.3.0",
+     .complexity = "O(N), N being the number of tables",
+     .summary = "Makes one shard of two.",
+     .arguments = kMergeArguments,
+     .handler = merge},
+    {.name = "split",
+     .arity = at_least(2),
+     .flags = admin | blocking,
+     .categories = AclCategory::dangerous,
+     .group = "server",
+     .since = "0.3.0",
+     .complexity = "O(N), N being the number of tables; of a B+ tree, of keys",
+     .summary = "Splits a shard in two.",
+     .arguments = kSplitArguments,
+     .handler = split},
+};
+static_assert(sorted_and_unique(kShardingCommands));
+
+}  // namespace
+
+std::span<const CommandSpec> sharding_commands() { return kShardingCommands; }
+
+}  // namespace shale::server

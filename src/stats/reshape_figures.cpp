@@ -1,0 +1,83 @@
+#include "src/stats/reshape_figures.h"
+
+#include <fmt/format.h>
+
+#include "cluster/position.h"
+
+namespace shale::server {
+namespace {
+
+using cluster::ReshapeKind;
+
+std::string_view kind_name(ReshapeKind kind) {
+  switch (kind) {
+    case ReshapeKind::split: return "split";
+    case ReshapeKind::merge: return "merge";
+    case ReshapeKind::move: return "move";
+  }
+  return "";
+}
+
+std::uint32_t number(cluster::ShardId id) { return static_cast<std::uint32_t>(id); }
+
+// Where a cut is: the place on the ring, and the key, if one begins there.
+void add_cut(engine::BytesView position, Figures& figures) {
+  std::string token;
+  for (const char byte : position.substr(0, cluster::kTokenBytes))
+    token += fmt::format("{:02x}", static_cast<unsigned char>(byte));
+  const engine::BytesView key =
+      position.size() < cluster::kPrefixBytes ? engine::BytesView{} : position.substr(cluster::kPrefixBytes);
+  figures.add("cut_token", token).add("cut_key", std::string(key));
+}
+
+}  // namespace
+
+const char* engine_name(cluster::EngineKind kind) {
+  return kind == cluster::EngineKind::btree ? "btree" : "lsm";
+}
+
+// The same names whatever it was: rows of a table.
+Figures describe_event(const cluster::ReshapeEvent& event) {
+  const bool is_move = event.kind == ReshapeKind::move;
+  Figures figures;
+  figures.add("change", kind_name(event.kind))
+      .add("unix_ms", event.unix_ms)
+      .add("shard", number(event.shard))
+      .add("other_shard", is_move ? Figure{NotKnown{}} : Figure{number(event.other)})
+      .add("from", engine_name(event.from))
+      .add("to", engine_name(event.to));
+  add_cut(event.cut, figures);
+  return figures.add("cause", event.cause)
+      .add("keys", event.keys)
+      .add("keys_moved", event.keys_moved)
+      .add("duration_us", {event.duration.count(), Unit::microseconds})
+      .add("pause_us", {event.pause.count(), Unit::microseconds})
+      .add("result", event.error ? event.error->message : "ok");
+}
+
+Figures describe_plan(cluster::ShardId shard, const cluster::SplitPlan& plan) {
+  Figures figures;
+  figures.add("shard", number(shard));
+  add_cut(plan.cut, figures);
+  const double moved = plan.share_before > 0 ? plan.share_high / plan.share_before : 0;
+  return figures.add("cause", plan.reason)
+      .add("keys", plan.keys)
+      .add("disk_bytes", {plan.bytes, Unit::bytes})
+      .add("share_before_percent", {100 * plan.share_before, Unit::percent})
+      .add("share_low_percent", {100 * plan.share_low, Unit::percent})
+      .add("share_high_percent", {100 * plan.share_high, Unit::percent})
+      .add("moved_of_shard_percent", {100 * moved, Unit::percent});
+}
+
+std::string describe_progress(const cluster::ReshapeProgress& progress) {
+  switch (progress.kind) {
+    case ReshapeKind::split: return fmt::format("being split, {} keys copied", progress.keys_copied);
+    case ReshapeKind::merge: return fmt::format("being merged with shard {}", number(progress.other));
+    case ReshapeKind::move:
+      return fmt::format("moving to {}, {} of about {} keys copied", engine_name(progress.to),
+                         progress.keys_copied, progress.keys);
+  }
+  return {};
+}
+
+}  // namespace shale::server

@@ -1,0 +1,15 @@
+// What splits, merges and moves have done, as Figures.
+#pragma once
+
+#include "cluster/reshaper.h"
+#include "src/stats/figures.h"
+
+namespace shale::server {
+
+Figures describe_event(const cluster::ReshapeEvent& event);
+Figures describe_plan(cluster::ShardId shard, const cluster::SplitPlan& plan);
+// "moving to btree, 1200 of about 5000 keys copied"
+std::string describe_progress(const cluster::ReshapeProgress& progress);
+const char* engine_name(cluster::EngineKind kind);
+
+}  // namespace shale::server
