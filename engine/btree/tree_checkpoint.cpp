@@ -326,7 +326,7 @@ void Tree::settle_counts(const WrittenLeaf& written, CheckpointProgress& progres
 void Tree::join_small(std::span<const WrittenLeaf> leaves, CheckpointProgress& progress) {
   const std::size_t bytes_min = leaf_bytes_min(target_bytes());
   for (const WrittenLeaf& written : leaves) {
-    if (progress.joined_bytes > store_.options().changes_bytes / 4) return;
+    if (progress.joined_bytes > store_.changes_bytes_max() / 4) return;
     Leaf& leaf = *written.taken.leaf;
     if (leaf.is_retired || !written.taken.frozen || leaf.page.bytes >= bytes_min) continue;
     Path path = path_to(written.taken.frozen->at(0).key);

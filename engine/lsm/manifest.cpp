@@ -13,7 +13,8 @@ namespace {
 
 // file := magic:8  format:u32  snapshot_bytes:u64  edit*      (of the edits that the file began with)
 // edit := checksum:u64 (XXH3-64 of everything behind it)  length:u32  payload
-// payload := tree:varint  drops_tree:varint (0 or 1)  persisted_lsn:varint  removed count:varint  number:varint*
+// payload := tree:varint  drops_tree:varint (0 or 1)  persisted_lsn:varint  removed count:varint
+// number:varint*
 //            added count:varint  slice*
 // slice := number:varint  level:varint  run:varint  begin_key:text  end_key:text  bytes:varint
 //          entries:varint  tombstones:varint  cut_since_ms:varint
@@ -23,6 +24,7 @@ namespace {
 constexpr BytesView kMagic = "SHALEMAN";
 // 1 had neither runs nor slices, 2 no snapshot_bytes, 3 no value files, 4 no cut_since_ms, 5 no drops_tree.
 constexpr std::uint32_t kFormatVersion = 6;
+constexpr std::uint32_t kFormatWithoutDrops = 5;  // is read
 constexpr std::size_t kHeaderBytes = 20;
 constexpr std::size_t kEditHeaderBytes = 12;
 constexpr BytesView kNamePrefix = "manifest-";
@@ -116,11 +118,12 @@ bool holds_edit_behind(BytesView bytes, std::size_t offset) {
   return false;
 }
 
-Result<VersionEdit> decode_edit(BytesView payload, const std::string& path, std::uint64_t offset) {
+Result<VersionEdit> decode_edit(BytesView payload, std::uint32_t format, const std::string& path,
+                                std::uint64_t offset) {
   ByteReader reader{payload};
   VersionEdit edit;
   edit.tree = static_cast<std::uint32_t>(reader.varint());
-  edit.drops_tree = reader.varint() != 0;
+  edit.drops_tree = format > kFormatWithoutDrops && reader.varint() != 0;
   edit.persisted_lsn = reader.varint();
   for (std::uint64_t count = reader.varint(); count > 0 && !reader.failed(); --count) {
     edit.removed.push_back(reader.varint());
@@ -153,7 +156,8 @@ Status read_edits(FileSystem& files, const std::string& path, Manifest::Contents
   if (!bytes.starts_with(kMagic) || bytes.size() < kMagic.size() + sizeof kFormatVersion) {
     return corruption(fmt::format("{}: is not a Shale manifest (offset 0)", path));
   }
-  if (const auto version = load_u32(bytes.data() + kMagic.size()); version != kFormatVersion) {
+  const auto version = load_u32(bytes.data() + kMagic.size());
+  if (version != kFormatVersion && version != kFormatWithoutDrops) {
     return Error{ErrorKind::unsupported, fmt::format("{}: has format version {}, this build reads {}", path,
                                                      version, kFormatVersion)};
   }
@@ -175,7 +179,7 @@ Status read_edits(FileSystem& files, const std::string& path, Manifest::Contents
       into.torn_bytes = rest.size();
       return {};
     }
-    const auto edit = decode_edit(rest.substr(kEditHeaderBytes, length), path, offset);
+    const auto edit = decode_edit(rest.substr(kEditHeaderBytes, length), version, path, offset);
     if (!edit) return edit.error();
     apply(*edit, into.trees);
     ++into.edits;

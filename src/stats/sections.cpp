@@ -277,9 +277,10 @@ Figures describe_history(Server& server) {
   }
   const auto progress = server.store().reshaper().progress();
   Figures figures;
-  figures.add("now", progress ? fmt::format("shard {} is {}", static_cast<std::uint32_t>(progress->shard),
-                                            describe_progress(*progress))
-                              : "nothing")
+  figures
+      .add("now", progress ? fmt::format("shard {} is {}", static_cast<std::uint32_t>(progress->shard),
+                                         describe_progress(*progress))
+                           : "nothing")
       .add("count", rows.size())
       .add("events", std::move(rows));
   return figures;

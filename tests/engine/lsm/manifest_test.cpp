@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/encoding.h"
 #include "engine/testing/simulated_disk.h"
 
 namespace shale::engine::lsm {
@@ -164,6 +165,55 @@ TEST_F(ManifestTest, TakesAnEditAgainAfterAFullDisk) {
   EXPECT_FALSE(manifest->append({1, 10, {}, {slice(1, 0)}}));
   EXPECT_TRUE(manifest->append({1, 10, {}, {slice(1, 0)}}));
   EXPECT_THAT(open()->opened_trees().at(1).tables, ElementsAre(Pair(1, ElementsAre(slice(1, 0)))));
+}
+
+TEST_F(ManifestTest, ForgetsATreeThatIsDropped) {
+  {
+    const auto manifest = open();
+    ASSERT_TRUE(manifest->append({7, 100, {}, {slice(1, 0)}}));
+    ASSERT_TRUE(manifest->append({8, 100, {}, {slice(1, 0)}}));  // two trees may have slices of one table
+    VersionEdit drop;
+    drop.tree = 7;
+    drop.drops_tree = true;
+    ASSERT_TRUE(manifest->append(drop));
+  }
+  for (int again = 0; again < 2; ++again) {
+    const auto manifest = open();
+    EXPECT_FALSE(manifest->opened_trees().contains(7));
+    EXPECT_THAT(manifest->opened_trees().at(8).tables, ElementsAre(Pair(1, ElementsAre(slice(1, 0)))));
+  }
+}
+
+// docs/formats.md, byte by byte; and the format before, which had no word about dropping.
+TEST_F(ManifestTest, ReadsTheseBytes) {
+  for (const std::uint32_t format : {5u, 6u}) {
+    Bytes payload{7};
+    if (format == 6) payload += '\0';
+    payload += Bytes{
+        "\x64\x00\x01"
+        "\x05\x02\x09\x01"
+        "a\x01"
+        "b\x90\x4e\x0a\x03\x00"
+        "\x01\x00\x78"
+        "\x01\x06\x02\xa8\x46",
+        23};
+    Bytes covered;
+    append_u32(covered, static_cast<std::uint32_t>(payload.size()));
+    covered += payload;
+    Bytes file{"SHALEMAN"};
+    append_u32(file, format);
+    append_u64(file, 0);
+    append_u64(file, hash_bytes(covered));
+    file += covered;
+    SimulatedDisk disk{1};
+    ASSERT_TRUE(disk.create_folder("/lsm"));
+    ASSERT_TRUE(replace_file(disk, "/lsm/manifest-000004", file));
+    const auto contents = Manifest::read(disk, "/lsm");
+    ASSERT_TRUE(contents) << contents.error().message;
+    const SliceDescriptor expected{5, 2, 9, "a", "b", 10'000, 10, 3, 0, {{0, 60}}, {{6, 2, 9000}}};
+    EXPECT_EQ(contents->trees.at(7).persisted_lsn, 100u);
+    EXPECT_THAT(contents->trees.at(7).tables, ElementsAre(Pair(5, ElementsAre(expected))));
+  }
 }
 
 }  // namespace

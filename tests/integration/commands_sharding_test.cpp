@@ -1,0 +1,91 @@
+// SPLIT, MERGE and ENGINE as a user has them, and that no key is lost on the way.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+#include <thread>
+
+#include "tests/integration/client.h"
+#include "tests/integration/server_process.h"
+
+namespace shale::integration {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+constexpr int kKeys = 3000;
+
+std::string key(int number) { return fmt::format("key:{}", number); }
+
+void fill(Client& client) {
+  for (int i = 0; i < kKeys; ++i) client.append({"SET", key(i), fmt::format("value {}", i)});
+  for (int i = 0; i < kKeys; ++i) ASSERT_EQ(client.next_text(), "OK");
+}
+
+void expect_all(Client& client) {
+  for (int i = 0; i < kKeys; ++i) client.append({"GET", key(i)});
+  for (int i = 0; i < kKeys; ++i) ASSERT_EQ(client.next_text(), fmt::format("value {}", i));
+  EXPECT_EQ(client.ask("DBSIZE"), std::to_string(kKeys));
+}
+
+TEST(Sharding, SplitsAndMergesByCommandAndKeepsItOverAKill) {
+  ServerProcess server{{"--shards", "2"}};
+  {
+    Client client{server};
+    ASSERT_NO_FATAL_FAILURE(fill(client));
+    const std::string planned = client.ask("SPLIT", "1", "DRYRUN");
+    EXPECT_THAT(planned, HasSubstr("moved_of_shard_percent"));
+    EXPECT_THAT(client.ask("STATS", "JSON", "SHARDS"), HasSubstr(R"("count":2)"));
+    EXPECT_THAT(client.ask("SPLIT", "1"), StartsWith("[change, split, "));
+    EXPECT_THAT(client.ask("SPLIT", "2"), StartsWith("[change, split, "));
+    EXPECT_THAT(client.ask("STATS", "JSON", "SHARDS"), HasSubstr(R"("count":4)"));
+    ASSERT_NO_FATAL_FAILURE(expect_all(client));
+  }
+  server.kill();
+  server.start();
+  Client client{server};
+  EXPECT_THAT(client.ask("STATS", "JSON", "SHARDS"), HasSubstr(R"("count":4)"));
+  ASSERT_NO_FATAL_FAILURE(expect_all(client));
+  EXPECT_THAT(client.ask("MERGE", "2", "3"), StartsWith("[change, merge, "));
+  EXPECT_THAT(client.ask("STATS", "JSON", "SHARDS"), HasSubstr(R"("count":3)"));
+  ASSERT_NO_FATAL_FAILURE(expect_all(client));
+  EXPECT_THAT(client.ask("STATS", "HISTORY"), HasSubstr("merge"));
+}
+
+TEST(Sharding, MovesAShardToTheOtherEngineAndBack) {
+  ServerProcess server{{"--shards", "2"}};
+  Client client{server};
+  ASSERT_NO_FATAL_FAILURE(fill(client));
+  for (const char* engine : {"btree", "lsm"}) {
+    ASSERT_EQ(client.ask("ENGINE", "0", engine), "OK");
+    const std::string wanted = fmt::format(R"("engine":"{}")", engine);
+    for (int round = 0; round < 2000; ++round) {
+      if (client.ask("STATS", "JSON", "SHARD", "0").find(wanted) != std::string::npos) break;
+      std::this_thread::sleep_for(std::chrono::milliseconds{5});
+    }
+    EXPECT_THAT(client.ask("STATS", "JSON", "SHARD", "0"), HasSubstr(wanted));
+    ASSERT_NO_FATAL_FAILURE(expect_all(client));
+    EXPECT_EQ(client.ask("ENGINE", "0", engine), "OK");  // it is there
+  }
+}
+
+TEST(Sharding, SaysWhatIsWrong) {
+  ServerProcess server{{"--shards", "2"}};
+  Client client{server};
+  EXPECT_EQ(client.ask("SPLIT", "7"), "ERR No such shard ID");
+  EXPECT_EQ(client.ask("SPLIT", "x"), "ERR Invalid shard ID");
+  EXPECT_EQ(client.ask("SPLIT", "-1"), "ERR Invalid shard ID");
+  EXPECT_EQ(client.ask("SPLIT", "0", "AT"), "ERR syntax error");
+  EXPECT_EQ(client.ask("SPLIT", "0", "now"), "ERR syntax error");
+  EXPECT_EQ(client.ask("SPLIT", "0"), "ERR the shard has too little data to be split without AT");
+  EXPECT_EQ(client.ask("MERGE", "0", "0"), "ERR a shard cannot be merged with itself");
+  EXPECT_EQ(client.ask("MERGE", "0", "2"), "ERR No such shard ID");
+  EXPECT_EQ(client.ask("ENGINE", "0", "hash"), "ERR syntax error");
+  EXPECT_EQ(client.ask("ENGINE", "9", "lsm"), "ERR No such shard ID");
+}
+
+}  // namespace
+}  // namespace shale::integration
