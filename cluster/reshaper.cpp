@@ -168,8 +168,9 @@ void Reshaper::divide_memory(int more_lsm, int more_btree) const {
 
 // --- Splits
 
-engine::Result<Bytes> Reshaper::choose_cut(const ShardMap& map, Shard& shard, std::string& reason) {
-  const std::lock_guard lock{shard.mutex};
+engine::Result<Bytes> Reshaper::choose_cut(const ShardMap& map, Shard& shard, std::string& reason,
+                                           bool may_wait) {
+  std::unique_lock lock{shard.mutex};
   if (!shard.engine) return refused("No such shard ID");
   auto cut = shard.load.middle();
   if (cut && divides(map, shard.id, *cut)) {
@@ -177,6 +178,8 @@ engine::Result<Bytes> Reshaper::choose_cut(const ShardMap& map, Shard& shard, st
     return std::move(*cut);
   }
   cut = shard.engine->middle_key();
+  lock.unlock();
+  if (!cut || !divides(map, shard.id, *cut)) cut = middle_of_few(shard, may_wait);
   if (!cut || !divides(map, shard.id, *cut)) {
     return refused("the shard has too little data to be split without AT");
   }
@@ -184,7 +187,33 @@ engine::Result<Bytes> Reshaper::choose_cut(const ShardMap& map, Shard& shard, st
   return std::move(*cut);
 }
 
+// For a shard that is too small for its engine to know its middle: the middle one of its keys, if they are
+// few.
+std::optional<Bytes> Reshaper::middle_of_few(Shard& shard, bool may_wait) {
+  constexpr std::size_t kKeysMax = 2000;
+  for (engine::ReadContext context;;) {
+    {
+      const std::lock_guard lock{shard.mutex};
+      if (!shard.engine) return {};
+      std::vector<Bytes> keys;
+      const auto cursor = shard.engine->cursor({}, context);
+      auto moved = cursor->seek({});
+      for (; moved && cursor->valid() && keys.size() < kKeysMax; moved = cursor->next())
+        keys.emplace_back(cursor->key());
+      if (moved && (cursor->valid() || keys.size() < 2)) return {};
+      if (moved) return std::move(keys[keys.size() / 2]);
+      if (moved.error().kind != ErrorKind::not_resident || !may_wait) return {};
+    }
+    for (const auto& load : context.missing) load->run();
+  }
+}
+
 engine::Result<SplitPlan> Reshaper::plan_split(ShardId id, const std::optional<Bytes>& at) const {
+  return plan_split(id, at, false);
+}
+
+engine::Result<SplitPlan> Reshaper::plan_split(ShardId id, const std::optional<Bytes>& at,
+                                               bool may_wait) const {
   const auto layout = store_.layout();
   const auto shard = layout->find(id);
   if (!shard) return refused("No such shard ID");
@@ -193,7 +222,7 @@ engine::Result<SplitPlan> Reshaper::plan_split(ShardId id, const std::optional<B
     plan.cut = *at;
     plan.reason = "as asked for";
   } else {
-    auto cut = choose_cut(layout->map(), *shard, plan.reason);
+    auto cut = choose_cut(layout->map(), *shard, plan.reason, may_wait);
     if (!cut) return cut.error();
     plan.cut = std::move(*cut);
   }
@@ -215,7 +244,7 @@ engine::Result<SplitPlan> Reshaper::plan_split(ShardId id, const std::optional<B
 }
 
 engine::Status Reshaper::split(const ReshapeRequest& request, ReshapeEvent& event) {
-  const auto plan = plan_split(request.shard, request.cut);
+  const auto plan = plan_split(request.shard, request.cut, true);
   if (!plan) return plan.error();
   const auto shard = find(request.shard);
   if (!shard) return shard.error();

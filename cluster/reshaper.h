@@ -148,7 +148,10 @@ class Reshaper {
   // As the catalog has the shards once `changed` is so.
   static std::vector<ShardRecord> records_of(const std::vector<std::shared_ptr<Shard>>& shards,
                                              const std::vector<ShardRecord>& changed);
-  static engine::Result<Bytes> choose_cut(const ShardMap& map, Shard& shard, std::string& reason);
+  engine::Result<SplitPlan> plan_split(ShardId shard, const std::optional<Bytes>& cut, bool may_wait) const;
+  static engine::Result<Bytes> choose_cut(const ShardMap& map, Shard& shard, std::string& reason,
+                                          bool may_wait);
+  static std::optional<Bytes> middle_of_few(Shard& shard, bool may_wait);
   engine::Status stop_work(Shard& shard, engine::Engine& tree) const;
   void drop(EngineKind kind, Shard& owner, const std::shared_ptr<engine::Engine>& tree) const;
   void divide_memory(int more_lsm, int more_btree) const;

@@ -15,7 +15,7 @@ namespace shale::engine::lsm {
 // Every table that the manifest names, or is about to, claims the value files that its entries refer to. When
 // the last holder lets go of a file without claims, `remove` is called: a new file of which no table came to
 // be, or one whose tables have all been discarded. A stop leaves the claims as they are, and the files.
-class LiveValueFile {
+class LiveValueFile : public std::enable_shared_from_this<LiveValueFile> {
  public:
   using Remove = std::function<void(std::shared_ptr<const ValueFile>)>;
 

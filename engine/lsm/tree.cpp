@@ -55,7 +55,7 @@ LoggedMemtable::LoggedMemtable(const LoggedMemtable& whole, Bytes begin_key, Byt
     : contents(whole.contents),
       begin(std::move(begin_key)),
       end(std::move(end_key)),
-      part_bytes(part.live_bytes),
+      counted(part),
       balances(part.balances),
       first_lsn(whole.first_lsn),
       first_write_ms(whole.first_write_ms),
@@ -294,11 +294,16 @@ std::optional<Bytes> Tree::middle_key() const {
   if (version_->bytes() >= active_->memtable.live_bytes()) {
     if (auto middle = lsm::middle_key(std::move(slices))) return middle;
   }
-  auto cursor = active_->memtable.cursor();
-  cursor.seek_to_first();
-  const std::size_t steps = std::min(active_->memtable.entry_count() / 2, kStepsMax);
+  const LoggedMemtable* fullest = active_.get();
+  for (const MemtableRef& sealed : sealed_) {
+    if (sealed->entry_count() > fullest->entry_count()) fullest = sealed.get();
+  }
+  auto cursor = fullest->memtable.cursor();
+  cursor.seek(fullest->begin);
+  const std::size_t steps = std::min(fullest->entry_count() / 2, kStepsMax);
   for (std::size_t step = 0; step < steps && cursor.valid(); ++step) cursor.next();
-  return cursor.valid() ? std::optional{Bytes{cursor.entry().key}} : std::nullopt;
+  const bool found = steps > 0 && cursor.valid() && fullest->has(cursor.entry().key);
+  return found ? std::optional{Bytes{cursor.entry().key}} : std::nullopt;
 }
 
 // --- Being looked at

@@ -54,7 +54,8 @@ struct LoggedMemtable {
   LoggedMemtable(const LoggedMemtable& whole, Bytes begin_key, Bytes end_key, const Part& part);
 
   // How much of what users wrote is in it.
-  std::uint64_t live_bytes() const { return part_bytes ? *part_bytes : memtable.live_bytes(); }
+  std::uint64_t live_bytes() const { return counted ? counted->live_bytes : memtable.live_bytes(); }
+  std::size_t entry_count() const { return counted ? counted->entries : memtable.entry_count(); }
   bool has(BytesView key) const { return begin <= key && (end.empty() || key < end); }
   // The part of the bounds that the memtable has keys of.
   CursorBounds within(CursorBounds bounds) const;
@@ -70,7 +71,7 @@ struct LoggedMemtable {
   Memtable& memtable = contents->memtable;
   const Bytes begin;  // empty: all
   const Bytes end;    // empty: open
-  const std::optional<std::uint64_t> part_bytes;
+  const std::optional<Part> counted;
   ClassCounts balances;
   Lsn first_lsn = 0;                // 0: empty
   std::int64_t first_write_ms = 0;  // Unix milliseconds

@@ -26,7 +26,7 @@ void ValueCensus::Change::count(const LiveTable& slice, std::int64_t sign) {
     file.bytes += sign * static_cast<std::int64_t>(use.record_bytes);
     const LiveValueFile* const live = slice.file()->value_file(use.file);
     file.is_readable = live != nullptr && !live->file().unreadable_reason();
-    file.file = live;
+    if (live != nullptr) file.file = live->shared_from_this();
   }
 }
 

@@ -25,7 +25,7 @@ class ValueCensus {
     std::uint64_t live_bytes = 0;
     std::uint64_t total_bytes =
         0;  // of all records but other trees' live ones; live_bytes if the file has to stay
-    const LiveValueFile* file = nullptr;  // null: it cannot be read
+    ValueFileRef file;                                  // null: unknown
     bool is_movable = true;
   };
   // What a flush or a compaction changes. Made without the tree's lock: a table may refer to many files.
@@ -39,7 +39,7 @@ class ValueCensus {
     struct FileChange {
       std::int64_t records = 0;
       std::int64_t bytes = 0;
-      const LiveValueFile* file = nullptr;
+      ValueFileRef file;
       bool is_readable = true;
     };
     void count(const LiveTable& slice, std::int64_t sign);

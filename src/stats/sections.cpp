@@ -12,6 +12,7 @@
 #include "src/run.h"
 #include "src/server.h"
 #include "src/stats/btree_figures.h"
+#include "src/stats/engine_advice.h"
 #include "src/stats/lsm_figures.h"
 #include "src/stats/reshape_figures.h"
 #include "src/stats/snapshot.h"
@@ -216,7 +217,8 @@ Figures describe_shard(Server& server, cluster::Shard& shard_in_use) {
   Figures figures = shard_figures(server, shard, ring_percentages(*layout));
   const auto progress = server.store().reshaper().progress();
   const bool changes = progress && (progress->shard == shard.id || progress->other == shard.id);
-  figures.add("change", changes ? describe_progress(*progress) : "none")
+  figures.add("engine_advice", engine_advice(shard, server.shard_rates().of(shard.id)))
+      .add("change", changes ? describe_progress(*progress) : "none")
       .add("ring_ranges", std::ranges::count(layout->map().boundaries(), shard.id, &cluster::Boundary::shard))
       .add(shard.engine.btree ? "btree" : "lsm", tree_figures(shard));
   return figures;

@@ -65,7 +65,7 @@ TEST_F(StatsCommand, IsMapsInResp3) {
   EXPECT_THAT(resp3.run("STATS SHARDS"),
               StartsWith("%2\r\n$5\r\ncount\r\n:4\r\n$6\r\nshards\r\n*4\r\n%12\r\n$2\r\nid\r\n:0\r\n"));
   EXPECT_THAT(resp3.run("STATS LSM"), StartsWith("%3\r\n$6\r\ntotals\r\n%5\r\n$9\r\nmemtables\r\n%3\r\n"));
-  EXPECT_THAT(resp3.run("STATS SHARD 1"), AllOf(StartsWith("%14\r\n"), HasSubstr("$3\r\nlsm\r\n%8\r\n")));
+  EXPECT_THAT(resp3.run("STATS SHARD 1"), AllOf(StartsWith("%16\r\n"), HasSubstr("$3\r\nlsm\r\n%8\r\n")));
   EXPECT_THAT(resp3.run("STATS RING"), HasSubstr("$12\r\nring_percent\r\n,2"));
 }
 

@@ -95,6 +95,10 @@ class RangeReadTest : public TemporaryStoreTest {
       cluster::append_position(cluster::token_of("{t}"), catalog->databases[0], at[i], begin);
       catalog->boundaries.push_back({begin, cluster::ShardId{static_cast<std::uint32_t>((i + 1) % 3)}});
     }
+    std::erase_if(catalog->shards, [&](const cluster::ShardRecord& shard) {
+      return std::ranges::find(catalog->boundaries, shard.id, &cluster::Boundary::shard) ==
+             catalog->boundaries.end();
+    });
     std::ofstream{path, std::ios::binary} << catalog->encode();
     open();
     ASSERT_EQ(store().layout()->map().boundaries().size(), at.size() + 1);
@@ -176,7 +180,9 @@ TEST_F(RangeReadTest, CrossesTheBoundariesOfShards) {
   std::mt19937 random{seed};
   const auto random_key = [&] {
     switch (random() % 8) {
-      case 0: return Bytes(store().layout()->map().boundaries()[1 + random() % 5].begin.substr(cluster::kPrefixBytes));
+      case 0:
+        return Bytes(
+            store().layout()->map().boundaries()[1 + random() % 5].begin.substr(cluster::kPrefixBytes));
       default: return fmt::format("{{t}}{}", random() % 7000);
     }
   };

@@ -95,16 +95,16 @@ TEST_F(ManifestTest, HasTheBytesThatTheFormatPageGives) {
       {1, 300, {9}, {{10, 2, 11, "a", "b", 300, 7, 1, 1500, {{1, 6}, {2, -1}}, {{5, 2, 200}}}}}));
   const Bytes file = disk_.contents("/lsm/" + Manifest::file_name(1));
   const Bytes payload{
-      "\x01\xac\x02\x01\x09\x01"  // tree, lsn, removed, one added:
+      "\x01\x00\xac\x02\x01\x09\x01"  // tree, not dropped, lsn, removed, one added:
       "\x0a\x02\x0b\x01"
       "a\x01"
       "b\xac\x02\x07\x01\xdc\x0b"  // up to cut_since_ms
       "\x02\x01\x0c\x02\x01"       // balances
       "\x01\x05\x02\xc8\x01",      // value files
-      29};
+      30};
   ASSERT_EQ(file.size(), 20u + 12 + payload.size());
-  EXPECT_EQ(file.substr(0, 20), (Bytes{"SHALEMAN\x05\0\0\0\0\0\0\0\0\0\0\0", 20}));
-  EXPECT_EQ(file.substr(28, 4), (Bytes{"\x1d\0\0\0", 4}));
+  EXPECT_EQ(file.substr(0, 20), (Bytes{"SHALEMAN\x06\0\0\0\0\0\0\0\0\0\0\0", 20}));
+  EXPECT_EQ(file.substr(28, 4), (Bytes{"\x1e\0\0\0", 4}));
   EXPECT_EQ(file.substr(32), payload);
   const std::uint64_t checksum = hash_bytes(BytesView{file}.substr(28));
   EXPECT_EQ(file.substr(20, 8), (Bytes{reinterpret_cast<const char*>(&checksum), 8}));
@@ -184,8 +184,8 @@ TEST_F(ManifestTest, ForgetsATreeThatIsDropped) {
   }
 }
 
-// docs/formats.md, byte by byte; and the format before, which had no word about dropping.
-TEST_F(ManifestTest, ReadsTheseBytes) {
+// Which had no word about dropping.
+TEST_F(ManifestTest, ReadsTheFormatBeforeAsWell) {
   for (const std::uint32_t format : {5u, 6u}) {
     Bytes payload{7};
     if (format == 6) payload += '\0';
