@@ -27,7 +27,7 @@ constexpr std::string_view kInvalidBound = "ERR min or max not valid string rang
 constexpr std::string_view kNoTag =
     "ERR RANGE works within one hash tag on the hash ring: a bound must name it, as in [{tag}key";
 constexpr std::string_view kTwoTags =
-    "ERR RANGE works within one hash tag on the hash ring: both bounds must have the same";
+    "ERR RANGE works within one hash tag on the hash ring: both bounds must have the same tag";
 constexpr std::string_view kNegativeLimit = "ERR LIMIT can't be negative";
 
 // As in ZRANGE BYLEX.
