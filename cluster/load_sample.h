@@ -29,7 +29,9 @@ class LoadSample {
   static constexpr std::uint64_t kStride = 64;
   static constexpr std::size_t kKept = 128;
   static constexpr std::size_t kKeptMin = 32;
-  void keep(engine::BytesView position) { positions_[kept_++ % kKept] = position; }
+  static constexpr std::size_t kBytesKept =
+      128;  // of a position: what a long key begins with is a cut as well
+  void keep(engine::BytesView position) { positions_[kept_++ % kKept] = position.substr(0, kBytesKept); }
 
   std::uint64_t accesses_ = 0;
   std::size_t kept_ = 0;
