@@ -18,7 +18,8 @@ std::uint64_t part_of(std::uint64_t bytes, double part) {
 
 Trees::Trees(const TreesContext& context) : context_(context) {}
 
-Trees::~Trees() = default;
+// Where opening has failed half-way, the removal of what was forgotten may still be waiting to run.
+Trees::~Trees() { context_.background.stop(); }
 
 engine::Result<std::unique_ptr<Trees>> Trees::open(const TreesContext& context,
                                                    const std::vector<ShardRecord>& shards) {

@@ -40,7 +40,7 @@ class Trees {
   // of either engine.
   static engine::Result<std::unique_ptr<Trees>> open(const TreesContext& context,
                                                      const std::vector<ShardRecord>& shards);
-  ~Trees();
+  ~Trees();  // stops the Background
 
   // The tree of that number, or an empty one. `owner` is the mutex under which all its calls will be made,
   // and outlives it. Waits for the disk if it is the first of its engine. Errors: as open().
