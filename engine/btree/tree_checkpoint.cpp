@@ -33,14 +33,15 @@ void Tree::relieve_changes() {
 
 // For the memory's sake: also leaves that were only built anew, with no record that is not on disk.
 void Tree::write_changes_out() {
-  if (!snapshot_ && (has_unpersisted() || changed_bytes() != 0)) begin_checkpoint();
+  if (stopping_ || snapshot_) return;
+  if (has_unpersisted() || changed_bytes() != 0) begin_checkpoint();
 }
 
 void Tree::resume_work() {
   stopping_ = false;
   schedule_resolution();
   schedule_sweep();
-  if (store_.wants_checkpoint()) flush();
+  if (store_.wants_checkpoint()) write_changes_out();
 }
 
 // What left the tree goes with the checkpoint after, and there has been none.
@@ -71,7 +72,7 @@ void Tree::move_pages() {
 }
 
 void Tree::begin_checkpoint() {
-  assert(!snapshot_);
+  assert(!snapshot_ && !stopping_);
   checkpoint_wanted_ = false;
   reclaim_pending_ = false;
   Snapshot snapshot;

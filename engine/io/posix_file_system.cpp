@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <system_error>
@@ -81,11 +80,9 @@ Status write_all(const FileDescriptor& descriptor, const std::string& path, std:
   return {};
 }
 
-enum class Residency : std::uint8_t { whole, partial, unknown };
-
-// Whether the pages of a range are in the page cache. The kernel can be asked from Linux 6.5 on, if nobody
-// has forbidden it; the C library does not know the call yet.
-Residency residency_of(const FileDescriptor& descriptor, std::uint64_t offset, std::uint64_t length) {
+// Whether the pages of a range are known to be in the page cache. The kernel can be asked from Linux 6.5 on,
+// if nobody has forbidden it; the C library does not know the call yet.
+bool is_resident(const FileDescriptor& descriptor, std::uint64_t offset, std::uint64_t length) {
   constexpr long kCachestat = 451;  // on every architecture
   static const auto page_bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   struct {
@@ -96,9 +93,9 @@ Residency residency_of(const FileDescriptor& descriptor, std::uint64_t offset, s
     std::uint64_t cached_pages;
     std::uint64_t others[4];
   } counts{};
-  if (::syscall(kCachestat, descriptor.get(), &range, &counts, 0U) != 0) return Residency::unknown;
+  if (::syscall(kCachestat, descriptor.get(), &range, &counts, 0U) != 0) return false;
   const std::uint64_t pages = (offset + length - 1) / page_bytes - offset / page_bytes + 1;
-  return counts.cached_pages >= pages ? Residency::whole : Residency::partial;
+  return counts.cached_pages >= pages;
 }
 
 class PosixFile final : public File {
@@ -121,21 +118,12 @@ class PosixFile final : public File {
   }
 
   // A read with RWF_NOWAIT that finds nothing has begun to read from the disk on the way, which takes tens of
-  // microseconds and may wait for room in the disk's queue. So from the first one that finds nothing, until
-  // kDoubts in a row have found all, the kernel is asked before; where it cannot be asked, it is spared so
-  // many reads.
+  // microseconds and may wait for room in the disk's queue. So the kernel is asked before; where it cannot be
+  // asked, nothing is taken to be in memory.
   std::size_t read_resident(std::uint64_t offset, std::span<char> into) const override {
-    std::uint32_t doubts = doubts_.load(std::memory_order_relaxed);
-    if (doubts != 0) {
-      const Residency residency = residency_of(descriptor_, offset, into.size());
-      if (residency == Residency::whole || residency == Residency::unknown) --doubts;
-      if (residency == Residency::partial) doubts = kDoubts;
-      doubts_.store(doubts, std::memory_order_relaxed);
-      if (residency != Residency::whole) return 0;
-    }
+    if (into.empty() || !is_resident(descriptor_, offset, into.size())) return 0;
     const iovec whole{into.data(), into.size()};
     const ssize_t count = ::preadv2(descriptor_.get(), &whole, 1, static_cast<off_t>(offset), RWF_NOWAIT);
-    if (count != static_cast<ssize_t>(into.size())) doubts_.store(kDoubts, std::memory_order_relaxed);
     return count > 0 ? static_cast<std::size_t>(count) : 0;
   }
 
@@ -171,11 +159,8 @@ class PosixFile final : public File {
   }
 
  private:
-  static constexpr std::uint32_t kDoubts = 64;
-
   const FileDescriptor descriptor_;
   const std::string path_;
-  mutable std::atomic<std::uint32_t> doubts_ = 0;  // reads left before read_resident no longer asks
 };
 
 class PosixMappedFile final : public MappedFile {

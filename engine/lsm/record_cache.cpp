@@ -103,6 +103,7 @@ void RecordCache::clear() {
 
 void RecordCache::set_capacity(std::size_t bytes) {
   const std::size_t capacity_bytes = bytes < kCapacityBytesMin ? 0 : std::min(bytes, kCapacityBytesMax);
+  if (capacity_bytes == capacity_bytes_ && chunk_bytes_ != 0) return;
   // The index does not shrink, and a ring needs several chunks.
   if (index_.memory_bytes() > capacity_bytes / 4 || chunk_bytes_ > capacity_bytes / 8) clear();
   capacity_bytes_ = capacity_bytes;

@@ -60,8 +60,7 @@ void Tree::tick() {
   constexpr std::uint64_t kTicksPerRefresh = 64;
   constexpr std::size_t kTrimmedPerTick = 1000;
   if (ticks_++ % kTicksPerRefresh == 0) value_census_.refresh();
-  if (record_cache_.capacity_bytes() != store_.record_cache_bytes())
-    record_cache_.set_capacity(store_.record_cache_bytes());
+  record_cache_.set_capacity(store_.record_cache_bytes());
   record_cache_.trim(kTrimmedPerTick);
   adapt_shape();
   flush_if_old();

@@ -294,11 +294,11 @@ Figures describe_memory(Server& server) {
 
 Figures describe_ring(Server& server) {
   const auto layout = server.store().layout();
-  const cluster::ShardMap* const map = &layout->map();
+  const cluster::ShardMap& map = layout->map();
   std::map<cluster::ShardId, std::size_t> ranges;
-  for (const cluster::Boundary& boundary : map->boundaries()) ++ranges[boundary.shard];
+  for (const cluster::Boundary& boundary : map.boundaries()) ++ranges[boundary.shard];
   Figure::Rows rows;
-  for (const auto& [id, share] : map->shares()) {
+  for (const auto& [id, share] : map.shares()) {
     Figures row;
     row.add("id", static_cast<std::uint32_t>(id))
         .add("ranges", ranges[id])
@@ -306,8 +306,8 @@ Figures describe_ring(Server& server) {
     rows.push_back(std::move(row));
   }
   Figures figures;
-  figures.add("version", map->version())
-      .add("ranges", map->boundaries().size())
+  figures.add("version", map.version())
+      .add("ranges", map.boundaries().size())
       .add("shards", std::move(rows));
   return figures;
 }

@@ -23,7 +23,7 @@ using testing::IsEmpty;
 using testing::SizeIs;
 
 std::string in_repository(const std::string& path) {
-  return (std::filesystem::path{__FILE__}.parent_path() / "../.." / path).string();
+  return (std::filesystem::path{SHALE_SOURCE_DIR} / path).string();
 }
 
 // What a start with these settings would come to.
