@@ -33,10 +33,10 @@ Reshaper::~Reshaper() { stop(); }
 
 std::shared_ptr<ReshapeJob> Reshaper::begin(ReshapeRequest request) {
   const std::lock_guard lock{mutex_};
-  if (progress_ || (job_ && !job_->result())) return nullptr;
-  job_ = std::make_shared<ReshapeJob>(std::move(request));
-  worker_ = std::jthread([this, job = job_] { job->finish(run(job->request())); });  // the last one has ended
-  return job_;
+  if (!claim(request)) return nullptr;
+  auto job = std::make_shared<ReshapeJob>(std::move(request));
+  worker_ = std::jthread([this, job] { job->finish(change(job->request())); });  // the last one has ended
+  return job;
 }
 
 }  // namespace shale::cluster

@@ -83,9 +83,21 @@ std::vector<ShardRecord> Reshaper::records_of(const std::vector<std::shared_ptr<
   return records;
 }
 
+bool Reshaper::claim(const ReshapeRequest& request) {
+  if (progress_) return false;
+  progress_ = ReshapeProgress{request.kind, request.shard, request.other, request.engine, 0, 0};
+  return true;
+}
+
 engine::Result<ReshapeEvent> Reshaper::run(const ReshapeRequest& request) {
-  const std::unique_lock running{running_, std::try_to_lock};
-  if (!running) return Error{ErrorKind::busy, "another shard is being split, merged or moved"};
+  {
+    const std::lock_guard lock{mutex_};
+    if (!claim(request)) return Error{ErrorKind::busy, "another shard is being split, merged or moved"};
+  }
+  return change(request);
+}
+
+engine::Result<ReshapeEvent> Reshaper::change(const ReshapeRequest& request) {
   ReshapeEvent event;
   event.kind = request.kind;
   event.shard = request.shard;
@@ -93,10 +105,6 @@ engine::Result<ReshapeEvent> Reshaper::run(const ReshapeRequest& request) {
   event.cause = request.cause;
   event.unix_ms = store_.clock().unix_ms();
   const auto begin = steady_clock::now();
-  {
-    const std::lock_guard lock{mutex_};
-    progress_ = ReshapeProgress{request.kind, request.shard, request.other, request.engine, 0, 0};
-  }
   engine::Status made;
   switch (request.kind) {
     case ReshapeKind::split: made = split(request, event); break;

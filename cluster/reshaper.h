@@ -130,6 +130,9 @@ class Reshaper {
     std::vector<std::shared_ptr<Shard>> shards;
   };
 
+  // False if another change is going on. With mutex_.
+  bool claim(const ReshapeRequest& request);
+  engine::Result<ReshapeEvent> change(const ReshapeRequest& request);  // that has been claimed
   engine::Status split(const ReshapeRequest& request, ReshapeEvent& event);
   engine::Status cut_tree(const std::shared_ptr<Shard>& shard, ReshapeEvent& event);
   engine::Status merge(const ReshapeRequest& request, ReshapeEvent& event);
@@ -158,13 +161,11 @@ class Reshaper {
   void note_progress(std::uint64_t copied);
 
   Store& store_;
-  std::mutex running_;  // held while a change goes on
   std::atomic<bool> stopping_ = false;
-  mutable std::mutex mutex_;  // guards what follows
-  std::optional<ReshapeProgress> progress_;
+  mutable std::mutex mutex_;                 // guards what follows
+  std::optional<ReshapeProgress> progress_;  // while a change goes on
   std::deque<ReshapeEvent> history_;
-  std::shared_ptr<ReshapeJob> job_;  // that has been begun last
-  std::jthread worker_;              // that runs it
+  std::jthread worker_;  // of the change that has been begun last
 };
 
 }  // namespace shale::cluster
