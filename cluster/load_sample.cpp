@@ -25,4 +25,27 @@ std::optional<engine::Bytes> LoadSample::middle() const {
   return engine::Bytes{cut};
 }
 
+bool LoadSample::moves_in_one_direction() const {
+  const std::size_t count = std::min(kept_, kKept);
+  std::size_t up = 0;
+  std::size_t down = 0;
+  for (std::size_t i = kept_ - count + 1; i < kept_; ++i) {
+    const auto step = positions_[i % kKept] <=> positions_[(i - 1) % kKept];
+    up += step > 0;
+    down += step < 0;
+  }
+  return 100 * std::max(up, down) >= kSameWayPercent * (count - 1);
+}
+
+LoadShape LoadSample::shape() const {
+  if (std::min(kept_, kKept) < kKeptMin) return LoadShape::too_little;
+  if (moves_in_one_direction()) return LoadShape::one_direction;
+  return middle() ? LoadShape::halves : LoadShape::one_key;
+}
+
+std::optional<engine::Bytes> LoadSample::front() const {
+  if (kept_ == 0) return {};
+  return positions_[(kept_ - 1) % kKept];
+}
+
 }  // namespace shale::cluster

@@ -16,8 +16,6 @@ using engine::Error;
 using engine::ErrorKind;
 using std::chrono::steady_clock;
 
-constexpr std::size_t kHistoryMax = 1000;
-
 Error refused(std::string message) { return {ErrorKind::unsupported, std::move(message)}; }
 
 std::uint32_t number(ShardId id) { return static_cast<std::uint32_t>(id); }
@@ -103,6 +101,7 @@ engine::Result<ReshapeEvent> Reshaper::change(const ReshapeRequest& request) {
   event.shard = request.shard;
   event.other = request.other;
   event.cause = request.cause;
+  event.automatic = request.automatic;
   event.unix_ms = store_.clock().unix_ms();
   const auto begin = steady_clock::now();
   engine::Status made;
@@ -113,12 +112,14 @@ engine::Result<ReshapeEvent> Reshaper::change(const ReshapeRequest& request) {
   }
   event.duration = std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - begin);
   divide_memory(0, 0);
-  const std::lock_guard lock{mutex_};
-  progress_.reset();
-  if (!made && made.error().kind == ErrorKind::unsupported) return made.error();
-  if (!made) event.error = made.error();
-  history_.push_back(event);
-  if (history_.size() > kHistoryMax) history_.pop_front();
+  const bool refused = !made && made.error().kind == ErrorKind::unsupported;
+  if (!made) event.error = made.error().message;
+  // Were it not written now, it would be with the next change.
+  if (!refused) static_cast<void>(store_.history().add(event).has_value());
+  {
+    const std::lock_guard lock{mutex_};
+    progress_.reset();
+  }
   if (!made) return made.error();
   return event;
 }
@@ -126,11 +127,6 @@ engine::Result<ReshapeEvent> Reshaper::change(const ReshapeRequest& request) {
 std::optional<ReshapeProgress> Reshaper::progress() const {
   const std::lock_guard lock{mutex_};
   return progress_;
-}
-
-std::vector<ReshapeEvent> Reshaper::history() const {
-  const std::lock_guard lock{mutex_};
-  return {history_.begin(), history_.end()};
 }
 
 void Reshaper::note_progress(std::uint64_t copied) {

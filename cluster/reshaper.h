@@ -9,7 +9,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -18,14 +17,13 @@
 #include <thread>
 #include <vector>
 
+#include "cluster/change_history.h"
 #include "cluster/layout.h"
 #include "cluster/moving_engine.h"
 #include "cluster/store.h"
 #include "engine/result.h"
 
 namespace shale::cluster {
-
-enum class ReshapeKind : std::uint8_t { split, merge, move };
 
 struct ReshapeRequest {
   ReshapeKind kind{};
@@ -34,23 +32,7 @@ struct ReshapeRequest {
   EngineKind engine{};       // of a move
   std::optional<Bytes> cut;  // of a split, a position: else where the load halves, or the data
   std::string cause;         // for people
-};
-
-// A change that has been made, or was given up.
-struct ReshapeEvent {
-  ReshapeKind kind{};
-  ShardId shard{};  // that was split, moved, or stays after a merge
-  ShardId other{};  // that came of a split, or went with a merge
-  EngineKind from{};
-  EngineKind to{};
-  Bytes cut;  // of a split, a position
-  std::string cause;
-  std::int64_t unix_ms = 0;  // when it began
-  std::chrono::microseconds duration{0};
-  std::chrono::microseconds pause{0};  // how long the shards were locked at its end
-  std::int64_t keys = 0;               // of the shards concerned, then; of all databases
-  std::int64_t keys_moved = 0;         // to the other shard
-  std::optional<engine::Error> error;  // why it was given up
+  bool automatic = false;    // nobody has asked for it
 };
 
 // What a split would do, by estimate.
@@ -114,7 +96,6 @@ class Reshaper {
   engine::Result<SplitPlan> plan_split(ShardId shard, const std::optional<Bytes>& cut) const;
 
   std::optional<ReshapeProgress> progress() const;
-  std::vector<ReshapeEvent> history() const;  // from the oldest, the last thousand since start
   // Ends a change that is going on by giving it up.
   void stop() { stopping_.store(true, std::memory_order_relaxed); }
 
@@ -164,8 +145,7 @@ class Reshaper {
   std::atomic<bool> stopping_ = false;
   mutable std::mutex mutex_;                 // guards what follows
   std::optional<ReshapeProgress> progress_;  // while a change goes on
-  std::deque<ReshapeEvent> history_;
-  std::jthread worker_;  // of the change that has been begun last
+  std::jthread worker_;                      // of the change that has been begun last
 };
 
 }  // namespace shale::cluster

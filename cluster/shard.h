@@ -15,6 +15,10 @@ namespace shale::cluster {
 struct ShardStats {  // since start; under the shard's lock
   std::uint64_t reads = 0;
   std::uint64_t writes = 0;
+  // What a capacity is counted in, as DynamoDB does it: a read of a value that is there is a unit for every
+  // 4 KiB begun, a write one for every KiB.
+  std::uint64_t read_units = 0;
+  std::uint64_t write_units = 0;
   std::uint64_t not_resident = 0;  // executions that stopped to wait for a block
 };
 

@@ -8,6 +8,7 @@
 #include <future>
 #include <map>
 
+#include "cluster/change_history.h"
 #include "cluster/folder_format.h"
 #include "cluster/large_value_sweep.h"
 #include "cluster/log_records.h"
@@ -99,8 +100,16 @@ engine::Status Store::recover(StoreRecovery& recovery) {
   if (!log) return log.error();
   log_ = std::move(*log);
   static_cast<StoreLogBarrier&>(*barrier_).set_ready();
+  load_history();
   reshaper_ = std::make_unique<Reshaper>(*this);
   return check_log_covers_tables();
+}
+
+// Nothing that is stored depends on it: a damaged one is named, and does not stop the start.
+void Store::load_history() {
+  history_ = std::make_unique<ChangeHistory>(files_, options_.folder + "/history");
+  const auto loaded = history_->load();
+  if (!loaded && options_.on_damage) options_.on_damage(loaded.error().message);
 }
 
 // Tables are written after the log is durable up to what they hold. A log that ends before that has lost its

@@ -4,6 +4,7 @@
 // The folder:
 //   FORMAT    format version; a newer or foreign folder is refused
 //   LOCK      held while a process has the folder open
+//   history   the last changes of the layout, for people
 //   catalog   shard map, shards and their trees, database identities; replaced atomically
 //   log/      the write-ahead log
 //   lsm/      tables and manifest of every LSM tree
@@ -39,6 +40,7 @@ struct LargeValueReference;
 
 namespace shale::cluster {
 
+class ChangeHistory;
 class LargeValueSweep;
 class Reshaper;
 
@@ -107,6 +109,7 @@ class Store {
   void keep(std::shared_ptr<Shard> retired);
 
   Reshaper& reshaper() { return *reshaper_; }
+  ChangeHistory& history() { return *history_; }
   engine::Log& log() { return *log_; }
   Trees& trees() { return *trees_; }
   engine::LargeValueStore& large_values() { return *large_values_; }
@@ -123,6 +126,7 @@ class Store {
   engine::Status recover(StoreRecovery& recovery);
   engine::Status prepare_folder(StoreRecovery& recovery);
   engine::Status load_catalog(bool created);
+  void load_history();
   engine::Status check_log_covers_tables() const;
   engine::Status open_large_values();
   engine::Status open_engines();
@@ -158,6 +162,7 @@ class Store {
   std::shared_ptr<const Layout> layout_;  // changed under the locks of the shards concerned
   mutable std::mutex layout_mutex_;       // guards the pointer layout_
 
+  std::unique_ptr<ChangeHistory> history_;
   std::unique_ptr<Reshaper> reshaper_;
   std::atomic<bool> catalog_in_doubt_ = false;
   std::mutex maintenance_mutex_;     // one round at a time; guards the next four

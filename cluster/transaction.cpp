@@ -78,6 +78,20 @@ engine::HashedKey ShardLocks::key(std::size_t index) const {
   return {BytesView{positions_}.substr(key.position_offset, key.position_length), key.hash};
 }
 
+namespace {
+constexpr std::uint64_t kReadUnitBytes = 4096;
+constexpr std::uint64_t kWriteUnitBytes = 1024;
+
+std::uint64_t units(std::uint64_t bytes, std::uint64_t unit_bytes) {
+  return std::max<std::uint64_t>(1, (bytes + unit_bytes - 1) / unit_bytes);
+}
+}  // namespace
+
+std::uint64_t Transaction::value_bytes(BytesView stored) const {
+  const auto large = store_.large_value_in(stored);
+  return large ? large->value_bytes : stored.size();
+}
+
 engine::Result<std::optional<BytesView>> Transaction::get(std::size_t index) {
   if (const Write* write = pending_write(index)) {
     if (write->erases) return std::optional<BytesView>{};
@@ -85,9 +99,13 @@ engine::Result<std::optional<BytesView>> Transaction::get(std::size_t index) {
   }
   Shard& shard = locks_.shard(index);
   ++shard.stats.reads;
-  shard.load.note(locks_.key(index).bytes);
   auto found = shard.engine->get(locks_.key(index), reads_);
-  if (!found && found.error().kind == engine::ErrorKind::not_resident) ++shard.stats.not_resident;
+  if (!found) {
+    if (found.error().kind == engine::ErrorKind::not_resident) ++shard.stats.not_resident;
+  } else if (*found) {  // keys that are not there are no reason to split
+    shard.stats.read_units += units(value_bytes(**found), kReadUnitBytes);
+    shard.load.note(locks_.key(index).bytes);
+  }
   return found;
 }
 
@@ -187,9 +205,11 @@ engine::Result<engine::Lsn> Transaction::commit() {
     ++shard.stats.writes;
     shard.load.note(locks_.key(write.key_index).bytes);
     if (write.erases) {
+      ++shard.stats.write_units;
       shard.engine->erase(locks_.key(write.key_index), *lsn);
     } else {
       const BytesView value = BytesView{payload_}.substr(write.value_offset, write.value_length);
+      shard.stats.write_units += units(value_bytes(value), kWriteUnitBytes);
       shard.engine->put(locks_.key(write.key_index), value, *lsn);
     }
     note_large_values(write, number, *lsn);

@@ -97,6 +97,7 @@ class Transaction {
     std::size_t value_offset;  // into payload_
     std::size_t value_length;
   };
+  std::uint64_t value_bytes(BytesView stored) const;  // of the value itself, if it is a large one
   const Write* pending_write(std::size_t index) const;
   void remember(Write write);
   engine::Status finish_large_values();

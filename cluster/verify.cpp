@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "cluster/catalog.h"
+#include "cluster/change_history.h"
 #include "cluster/folder_format.h"
 #include "cluster/log_records.h"
 #include "cluster/position.h"
@@ -40,6 +41,7 @@ class FolderVerifier {
   void run() {
     if (!open()) return;
     const auto catalog = read_catalog();
+    verify_history();
     const auto has_log = files_.exists(folder_ + "/log");
     const auto has_trees = files_.exists(folder_ + "/lsm");
     if (has_log && !*has_log && has_trees && !*has_trees) {
@@ -133,6 +135,17 @@ class FolderVerifier {
     verification_.count_file(bytes->size());
     verification_.count_records(1);
     return std::move(*state);
+  }
+
+  void verify_history() {
+    const std::string path = folder_ + "/history";
+    const auto exists = files_.exists(path);
+    if (!exists || !*exists) return;
+    const auto bytes = engine::read_file(files_, path);
+    const auto events = bytes ? decode_history(*bytes, path) : bytes.error();
+    if (!events) return verification_.add(events.error());
+    verification_.count_file(bytes->size());
+    verification_.count_records(events->size());
   }
 
   void verify_shards(const CatalogState& catalog, const std::map<std::uint32_t, Lsn>& persisted) {

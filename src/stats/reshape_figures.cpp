@@ -41,6 +41,7 @@ Figures describe_event(const cluster::ReshapeEvent& event) {
   const bool is_move = event.kind == ReshapeKind::move;
   Figures figures;
   figures.add("change", kind_name(event.kind))
+      .add("by", event.automatic ? "itself" : "command")
       .add("unix_ms", event.unix_ms)
       .add("shard", number(event.shard))
       .add("other_shard", is_move ? Figure{NotKnown{}} : Figure{number(event.other)})
@@ -52,7 +53,7 @@ Figures describe_event(const cluster::ReshapeEvent& event) {
       .add("keys_moved", event.keys_moved)
       .add("duration_us", {event.duration.count(), Unit::microseconds})
       .add("pause_us", {event.pause.count(), Unit::microseconds})
-      .add("result", event.error ? event.error->message : "ok");
+      .add("result", event.error.empty() ? "ok" : event.error);
 }
 
 Figures describe_plan(cluster::ShardId shard, const cluster::SplitPlan& plan) {

@@ -274,7 +274,7 @@ Figures describe_log(Server& server) {
 
 Figures describe_history(Server& server) {
   Figure::Rows rows;
-  for (const cluster::ReshapeEvent& event : server.store().reshaper().history()) {
+  for (const cluster::ReshapeEvent& event : server.store().history().events()) {
     rows.push_back(describe_event(event));
   }
   const auto progress = server.store().reshaper().progress();
@@ -306,9 +306,7 @@ Figures describe_ring(Server& server) {
     rows.push_back(std::move(row));
   }
   Figures figures;
-  figures.add("version", map.version())
-      .add("ranges", map.boundaries().size())
-      .add("shards", std::move(rows));
+  figures.add("version", map.version()).add("ranges", map.boundaries().size()).add("shards", std::move(rows));
   return figures;
 }
 

@@ -63,5 +63,28 @@ TEST(LoadSample, KeepsTheBeginningOfLongKeys) {
   EXPECT_LT(middle->size(), 200u);
 }
 
+TEST(LoadSample, TellsShapesApart) {
+  std::mt19937_64 random{engine::test_seed()};
+  LoadSample few, even, one_key, two_keys, upwards, downwards, mixed;
+  for (std::uint64_t i = 0; i < kAccesses; ++i) {
+    if (i < 64 * 20) few.note(key(i));
+    even.note(key(random() % 1000));
+    one_key.note(random() % 10 < 9 ? key(500) : key(random() % 1000));
+    two_keys.note(key(random() % 2));
+    upwards.note(fmt::format("{:08}", i + random() % 50));  // several writers, not quite in step
+    downwards.note(fmt::format("{:08}", 2 * kAccesses - i));
+    mixed.note(random() % 2 == 0 ? fmt::format("{:08}", i) : fmt::format("{:08}", random() % kAccesses));
+  }
+  EXPECT_EQ(few.shape(), LoadShape::too_little);
+  EXPECT_EQ(even.shape(), LoadShape::halves);
+  EXPECT_EQ(one_key.shape(), LoadShape::one_key);
+  EXPECT_EQ(two_keys.shape(), LoadShape::halves);
+  EXPECT_EQ(upwards.shape(), LoadShape::one_direction);
+  EXPECT_EQ(downwards.shape(), LoadShape::one_direction);
+  EXPECT_EQ(mixed.shape(), LoadShape::halves);
+  EXPECT_GT(*upwards.front(), fmt::format("{:08}", kAccesses - 200));
+  EXPECT_FALSE(LoadSample{}.front());
+}
+
 }  // namespace
 }  // namespace shale::cluster

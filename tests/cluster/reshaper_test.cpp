@@ -242,7 +242,10 @@ TEST_F(ReshaperTest, SplitsKeepEveryKeyAndCountOverARestart) {
   EXPECT_EQ(ids().size(), 6u);
   ASSERT_NO_FATAL_FAILURE(expect_all());
   ASSERT_NO_FATAL_FAILURE(expect_shards_to_have_their_own());
-  EXPECT_EQ(store_->reshaper().history().size(), 0u);  // since start
+  const auto events = store_->history().events();
+  ASSERT_EQ(events.size(), 4u);
+  EXPECT_EQ(events.back().kind, ReshapeKind::split);
+  EXPECT_EQ(events.back().other, ShardId{5});
 }
 
 TEST_F(ReshaperTest, MergesGiveBackWhatSplitsHaveMade) {
@@ -305,7 +308,7 @@ TEST_F(ReshaperTest, RefusesWhatCannotBe) {
   const auto ranges = ranges_of(store_->layout()->map(), ShardId{0});
   EXPECT_FALSE(split(ShardId{0}, ranges.front().begin));
   EXPECT_TRUE(split(ShardId{0}, ranges.front().begin + '\1'));
-  EXPECT_EQ(store_->reshaper().history().size(), 1u);
+  EXPECT_EQ(store_->history().events().size(), 1u);
 }
 
 // Pairs of keys in different places are always written together. Whoever reads both must never see one
