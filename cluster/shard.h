@@ -7,6 +7,7 @@
 
 #include "cluster/catalog.h"
 #include "cluster/load_sample.h"
+#include "cluster/recent_durations.h"
 #include "cluster/shard_map.h"
 #include "engine/engine.h"
 
@@ -20,6 +21,14 @@ struct ShardStats {  // since start; under the shard's lock
   std::uint64_t read_units = 0;
   std::uint64_t write_units = 0;
   std::uint64_t not_resident = 0;  // executions that stopped to wait for a block
+
+  // How long commands have executed on this shard's data, under its lock: an estimate, since one run in
+  // ShardLocks::kTimedStride is timed and stands for the others. A command with keys of several shards counts
+  // for each by its keys. Grows by a billion a second if a thread does nothing else.
+  std::uint64_t busy_ns = 0;
+  std::uint64_t lock_holds = 0;    // how often commands took the lock
+  std::uint64_t lock_waits = 0;    // how often they found it held by somebody else
+  std::uint64_t lock_wait_ns = 0;  // for how long they then waited
 };
 
 class Shard {
@@ -32,6 +41,8 @@ class Shard {
   std::uint32_t tree = 0;                  // its number
   std::shared_ptr<engine::Engine> engine;  // null: the shard has been merged into another
   ShardStats stats;
+  RecentDurations execution_times;  // of commands, as busy_ns; each counts for the shard of its first key
+  RecentDurations lock_wait_times;  // of those that had to wait
   LoadSample load;
 };
 

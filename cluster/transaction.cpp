@@ -4,6 +4,7 @@
 #include <cassert>
 
 #include "cluster/log_records.h"
+#include "cluster/shard_lock.h"
 #include "engine/large/large_value_store.h"
 
 namespace shale::cluster {
@@ -42,7 +43,7 @@ void ShardLocks::lock_shards() {
                                         [](const Shard* a, const Shard* b) { return a->id < b->id; });
     if (place == shards_.end() || *place != key.shard) shards_.insert(place, key.shard);
   }
-  for (Shard* shard : shards_) shard->mutex.lock();
+  for (Shard* shard : shards_) lock_counted(*shard, store_.clock());
   locked_ = true;
 }
 
@@ -56,14 +57,33 @@ void ShardLocks::lock() {
     route_all();
     lock_shards();
   }
+  if (--runs_until_timed_ == 0) begin_timing();
   for (std::size_t i = 0; i < keys_.size(); ++i) keys_[i].shard->engine->prefetch_index(key(i));
   for (std::size_t i = 0; i < keys_.size(); ++i) keys_[i].shard->engine->prefetch_record(key(i));
+  if (timed_) count_time(0, keys_.size());
+}
+
+void ShardLocks::begin_timing() {
+  runs_until_timed_ =
+      1 + static_cast<unsigned>(random_() % (2 * kTimedStride - 1));  // kTimedStride on average
+  timed_ = true;
+  timed_until_ = store_.clock().now();
+}
+
+std::chrono::nanoseconds ShardLocks::count_time(std::size_t first, std::size_t count) {
+  const auto now = store_.clock().now();
+  const std::chrono::nanoseconds elapsed = now - std::exchange(timed_until_, now);
+  if (count == 0) return elapsed;
+  const std::uint64_t busy_ns = static_cast<std::uint64_t>(elapsed.count()) * kTimedStride / count;
+  for (std::size_t i = first; i < first + count; ++i) shard(i).stats.busy_ns += busy_ns;
+  return elapsed;
 }
 
 void ShardLocks::unlock() {
   if (!locked_) return;
   for (Shard* shard : shards_) shard->mutex.unlock();
   locked_ = false;
+  timed_ = false;
 }
 
 void ShardLocks::clear() {

@@ -7,9 +7,11 @@
 // Not thread-safe.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <random>
 #include <vector>
 
 #include "cluster/position.h"
@@ -37,6 +39,15 @@ class ShardLocks {
   void unlock();  // fine if not locked
   void clear();   // unlocks and forgets the keys
 
+  // One run of lock() to unlock() in so many is timed (ShardStats::busy_ns). At random, so that no pattern of
+  // the clients' goes unseen.
+  static constexpr unsigned kTimedStride = 32;
+  // A command has been executed, whose keys are the `count` from `first` on: it has taken the time since the
+  // one before it.
+  void note_executed(std::size_t first, std::size_t count) {
+    if (timed_ && count != 0) shard(first).execution_times.note(count_time(first, count), timed_until_);
+  }
+
   bool locked() const { return locked_; }
   engine::HashedKey key(std::size_t index) const;
   Shard& shard(std::size_t index) const { return *keys_[index].shard; }
@@ -53,6 +64,9 @@ class ShardLocks {
   void route(RoutedKey& key);
   void route_all();
   void lock_shards();
+  void begin_timing();
+  // Counts the time since the last call as that of these keys' shards, and returns it.
+  std::chrono::nanoseconds count_time(std::size_t first, std::size_t count);
 
   Store& store_;
   std::uint64_t epoch_ = 0;  // of the store, when the keys were routed
@@ -61,6 +75,10 @@ class ShardLocks {
   std::vector<RoutedKey> keys_;
   std::vector<Shard*> shards_;  // distinct, in lock order
   bool locked_ = false;
+  bool timed_ = false;
+  unsigned runs_until_timed_ = 1;
+  std::minstd_rand random_;
+  std::chrono::steady_clock::time_point timed_until_;
 };
 
 class Transaction {

@@ -93,7 +93,9 @@ void Dispatcher::execute_run(Batch& batch, Session& session, std::string& output
   declare_run(batch, session);
   locks_.lock();
   for (std::size_t index = 0; index < run_.size(); ++index) {
-    if (answer(batch, run_[index], session, output, progress) == Answer::waits) {
+    const Answer answered = answer(batch, run_[index], session, output, progress);
+    locks_.note_executed(run_[index].first, run_[index].count);
+    if (answered == Answer::waits) {
       if (progress.wait == Progress::Wait::loads) {
         want_rest_of_run(batch, index);
         keep_loads(batch);

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <memory>
-#include <mutex>
 
 #include "cluster/position.h"
+#include "cluster/shard_lock.h"
 
 namespace shale::server {
 namespace {
@@ -117,7 +117,7 @@ engine::Result<bool> read_range_piece(cluster::Store& store, engine::ReadContext
   if (left.end && left.begin >= *left.end) return true;
   Piece piece(store, left);
   piece.route(database);
-  const std::lock_guard lock(piece.shard().mutex);
+  const cluster::BusyShardLock lock(piece.shard(), store.clock());
   if (piece.is_stale()) return false;
   const engine::CursorBounds bounds = piece.bounds();
   const auto cursor = piece.shard().engine->cursor(bounds, reads);

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "cluster/position.h"
+#include "cluster/shard_lock.h"
 
 namespace shale::server {
 namespace {
@@ -80,7 +81,7 @@ class Walk {
     const std::size_t range = layout->map().range_of(begin);
     const auto& boundaries = layout->map().boundaries();
     cluster::Shard& shard = layout->owner_of_range(range);
-    const std::lock_guard lock(shard.mutex);
+    const cluster::BusyShardLock lock(shard, store_.clock());
     if (store_.epoch() != epoch_) {
       route();
       return {};

@@ -36,6 +36,11 @@ std::map<cluster::ShardId, double> ring_percentages(const cluster::Layout& layou
   return percentages;
 }
 
+Figure microseconds_of(std::optional<std::chrono::nanoseconds> duration) {
+  if (!duration) return {NotKnown{}, Unit::microseconds};
+  return {static_cast<double>(duration->count()) / 1e3, Unit::microseconds};
+}
+
 Figures shard_figures(Server& server, const ShardSnapshot& shard,
                       const std::map<cluster::ShardId, double>& ring_percents) {
   const auto ring_percent = ring_percents.find(shard.id);
@@ -53,6 +58,14 @@ Figures shard_figures(Server& server, const ShardSnapshot& shard,
       .add("not_resident", shard.counts.not_resident)
       .add("reads_per_second", {rate.reads, Unit::per_second})
       .add("writes_per_second", {rate.writes, Unit::per_second})
+      .add("busy_percent", {100 * rate.busy, Unit::percent})
+      .add("latency_p50_us", microseconds_of(shard.execution.p50))
+      .add("latency_p99_us", microseconds_of(shard.execution.p99))
+      .add("lock_holds", shard.counts.lock_holds)
+      .add("lock_waits", shard.counts.lock_waits)
+      .add("lock_wait_percent", {100 * rate.lock_wait, Unit::percent})
+      .add("lock_wait_p50_us", microseconds_of(shard.lock_wait.p50))
+      .add("lock_wait_p99_us", microseconds_of(shard.lock_wait.p99))
       .add("pressure", shard.engine.pressure);
   return figures;
 }
@@ -149,7 +162,7 @@ Figures screen_shards(Server& server, std::vector<ShardSnapshot> shards) {
   for (const ShardSnapshot& shard : shards) {
     rows.push_back(shard_figures(server, shard, ring_percents)
                        .pick({"id", "engine", "ring_percent", "keys", "disk_bytes", "memtable_bytes",
-                              "reads_per_second", "writes_per_second", "pressure"}));
+                              "reads_per_second", "writes_per_second", "busy_percent", "pressure"}));
   }
   figures.add("shards", std::move(rows));
   return figures;

@@ -26,6 +26,8 @@ void ShardRates::sample(const std::vector<std::shared_ptr<cluster::Shard>>& shar
     Rates& rates = sampled[shard->id] = shards_[shard->id];
     rates.reads.update(counts.reads, elapsed);
     rates.writes.update(counts.writes, elapsed);
+    rates.busy_ns.update(counts.busy_ns, elapsed);
+    rates.lock_wait_ns.update(counts.lock_wait_ns, elapsed);
   }
   shards_ = std::move(sampled);
 }
@@ -34,7 +36,11 @@ ShardRate ShardRates::of(cluster::ShardId shard) const {
   const std::lock_guard lock{mutex_};
   const auto known = shards_.find(shard);
   if (known == shards_.end()) return {};
-  return {known->second.reads.per_second(), known->second.writes.per_second()};
+  const Rates& rates = known->second;
+  return {.reads = rates.reads.per_second(),
+          .writes = rates.writes.per_second(),
+          .busy = rates.busy_ns.per_second() / 1e9,
+          .lock_wait = rates.lock_wait_ns.per_second() / 1e9};
 }
 
 }  // namespace shale::server

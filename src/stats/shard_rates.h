@@ -30,6 +30,8 @@ class DecayedRate {
 struct ShardRate {  // per second
   double reads = 0;
   double writes = 0;
+  double busy = 0;       // seconds that commands have executed: cluster::ShardStats::busy_ns
+  double lock_wait = 0;  // seconds that they have waited for the lock
 };
 
 // Thread-safe.
@@ -48,6 +50,8 @@ class ShardRates {
   struct Rates {
     DecayedRate reads;
     DecayedRate writes;
+    DecayedRate busy_ns;
+    DecayedRate lock_wait_ns;
   };
 
   mutable std::mutex mutex_;  // guards everything below; never taken under a shard's lock

@@ -64,15 +64,23 @@ void add_engine(const engine::EngineStats& stats, engine::EngineStats& sum) {
   add_levels(stats.levels, sum.levels);
 }
 
+Percentiles percentiles_of(const cluster::RecentDurations& durations,
+                           std::chrono::steady_clock::time_point now) {
+  return {durations.percentile(0.5, now), durations.percentile(0.99, now)};
+}
+
 }  // namespace
 
 ShardSnapshot take_snapshot(cluster::Store& store, cluster::Shard& shard) {
   ShardSnapshot snapshot;
   snapshot.id = shard.id;
+  const auto now = store.clock().now();
   const std::lock_guard lock{shard.mutex};
   snapshot.kind = shard.kind;
   if (!shard.engine) return snapshot;  // it has been merged into another
   snapshot.counts = shard.stats;
+  snapshot.execution = percentiles_of(shard.execution_times, now);
+  snapshot.lock_wait = percentiles_of(shard.lock_wait_times, now);
   snapshot.engine = shard.engine->stats();
   for (unsigned database = 0; database < cluster::kDatabaseCount; ++database) {
     snapshot.keys += shard.engine->key_count(store.database_id(database));

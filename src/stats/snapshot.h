@@ -1,7 +1,9 @@
 // What the shards say of themselves, copied under their locks, one after the other.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -11,10 +13,18 @@
 
 namespace shale::server {
 
+// Of late (cluster/recent_durations.h); nothing where there was none.
+struct Percentiles {
+  std::optional<std::chrono::nanoseconds> p50;
+  std::optional<std::chrono::nanoseconds> p99;
+};
+
 struct ShardSnapshot {
   cluster::ShardId id{};
   cluster::EngineKind kind{};
   cluster::ShardStats counts;
+  Percentiles execution;
+  Percentiles lock_wait;
   engine::EngineStats engine;
   std::int64_t keys = 0;  // of all databases, expired ones included until their space is given back
 };

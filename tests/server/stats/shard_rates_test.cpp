@@ -36,10 +36,13 @@ TEST(ShardRates, AreOfEachShardAlone) {
   ShardRates rates(start);
   EXPECT_EQ(rates.of(cluster::ShardId{1}).reads, 0);
   shards[1]->stats.reads = 1000;
+  shards[1]->stats.busy_ns = 500'000'000;
   rates.sample(shards, start + seconds{1});
   rates.sample(shards, start + seconds{1});  // no time has passed: nothing to be learned
   EXPECT_GT(rates.of(cluster::ShardId{1}).reads, 50);
   EXPECT_EQ(rates.of(cluster::ShardId{1}).writes, 0);
+  EXPECT_NEAR(rates.of(cluster::ShardId{1}).busy, 0.0476, 0.0001);  // half of one second of ten
+  EXPECT_EQ(rates.of(cluster::ShardId{1}).lock_wait, 0);
   EXPECT_EQ(rates.of(cluster::ShardId{0}).reads, 0);
 }
 
