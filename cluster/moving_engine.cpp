@@ -12,8 +12,9 @@ std::unique_lock<std::mutex> lock_of(const MovingEngine::Target& target) {
 
 }  // namespace
 
-MovingEngine::MovingEngine(std::shared_ptr<engine::Engine> source, std::vector<Target> targets)
-    : source_(std::move(source)), targets_(std::move(targets)) {
+MovingEngine::MovingEngine(std::shared_ptr<engine::Engine> source, std::vector<Target> targets,
+                           const std::atomic<engine::Lsn>& applied_lsn)
+    : source_(std::move(source)), targets_(std::move(targets)), applied_lsn_(applied_lsn) {
   assert(!targets_.empty() && targets_.front().begin.empty());
 }
 
@@ -31,8 +32,7 @@ void MovingEngine::for_each_target(Visit visit) const {
   }
 }
 
-engine::Result<bool> MovingEngine::copy_some(std::size_t bytes_max, engine::Lsn lsn,
-                                             engine::ReadContext& context) {
+engine::Result<bool> MovingEngine::copy_some(std::size_t bytes_max, engine::ReadContext& context) {
   copy_delay_ = {};
   if (all_copied_) return true;
   const Bytes begin = frontier_;
@@ -47,7 +47,7 @@ engine::Result<bool> MovingEngine::copy_some(std::size_t bytes_max, engine::Lsn 
     const Target& target = target_of(key);
     const auto lock = lock_of(target);
     if (auto admitted = target.tree->admit_write(record_bytes); !admitted) return admitted.error();
-    target.tree->put(engine::HashedKey{key}, *value, lsn);
+    target.tree->put(engine::HashedKey{key}, *value, applied_lsn_);
     copy_delay_ = std::max(copy_delay_, target.tree->write_delay(record_bytes));
     bytes += record_bytes;
     ++copied_records_;
@@ -86,7 +86,7 @@ void MovingEngine::put(const engine::HashedKey& key, BytesView value, engine::Ls
   if (!is_copied(key.bytes)) return;
   const Target& target = target_of(key.bytes);
   const auto lock = lock_of(target);
-  target.tree->put(key, value, lsn);
+  target.tree->put(key, value, applied_lsn_);
 }
 
 void MovingEngine::erase(const engine::HashedKey& key, engine::Lsn lsn) {
@@ -94,7 +94,7 @@ void MovingEngine::erase(const engine::HashedKey& key, engine::Lsn lsn) {
   if (!is_copied(key.bytes)) return;
   const Target& target = target_of(key.bytes);
   const auto lock = lock_of(target);
-  target.tree->erase(key, lsn);
+  target.tree->erase(key, applied_lsn_);
 }
 
 void MovingEngine::reclaim_obsolete(engine::Lsn lsn) {

@@ -1,5 +1,4 @@
-// The engine of a shard whose data is being copied to other trees while it serves: ENGINE, and splits of B+
-// trees.
+// The engine of a shard whose data is being copied to other trees while it serves.
 //
 // Everything below the frontier has been copied, and is written to source and target alike; what is above is
 // written to the source alone, and copied when the frontier comes there. So at every moment the targets hold
@@ -9,6 +8,7 @@
 // docs/sharding.md, "Moving by copy".
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -30,13 +30,18 @@ class MovingEngine final : public engine::Engine {
     std::mutex* mutex = nullptr;  // its owner's, taken after the shard's; null: the shard's own
   };
 
-  // Targets in the order of their keys, the first from the empty key on.
-  MovingEngine(std::shared_ptr<engine::Engine> source, std::vector<Target> targets);
+  // Targets in the order of their keys, the first from the empty key on. Where two shards are copied to one
+  // target, their writes come to it in another order than to the log. So whatever is put there has the number
+  // of a record up to which all of them have applied theirs: `applied_lsn`, which grows under all their
+  // locks, and outlives this. What the target calls persisted is, and a start that applies more than is
+  // missing, in order, does no harm.
+  MovingEngine(std::shared_ptr<engine::Engine> source, std::vector<Target> targets,
+               const std::atomic<engine::Lsn>& applied_lsn);
 
-  // Copies the next records, until they have `bytes_max` bytes. `lsn`: of the last record that the log has.
-  // True when all has been copied. Errors: not_resident (`context` says what to load), busy (the target must
-  // catch up), those of reading and of the target.
-  engine::Result<bool> copy_some(std::size_t bytes_max, engine::Lsn lsn, engine::ReadContext& context);
+  // Copies the next records, until they have `bytes_max` bytes. True when all has been copied. Errors:
+  // not_resident (`context` says what to load), busy (the target must catch up), those of reading and of the
+  // target.
+  engine::Result<bool> copy_some(std::size_t bytes_max, engine::ReadContext& context);
   std::uint64_t copied_records() const { return copied_records_; }
   // How long to pause after the last copy_some(), so that the targets' background work keeps up.
   std::chrono::microseconds copy_delay() const { return copy_delay_; }
@@ -71,6 +76,7 @@ class MovingEngine final : public engine::Engine {
 
   const std::shared_ptr<engine::Engine> source_;
   const std::vector<Target> targets_;
+  const std::atomic<engine::Lsn>& applied_lsn_;
   Bytes frontier_;
   bool all_copied_ = false;
   std::uint64_t copied_records_ = 0;

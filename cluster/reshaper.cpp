@@ -29,12 +29,6 @@ std::vector<std::shared_ptr<Shard>> with(std::vector<std::shared_ptr<Shard>> sha
   return shards;
 }
 
-void put_in_place(Shard& shard, const ShardRecord& record, std::shared_ptr<engine::Engine> tree) {
-  shard.kind = record.engine;
-  shard.tree = record.tree;
-  shard.engine = std::move(tree);
-}
-
 }  // namespace
 
 // A shard's tree without background work: until it is replaced, or this goes.
@@ -64,21 +58,6 @@ std::int64_t Reshaper::key_count(const engine::Engine& tree) const {
   for (unsigned database = 0; database < kDatabaseCount; ++database)
     keys += tree.key_count(store_.database_id(database));
   return keys;
-}
-
-std::vector<ShardRecord> Reshaper::records_of(const std::vector<std::shared_ptr<Shard>>& shards,
-                                              const std::vector<ShardRecord>& changed) {
-  std::vector<ShardRecord> records;
-  for (const auto& shard : shards) {
-    const auto record = std::ranges::find(changed, shard->id, &ShardRecord::id);
-    if (record != changed.end()) {
-      records.push_back(*record);
-      continue;
-    }
-    const std::lock_guard lock{shard->mutex};
-    records.push_back({shard->id, shard->kind, shard->tree});
-  }
-  return records;
 }
 
 bool Reshaper::claim(const ReshapeRequest& request) {
@@ -163,7 +142,7 @@ void Reshaper::drop(EngineKind kind, Shard& owner, const std::shared_ptr<engine:
 }
 
 void Reshaper::divide_memory(int more_lsm, int more_btree) const {
-  const auto records = records_of(store_.shards(), {});
+  const auto records = store_.shard_records();
   const auto lsm = std::ranges::count(records, EngineKind::lsm, &ShardRecord::engine);
   const auto btree = std::ssize(records) - lsm;
   store_.trees().divide_memory(static_cast<std::size_t>(lsm + more_lsm),
@@ -261,7 +240,7 @@ engine::Status Reshaper::split(const ReshapeRequest& request, ReshapeEvent& even
   const auto layout = store_.layout();
   const auto high = std::make_shared<Shard>(event.other);
   CopyPlan copying;
-  copying.source = *shard;
+  copying.sources = {*shard};
   copying.targets = {*shard, high};
   copying.cut = event.cut;
   copying.kind = event.from;
@@ -284,14 +263,14 @@ engine::Status Reshaper::cut_tree(const std::shared_ptr<Shard>& shard, ReshapeEv
   Store::NewLayout next;
   next.boundaries = split_boundaries(layout->map(), shard->id, event.cut, high->id);
   next.shards = with(layout->shards(), high);
-  next.records = records_of(next.shards, {low_record, high_record});
+  next.changed = {low_record, high_record};
   next.locked = {shard, high};
   next.prepare = [&] { cut.divide_memtables(); };
   next.swap = [&] {
     event.keys = key_count(*parent.tree());
     cut.hand_over();
-    put_in_place(*shard, low_record, cut.low());
-    put_in_place(*high, high_record, cut.high());
+    shard->set_tree(low_record, cut.low());
+    high->set_tree(high_record, cut.high());
     shard->load.forget();
     event.keys_moved = key_count(*cut.high());
   };
@@ -316,9 +295,20 @@ engine::Status Reshaper::merge(const ReshapeRequest& request, ReshapeEvent& even
   event.other = (*second)->id;
   event.from = (*second)->kind;
   event.to = (*first)->kind;
-  if (event.from != EngineKind::lsm || event.to != EngineKind::lsm)
-    return refused("only LSM shards can be merged: ENGINE moves a shard there");
-  return join_trees(*first, *second, event);
+  if (event.from == EngineKind::lsm && event.to == EngineKind::lsm) return join_trees(*first, *second, event);
+
+  // What a lock is taken under has a lower id, and so the new tree can have neither's.
+  const auto layout = store_.layout();
+  const auto whole = std::make_shared<Shard>(event.shard);
+  CopyPlan copying;
+  copying.sources = {*first, *second};
+  copying.targets = {whole};
+  copying.kind = event.to;
+  copying.boundaries = merged_boundaries(layout->map(), event.shard, event.other);
+  copying.shards = layout->shards();
+  std::erase(copying.shards, *second);
+  std::ranges::replace(copying.shards, *first, whole);
+  return copy(copying, event);
 }
 
 engine::Status Reshaper::join_trees(const std::shared_ptr<Shard>& into, const std::shared_ptr<Shard>& from,
@@ -336,12 +326,12 @@ engine::Status Reshaper::join_trees(const std::shared_ptr<Shard>& into, const st
   next.boundaries = merged_boundaries(layout->map(), into->id, from->id);
   next.shards = layout->shards();
   std::erase(next.shards, from);
-  next.records = records_of(next.shards, {record});
+  next.changed = {record};
   next.locked = {into, from};
   next.swap = [&] {
     event.keys_moved = key_count(*right.tree());
     join.hand_over();
-    put_in_place(*into, record, join.whole());
+    into->set_tree(record, join.whole());
     from->engine.reset();
     into->load.forget();
     event.keys = key_count(*join.whole());

@@ -2,7 +2,7 @@
 //
 // A change makes new trees beside the old ones, durably; replaces the catalog, which is the moment that
 // counts over a crash; puts the new trees in the old ones' place under the locks of the shards concerned; and
-// forgets the old. Trees that the catalog does not name are forgotten at the next start. Two LSM trees or one
+// forgets the old. Trees that the catalog does not name are forgotten at the next start. LSM trees
 // are cut and joined without a copy (engine/lsm/tree_change.h); all else is copied while the shard serves
 // (moving_engine.h). docs/sharding.md.
 #pragma once
@@ -101,11 +101,12 @@ class Reshaper {
 
  private:
   class Paused;
-  // What shard is copied to which, and the layout that comes of it.
+  // What shards are copied to which, and the layout that comes of it.
   struct CopyPlan {
-    std::shared_ptr<Shard> source;
-    std::vector<std::shared_ptr<Shard>> targets;  // by id: the source itself and, of a split, the new one
-    Bytes cut;                                    // between two targets
+    std::vector<std::shared_ptr<Shard>> sources;  // by id; of a merge both
+    // By id: the source itself and, of a split, the new one; of a merge a new one in the place of both.
+    std::vector<std::shared_ptr<Shard>> targets;
+    Bytes cut;  // between two targets
     EngineKind kind{};
     std::vector<Boundary> boundaries;
     std::vector<std::shared_ptr<Shard>> shards;
@@ -121,17 +122,11 @@ class Reshaper {
                             ReshapeEvent& event);
   engine::Status move(const ReshapeRequest& request, ReshapeEvent& event);
 
+  class Copying;
   engine::Status copy(const CopyPlan& plan, ReshapeEvent& event);
-  engine::Status copy_all(Shard& shard, MovingEngine& moving);
-  engine::Status persist(const std::vector<MovingEngine::Target>& targets, Shard& shard) const;
-  void give_up_copy(const CopyPlan& plan, std::shared_ptr<engine::Engine> source,
-                    const std::vector<MovingEngine::Target>& targets) const;
 
   engine::Result<std::shared_ptr<Shard>> find(ShardId id) const;
   std::int64_t key_count(const engine::Engine& tree) const;  // of all databases
-  // As the catalog has the shards once `changed` is so.
-  static std::vector<ShardRecord> records_of(const std::vector<std::shared_ptr<Shard>>& shards,
-                                             const std::vector<ShardRecord>& changed);
   engine::Result<SplitPlan> plan_split(ShardId shard, const std::optional<Bytes>& cut, bool may_wait) const;
   static engine::Result<Bytes> choose_cut(const ShardMap& map, Shard& shard, std::string& reason,
                                           bool may_wait);

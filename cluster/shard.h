@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include "cluster/catalog.h"
 #include "cluster/load_sample.h"
@@ -34,6 +35,13 @@ struct ShardStats {  // since start; under the shard's lock
 class Shard {
  public:
   explicit Shard(ShardId shard_id) : id(shard_id) {}
+
+  // The record's tree becomes the shard's. With its mutex, unless nobody knows the shard yet.
+  void set_tree(const ShardRecord& record, std::shared_ptr<engine::Engine> opened) {
+    kind = record.engine;
+    tree = record.tree;
+    engine = std::move(opened);
+  }
 
   const ShardId id;
   std::mutex mutex;                        // guards everything below; work under it never waits for a disk

@@ -163,8 +163,7 @@ engine::Status Store::load_catalog(bool created) {
     std::vector<std::shared_ptr<Shard>> shards;
     for (std::uint32_t id = 0; id < options_.shards; ++id) {
       shards.push_back(std::make_shared<Shard>(ShardId{id}));
-      shards.back()->kind = options_.engine;
-      shards.back()->tree = id;
+      shards.back()->set_tree({ShardId{id}, options_.engine, id}, nullptr);
     }
     next_shard_ = next_tree_ = options_.shards;
     layout_ = std::make_shared<Layout>(ShardMap{1, make_ring(options_.shards, options_.virtual_nodes)},
@@ -185,8 +184,7 @@ engine::Status Store::load_catalog(bool created) {
   std::vector<std::shared_ptr<Shard>> shards;
   for (const ShardRecord& record : state->shards) {
     shards.push_back(std::make_shared<Shard>(record.id));
-    shards.back()->kind = record.engine;
-    shards.back()->tree = record.tree;
+    shards.back()->set_tree(record, nullptr);
   }
   layout_ =
       std::make_shared<Layout>(ShardMap{state->map_version, std::move(state->boundaries)}, std::move(shards));
@@ -350,9 +348,16 @@ engine::Lsn Store::oldest_needed_lsn() {
   return oldest;
 }
 
-std::vector<ShardRecord> Store::shard_records() const {
+// As the shards are once `changed` is so.
+std::vector<ShardRecord> Store::records_of(const std::vector<std::shared_ptr<Shard>>& shards,
+                                           const std::vector<ShardRecord>& changed) {
   std::vector<ShardRecord> records;
-  for (const auto& shard : shards()) {
+  for (const auto& shard : shards) {
+    const auto record = std::ranges::find(changed, shard->id, &ShardRecord::id);
+    if (record != changed.end()) {
+      records.push_back(*record);
+      continue;
+    }
     const std::lock_guard lock{shard->mutex};
     records.push_back({shard->id, shard->kind, shard->tree});
   }
@@ -392,7 +397,9 @@ std::uint32_t Store::new_tree_number() {
 engine::Status Store::change_layout(const NewLayout& next, std::chrono::microseconds& pause) {
   const std::lock_guard round{maintenance_mutex_};
   const std::uint64_t version = layout()->map().version() + 1;
-  if (auto written = write_catalog(log_needed_from_, version, next.boundaries, next.records); !written) {
+  auto records = records_of(next.shards, next.changed);
+  if (auto written = write_catalog(log_needed_from_, version, next.boundaries, std::move(records));
+      !written) {
     const auto taken_back = write_catalog(log_needed_from_);
     catalog_in_doubt_ = !taken_back;
     return written;

@@ -70,6 +70,8 @@ class Store {
   DatabaseId database_id(unsigned database) const { return databases_.id(database); }
 
   std::vector<std::shared_ptr<Shard>> shards() const { return layout()->shards(); }  // by id
+  // What the catalog says of them. Takes their locks, one after the other.
+  std::vector<ShardRecord> shard_records() const { return records_of(shards(), {}); }
 
   // Live keys of a database (as SELECT numbers them), in time that does not depend on their number. Keys that
   // have expired count until their space is given back.
@@ -93,7 +95,7 @@ class Store {
   struct NewLayout {
     std::vector<Boundary> boundaries;
     std::vector<std::shared_ptr<Shard>> shards;  // by id
-    std::vector<ShardRecord> records;            // of these, by id
+    std::vector<ShardRecord> changed;            // of those of them that get other trees, by id
     std::vector<std::shared_ptr<Shard>> locked;  // those whose trees or ranges change, by id
     std::function<void()> prepare;               // called when it is durable; without any shard's lock
     std::function<void()> swap;  // puts the trees in their places; under the locks of `locked`
@@ -136,7 +138,8 @@ class Store {
   engine::Result<engine::Lsn> flush_databases(unsigned first, unsigned count);
   void apply_flush(BytesView payload);
   engine::Lsn oldest_needed_lsn();
-  std::vector<ShardRecord> shard_records() const;
+  static std::vector<ShardRecord> records_of(const std::vector<std::shared_ptr<Shard>>& shards,
+                                             const std::vector<ShardRecord>& changed);
   engine::Status write_catalog(engine::Lsn log_needed_from);
   engine::Status write_catalog(engine::Lsn log_needed_from, std::uint64_t map_version,
                                std::vector<Boundary> boundaries, std::vector<ShardRecord> shards);

@@ -249,7 +249,6 @@ TEST_F(ReshaperTest, SplitsKeepEveryKeyAndCountOverARestart) {
 }
 
 TEST_F(ReshaperTest, MergesGiveBackWhatSplitsHaveMade) {
-  if (engine_of_test() == EngineKind::btree) GTEST_SKIP() << "B+ trees cannot be merged yet";
   std::mt19937_64 random{engine::test_seed()};
   fill(random);
   const auto before = store_->layout()->map().boundaries().size();
@@ -297,6 +296,32 @@ TEST_F(ReshaperTest, MovesBetweenEnginesAndBack) {
     ASSERT_NO_FATAL_FAILURE(expect_all());
   }
   EXPECT_FALSE(move(ShardId{0}, second));  // it is there already
+}
+
+// Copied, both of them, to a tree of the lower id's engine. Their ranges lie between each other's on the
+// ring.
+TEST_F(ReshaperTest, MergesShardsOfDifferentEngines) {
+  std::mt19937_64 random{engine::test_seed()};
+  fill(random);
+  const EngineKind first = engine_of_test();
+  const EngineKind second = first == EngineKind::lsm ? EngineKind::btree : EngineKind::lsm;
+  ASSERT_TRUE(move(ShardId{1}, second));
+  const std::size_t keys_of_other = keys_of(*store_->layout()->find(ShardId{1})).size();
+  const auto merged = merge(ShardId{1}, ShardId{0});
+  ASSERT_TRUE(merged) << merged.error().message;
+  EXPECT_EQ(merged->to, first);
+  EXPECT_EQ(merged->from, second);
+  EXPECT_EQ(ids(), (std::vector<std::uint32_t>{0}));
+  EXPECT_EQ(store_->layout()->find(ShardId{0})->kind, first);
+  EXPECT_NEAR(static_cast<double>(merged->keys_moved), static_cast<double>(keys_of_other), 60);
+  for (int i = 0; i < 300; ++i) put(fmt::format("key-{}", random() % 2000), Bytes(50, 'w'));
+  ASSERT_NO_FATAL_FAILURE(expect_all());
+  ASSERT_NO_FATAL_FAILURE(expect_shards_to_have_their_own());
+  close();
+  open();
+  EXPECT_EQ(ids(), (std::vector<std::uint32_t>{0}));
+  ASSERT_NO_FATAL_FAILURE(expect_all());
+  ASSERT_NO_FATAL_FAILURE(expect_shards_to_have_their_own());
 }
 
 TEST_F(ReshaperTest, RefusesWhatCannotBe) {

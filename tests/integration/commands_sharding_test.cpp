@@ -49,11 +49,6 @@ TEST(Sharding, SplitsAndMergesByCommandAndKeepsItOverAKill) {
   Client client{server};
   EXPECT_THAT(client.ask("STATS", "JSON", "SHARDS"), HasSubstr(R"("count":4)"));
   ASSERT_NO_FATAL_FAILURE(expect_all(client));
-  if (client.ask("STATS", "JSON", "SHARD", "2").find(R"("engine":"btree")") != std::string::npos) {
-    EXPECT_EQ(client.ask("MERGE", "2", "3"),
-              "(error) ERR only LSM shards can be merged: ENGINE moves a shard there");
-    return;
-  }
   EXPECT_THAT(client.ask("MERGE", "2", "3"), StartsWith("[change, merge, "));
   EXPECT_THAT(client.ask("STATS", "JSON", "SHARDS"), HasSubstr(R"("count":3)"));
   ASSERT_NO_FATAL_FAILURE(expect_all(client));
