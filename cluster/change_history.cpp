@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "engine/encoding.h"
 
 namespace shale::cluster {
@@ -99,12 +101,15 @@ engine::Status ChangeHistory::load() {
   if (!events) return events.error();
   const std::lock_guard lock{mutex_};
   events_ = std::move(*events);
+  count_ = events_.size();
   return {};
 }
 
 engine::Status ChangeHistory::add(ReshapeEvent event) {
+  if (listener_) listener_(event);
   const std::lock_guard lock{mutex_};
   events_.push_back(std::move(event));
+  ++count_;
   if (events_.size() > kEventsMax) events_.pop_front();
   return engine::replace_file(files_, path_, encode_history(events_));
 }
@@ -112,6 +117,13 @@ engine::Status ChangeHistory::add(ReshapeEvent event) {
 std::vector<ReshapeEvent> ChangeHistory::events() const {
   const std::lock_guard lock{mutex_};
   return {events_.begin(), events_.end()};
+}
+
+std::vector<ReshapeEvent> ChangeHistory::events_after(std::uint64_t& count) const {
+  const std::lock_guard lock{mutex_};
+  const auto added = std::min<std::uint64_t>(count_ - count, events_.size());
+  count = count_;
+  return {events_.end() - static_cast<std::ptrdiff_t>(added), events_.end()};
 }
 
 }  // namespace shale::cluster

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -53,15 +54,22 @@ class ChangeHistory {
   // Once, at the start. Waits for the disk. A file that cannot be read is left as it is until the next change
   // replaces it; the Error says what is wrong with it. Nothing is wrong if there is none.
   engine::Status load();
+  // Called with every event, by the thread that adds it. Set once, before the first.
+  void on_event(std::function<void(const ReshapeEvent&)> listener) { listener_ = std::move(listener); }
   // Waits for the disk. On an Error the event is remembered all the same, as long as the process lives.
   engine::Status add(ReshapeEvent event);
   std::vector<ReshapeEvent> events() const;  // from the oldest
+  // Those added after there had been `count`, as far as they are kept; `count` becomes what there have been
+  // now.
+  std::vector<ReshapeEvent> events_after(std::uint64_t& count) const;
 
  private:
   engine::FileSystem& files_;
   const std::string path_;
-  mutable std::mutex mutex_;  // guards events_, and the file
+  std::function<void(const ReshapeEvent&)> listener_;
+  mutable std::mutex mutex_;  // guards what follows, and the file
   std::deque<ReshapeEvent> events_;
+  std::uint64_t count_ = 0;  // that have been added, or loaded
 };
 
 }  // namespace shale::cluster

@@ -28,6 +28,7 @@ IoThread::IoThread(unsigned index, Server& server)
 IoThread::~IoThread() { mailbox_->close(); }
 
 void IoThread::run() {
+  server_.thread_clocks().add_current_thread();
   tick();
   const auto work = boost::asio::make_work_guard(context_);
   context_.run();

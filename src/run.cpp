@@ -15,6 +15,7 @@
 
 #include <boost/asio/signal_set.hpp>
 
+#include "cluster/change_history.h"
 #include "cluster/store.h"
 #include "engine/io/background.h"
 #include "engine/io/file_system.h"
@@ -131,10 +132,21 @@ void log_recovery(const cluster::StoreRecovery& recovery, std::int64_t took_ms) 
                recovery.records_applied, took_ms);
 }
 
+void log_event(const cluster::ReshapeEvent& event) {
+  const auto number = [](cluster::ShardId id) { return static_cast<std::uint32_t>(id); };
+  constexpr std::string_view kKinds[] = {"split", "merge", "move"};
+  spdlog::info("{} of shard {}{}: {}; {} of {} keys moved, {} ms, shards locked for {} us{}{}",
+               kKinds[static_cast<std::size_t>(event.kind)], number(event.shard),
+               event.kind == cluster::ReshapeKind::move ? "" : fmt::format(" ({})", number(event.other)),
+               event.cause, event.keys_moved, event.keys, event.duration.count() / 1000, event.pause.count(),
+               event.error.empty() ? "" : "; given up: ", event.error);
+}
+
 void apply_change(Option option, Server& server) {
   const Config& config = server.config();
   if (option == Option::appendfsync) server.store().log().set_sync_mode(sync_mode_of(config));
   if (option == Option::loglevel) set_log_level(config.number(Option::loglevel));
+  server.splitter().set_limits(split_limits(config));
   spdlog::info("option {} changed{}", option_spec(option).name,
                option_spec(option).secret ? "" : " to " + config.text(option));
 }
@@ -233,6 +245,8 @@ int serve(Config& config, cluster::Store& store, engine::Background& background,
   const std::string folder = config.text(Option::dir);
   write_running_address(folder, configured_address(config));
   spdlog::info("Ready to accept connections, {} ms after the start", milliseconds_since(facts.started));
+  store.history().on_event(log_event);
+  server.splitter().start();
   service.serve();
   remove_running_address(folder);
   config.on_change({});

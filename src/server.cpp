@@ -32,7 +32,10 @@ Server::Server(Config& config, cluster::Store& store, engine::Background& backgr
       machine_bytes_(read_machine_limits().memory_bytes),
       stats_(thread_count),
       shard_rates_(started_at_),
-      scan_cursors_(std::random_device{}()) {}
+      thread_clocks_(started_at_),
+      scan_cursors_(std::random_device{}()),
+      splitter_(store, split_limits(config),
+                [this](ThreadClocks::TimePoint now) { return thread_clocks_.busy_share(now); }) {}
 
 std::chrono::seconds Server::uptime() const {
   return std::chrono::duration_cast<std::chrono::seconds>(store_.clock().now() - started_at_);
@@ -55,6 +58,20 @@ std::uint64_t Server::connection_bytes() const {
   const ServerTotals totals = stats_.totals();
   return static_cast<std::uint64_t>(totals.connections) * kIdleClientBytes +
          static_cast<std::uint64_t>(totals.buffer_bytes);
+}
+
+cluster::SplitLimits split_limits(const Config& config) {
+  constexpr double kPercent = 0.01;
+  cluster::SplitLimits limits;
+  limits.enabled = config.enabled(Option::auto_split);
+  limits.shard_bytes_max = static_cast<std::uint64_t>(config.number(Option::shard_max_bytes));
+  limits.read_units_max = static_cast<double>(config.number(Option::shard_max_read_rate));
+  limits.write_units_max = static_cast<double>(config.number(Option::shard_max_write_rate));
+  limits.heat_max = kPercent * static_cast<double>(config.number(Option::shard_max_heat));
+  limits.shards_max = static_cast<std::size_t>(config.number(Option::shards_max));
+  limits.cool_down = std::chrono::seconds{config.number(Option::shard_cool_down)};
+  limits.merge_after = std::chrono::seconds{config.number(Option::shard_merge_after)};
+  return limits;
 }
 
 void Server::request_shutdown() {

@@ -9,6 +9,7 @@
 #include <functional>
 #include <string>
 
+#include "cluster/splitter.h"
 #include "cluster/store.h"
 #include "engine/io/background.h"
 #include "src/client_registry.h"
@@ -17,6 +18,7 @@
 #include "src/scan_cursor.h"
 #include "src/server_stats.h"
 #include "src/stats/shard_rates.h"
+#include "src/thread_clocks.h"
 
 namespace shale::server {
 
@@ -39,6 +41,8 @@ class Server {
   ClientRegistry& clients() { return clients_; }
   ServerStats& stats() { return stats_; }
   ShardRates& shard_rates() { return shard_rates_; }
+  ThreadClocks& thread_clocks() { return thread_clocks_; }  // of those that execute commands
+  cluster::Splitter& splitter() { return splitter_; }
   engine::Background& background() { return background_; }
   ScanCursors& scan_cursors() { return scan_cursors_; }
 
@@ -85,9 +89,14 @@ class Server {
   ClientRegistry clients_;
   ServerStats stats_;
   ShardRates shard_rates_;
+  ThreadClocks thread_clocks_;
   ScanCursors scan_cursors_;
   std::function<void()> shutdown_listener_;
   mutable std::atomic<std::uint64_t> resident_peak_ = 0;
+  cluster::Splitter splitter_;  // last: its thread uses the others
 };
+
+// When shards are split and merged, as the options say.
+cluster::SplitLimits split_limits(const Config& config);
 
 }  // namespace shale::server

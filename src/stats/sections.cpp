@@ -58,6 +58,8 @@ Figures shard_figures(Server& server, const ShardSnapshot& shard,
       .add("not_resident", shard.counts.not_resident)
       .add("reads_per_second", {rate.reads, Unit::per_second})
       .add("writes_per_second", {rate.writes, Unit::per_second})
+      .add("read_units_per_second", {rate.read_units, Unit::per_second})
+      .add("write_units_per_second", {rate.write_units, Unit::per_second})
       .add("busy_percent", {100 * rate.busy, Unit::percent})
       .add("latency_p50_us", microseconds_of(shard.execution.p50))
       .add("latency_p99_us", microseconds_of(shard.execution.p99))
@@ -224,14 +226,34 @@ Figures describe_shards(Server& server) {
   return figures;
 }
 
+namespace {
+
+// Of the shard, the youngest first: how it came to be, splits, merges, moves.
+Figure::Rows changes_of(Server& server, cluster::ShardId shard) {
+  constexpr std::size_t kShown = 5;
+  const auto events = server.store().history().events();
+  Figure::Rows rows;
+  for (auto event = events.rbegin(); event != events.rend() && rows.size() < kShown; ++event) {
+    if (event->shard == shard || event->other == shard) rows.push_back(describe_event(*event));
+  }
+  return rows;
+}
+
+}  // namespace
+
 Figures describe_shard(Server& server, cluster::Shard& shard_in_use) {
   const auto layout = server.store().layout();
   const ShardSnapshot shard = take_snapshot(server.store(), shard_in_use);
   Figures figures = shard_figures(server, shard, ring_percentages(*layout));
   const auto progress = server.store().reshaper().progress();
   const bool changes = progress && (progress->shard == shard.id || progress->other == shard.id);
+  const auto verdict = server.splitter().verdict(shard.id, server.store().clock().now());
   figures.add("engine_advice", engine_advice(shard, server.shard_rates().of(shard.id)))
       .add("change", changes ? describe_progress(*progress) : "none")
+      .add("auto_split", verdict.text.empty() ? "it has not been above a limit" : verdict.text)
+      .add("auto_split_age_seconds", verdict.text.empty() ? Figure{NotKnown{}, Unit::seconds}
+                                                          : Figure{verdict.age.count(), Unit::seconds})
+      .add("last_changes", changes_of(server, shard.id))
       .add("ring_ranges", std::ranges::count(layout->map().boundaries(), shard.id, &cluster::Boundary::shard))
       .add(shard.engine.btree ? "btree" : "lsm", tree_figures(shard));
   return figures;

@@ -26,6 +26,8 @@ void ShardRates::sample(const std::vector<std::shared_ptr<cluster::Shard>>& shar
     Rates& rates = sampled[shard->id] = shards_[shard->id];
     rates.reads.update(counts.reads, elapsed);
     rates.writes.update(counts.writes, elapsed);
+    rates.read_units.update(counts.read_units, elapsed);
+    rates.write_units.update(counts.write_units, elapsed);
     rates.busy_ns.update(counts.busy_ns, elapsed);
     rates.lock_wait_ns.update(counts.lock_wait_ns, elapsed);
   }
@@ -39,6 +41,8 @@ ShardRate ShardRates::of(cluster::ShardId shard) const {
   const Rates& rates = known->second;
   return {.reads = rates.reads.per_second(),
           .writes = rates.writes.per_second(),
+          .read_units = rates.read_units.per_second(),
+          .write_units = rates.write_units.per_second(),
           .busy = rates.busy_ns.per_second() / 1e9,
           .lock_wait = rates.lock_wait_ns.per_second() / 1e9};
 }

@@ -30,6 +30,8 @@ class DecayedRate {
 struct ShardRate {  // per second
   double reads = 0;
   double writes = 0;
+  double read_units = 0;   // cluster::ShardStats
+  double write_units = 0;
   double busy = 0;       // seconds that commands have executed: cluster::ShardStats::busy_ns
   double lock_wait = 0;  // seconds that they have waited for the lock
 };
@@ -50,6 +52,8 @@ class ShardRates {
   struct Rates {
     DecayedRate reads;
     DecayedRate writes;
+    DecayedRate read_units;
+    DecayedRate write_units;
     DecayedRate busy_ns;
     DecayedRate lock_wait_ns;
   };

@@ -17,67 +17,10 @@
 #include "engine/testing/simulated_disk.h"
 #include "engine/testing/test_seed.h"
 #include "tests/cluster/engine_of_test.h"
+#include "tests/cluster/store_client.h"
 
 namespace shale::cluster {
 namespace {
-
-// One thread's way to keys.
-class Client {
- public:
-  explicit Client(Store& store) : locks_(store), transaction_(store, locks_) {}
-
-  // An empty value erases.
-  void write(const std::map<Bytes, Bytes>& values) {
-    for (;;) {
-      begin(values);
-      std::size_t index = 0;
-      for (const auto& [key, value] : values) {
-        if (value.empty()) {
-          transaction_.erase(index++);
-        } else {
-          transaction_.put(index++, value);
-        }
-      }
-      const auto lsn = transaction_.commit();
-      locks_.unlock();
-      if (lsn) return;
-      ASSERT_EQ(lsn.error().kind, engine::ErrorKind::busy) << lsn.error().message;
-      std::this_thread::sleep_for(std::chrono::milliseconds{1});
-    }
-  }
-  std::vector<std::optional<Bytes>> read(const std::vector<Bytes>& keys) {
-    std::map<Bytes, Bytes> wanted;
-    locks_.clear();
-    transaction_.reset();
-    for (const Bytes& key : keys) locks_.add(0, key);
-    for (;;) {
-      locks_.lock();
-      std::vector<std::optional<Bytes>> values;
-      for (std::size_t i = 0; i < keys.size(); ++i) {
-        const auto value = transaction_.get(i);
-        if (!value) {
-          EXPECT_EQ(value.error().kind, engine::ErrorKind::not_resident) << value.error().message;
-          break;
-        }
-        values.push_back(*value ? std::optional<Bytes>{**value} : std::nullopt);
-      }
-      locks_.unlock();
-      if (values.size() == keys.size()) return values;
-      for (const auto& load : transaction_.reads().missing) load->run();
-    }
-  }
-
- private:
-  void begin(const std::map<Bytes, Bytes>& values) {
-    locks_.clear();
-    transaction_.reset();
-    for (const auto& [key, value] : values) locks_.add(0, key);
-    locks_.lock();
-  }
-
-  ShardLocks locks_;
-  Transaction transaction_;
-};
 
 class ReshaperTest : public testing::Test {
  protected:
@@ -126,7 +69,7 @@ class ReshaperTest : public testing::Test {
     } else {
       model_[key] = value;
     }
-    Client{*store_}.write({{key, value}});
+    StoreClient{*store_}.write({{key, value}});
   }
   // Keys in tables, in memtables, deleted ones, and large values in files of their own.
   void fill(std::mt19937_64& random) {
@@ -146,7 +89,7 @@ class ReshaperTest : public testing::Test {
     }
   }
   void expect_all() {
-    Client client{*store_};
+    StoreClient client{*store_};
     for (int i = 0; i < 2000; ++i) {
       const Bytes key = fmt::format("key-{}", i);
       const auto expected = model_.find(key);
@@ -348,7 +291,7 @@ TEST_F(ReshaperTest, PairsStayWholeWhileShardsChange) {
   std::vector<std::thread> threads;
   threads.emplace_back([&] {
     std::mt19937_64 random{seed};
-    Client client{*store_};
+    StoreClient client{*store_};
     for (int number = 1; !stop; ++number) {
       const int pair = static_cast<int>(random() % kPairs);
       const Bytes value = fmt::format("{:0>100}", number);
@@ -358,7 +301,7 @@ TEST_F(ReshaperTest, PairsStayWholeWhileShardsChange) {
   });
   threads.emplace_back([&] {
     std::mt19937_64 random{seed + 1};
-    Client client{*store_};
+    StoreClient client{*store_};
     while (!stop) {
       const int pair = static_cast<int>(random() % kPairs);
       const int at_least = written[static_cast<std::size_t>(pair)];
@@ -385,7 +328,7 @@ TEST_F(ReshaperTest, PairsStayWholeWhileShardsChange) {
   stop = true;
   for (auto& thread : threads) thread.join();
   EXPECT_GE(changes, 6);
-  Client client{*store_};
+  StoreClient client{*store_};
   for (int pair = 0; pair < kPairs; ++pair) {
     const auto values = client.read({key(pair, 'a'), key(pair, 'z')});
     EXPECT_EQ(values[0], values[1]);

@@ -72,6 +72,25 @@ TEST(Sharding, MovesAShardToTheOtherEngineAndBack) {
   }
 }
 
+// What is read too much is split without being asked for, and every key is still there.
+TEST(Sharding, SplitsByItself) {
+  ServerProcess server{{"--shards", "1", "--shard-max-read-rate", "100", "--shard-max-heat", "0"}};
+  Client client{server};
+  ASSERT_NO_FATAL_FAILURE(fill(client));
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (client.ask("STATS", "HISTORY").find("itself") == std::string::npos) {
+    ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+    ASSERT_NO_FATAL_FAILURE(expect_all(client));
+    std::this_thread::sleep_for(std::chrono::milliseconds{20});
+  }
+  EXPECT_THAT(client.ask("STATS", "JSON", "SHARDS"), HasSubstr(R"("count":2)"));
+  EXPECT_THAT(client.ask("STATS", "JSON", "SHARD", "0"), HasSubstr("split for reads"));
+  ASSERT_NO_FATAL_FAILURE(expect_all(client));
+  // Its limits may be changed, and it may be forbidden.
+  EXPECT_EQ(client.ask("CONFIG", "SET", "auto-split", "no", "shard-max-read-rate", "7"), "OK");
+  EXPECT_EQ(client.ask("CONFIG", "GET", "shard-max-read-rate"), "[shard-max-read-rate, 7]");
+}
+
 TEST(Sharding, SaysWhatIsWrong) {
   ServerProcess server{{"--shards", "2"}};
   Client client{server};
