@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "cluster/catalog.h"
+#include "cluster/hot_keys.h"
 #include "cluster/load_sample.h"
 #include "cluster/recent_durations.h"
 #include "cluster/shard_map.h"
@@ -21,6 +22,7 @@ struct ShardStats {  // since start; under the shard's lock
   // 4 KiB begun, a write one for every KiB.
   std::uint64_t read_units = 0;
   std::uint64_t write_units = 0;
+  std::uint64_t absent_reads = 0;  // of the reads, those of keys that are not there
   std::uint64_t not_resident = 0;  // executions that stopped to wait for a block
 
   // How long commands have executed on this shard's data, under its lock: an estimate, since one run in
@@ -52,6 +54,7 @@ class Shard {
   RecentDurations execution_times;  // of commands, as busy_ns; each counts for the shard of its first key
   RecentDurations lock_wait_times;  // of those that had to wait
   LoadSample load;
+  HotKeys hot_keys;  // may have some of databases that have been flushed, but none that another shard owns
 };
 
 }  // namespace shale::cluster

@@ -411,6 +411,7 @@ engine::Status Store::change_layout(const NewLayout& next, std::chrono::microsec
     std::vector<std::unique_lock<std::mutex>> locks;
     for (const auto& shard : next.locked) locks.emplace_back(shard->mutex);
     next.swap();
+    for (const auto& shard : next.locked) shard->hot_keys.forget(clock_.now());  // some are another's now
     {
       const std::lock_guard lock{layout_mutex_};
       layout_ = std::move(made);
@@ -449,9 +450,11 @@ engine::Status Store::maintain_large_values() {
 
 engine::Status Store::maintain() {
   std::lock_guard round{maintenance_mutex_};
+  const auto now = clock_.now();
   for (const auto& shard : shards()) {
     std::lock_guard lock{shard->mutex};
     if (shard->engine) shard->engine->tick();
+    shard->hot_keys.advance(now);
   }
   if (log_->stats().bytes_kept > options_.log_bytes_max) flush_oldest_shard();
   if (auto removed = maintain_large_values(); !removed) return removed;

@@ -57,6 +57,7 @@ void ShardLocks::lock() {
     route_all();
     lock_shards();
   }
+  draw_.begin(keys_.size());
   if (--runs_until_timed_ == 0) begin_timing();
   for (std::size_t i = 0; i < keys_.size(); ++i) keys_[i].shard->engine->prefetch_index(key(i));
   for (std::size_t i = 0; i < keys_.size(); ++i) keys_[i].shard->engine->prefetch_record(key(i));
@@ -125,8 +126,21 @@ engine::Result<std::optional<BytesView>> Transaction::get(std::size_t index) {
   } else if (*found) {  // keys that are not there are no reason to split
     shard.stats.read_units += units(value_bytes(**found), kReadUnitBytes);
     shard.load.note(locks_.key(index).bytes);
+    note_hot_read(index, **found);
+  } else {
+    ++shard.stats.absent_reads;
   }
   return found;
+}
+
+// A key that has expired is as absent as one that was never there.
+void Transaction::note_hot_read(std::size_t index, BytesView stored) {
+  const unsigned weight = locks_.access_weight(index);
+  if (weight == 0) return;
+  const engine::HashedKey key = locks_.key(index);
+  const std::int64_t expires_ms = store_.policy().obsolete_from_ms(key.bytes, stored);
+  if (expires_ms != engine::KeyPolicy::kNeverObsolete && expires_ms <= store_.clock().unix_ms()) return;
+  locks_.shard(index).hot_keys.note(key, Access::read, weight);
 }
 
 void Transaction::put(std::size_t index, BytesView value) {
@@ -224,6 +238,9 @@ engine::Result<engine::Lsn> Transaction::commit() {
     Shard& shard = locks_.shard(write.key_index);
     ++shard.stats.writes;
     shard.load.note(locks_.key(write.key_index).bytes);
+    if (const unsigned weight = locks_.access_weight(write.key_index)) {
+      shard.hot_keys.note(locks_.key(write.key_index), Access::write, weight);
+    }
     if (write.erases) {
       ++shard.stats.write_units;
       shard.engine->erase(locks_.key(write.key_index), *lsn);

@@ -14,6 +14,7 @@
 #include <random>
 #include <vector>
 
+#include "cluster/access_draw.h"
 #include "cluster/position.h"
 #include "cluster/shard.h"
 #include "cluster/store.h"
@@ -51,6 +52,8 @@ class ShardLocks {
   bool locked() const { return locked_; }
   engine::HashedKey key(std::size_t index) const;
   Shard& shard(std::size_t index) const { return *keys_[index].shard; }
+  // For how many accesses that of this key stands in samples; 0: it is none of those that are looked at.
+  unsigned access_weight(std::size_t index) const { return draw_.weight(index); }
 
  private:
   struct RoutedKey {
@@ -78,6 +81,7 @@ class ShardLocks {
   bool timed_ = false;
   unsigned runs_until_timed_ = 1;
   std::minstd_rand random_;
+  AccessDraw draw_;
   std::chrono::steady_clock::time_point timed_until_;
 };
 
@@ -116,6 +120,7 @@ class Transaction {
     std::size_t value_length;
   };
   std::uint64_t value_bytes(BytesView stored) const;  // of the value itself, if it is a large one
+  void note_hot_read(std::size_t index, BytesView stored);
   const Write* pending_write(std::size_t index) const;
   void remember(Write write);
   engine::Status finish_large_values();

@@ -18,30 +18,53 @@ namespace {
 using enum ArgumentType;
 using enum CommandFlag;
 
-using ShardChoice = std::shared_ptr<cluster::Shard>;  // null: none is asked for
+struct Choice {                           // what is asked for
+  std::shared_ptr<cluster::Shard> shard;  // null: all
+  std::size_t count = 10;
+};
 
 struct Section {
   std::string_view name;
-  std::size_t ids_min;
-  std::size_t ids_max;
-  Figures (*describe)(Server& server, ShardChoice shard);
+  std::size_t arguments_min;
+  std::size_t arguments_max;
+  void (*take)(Server& server, Arguments& arguments, Choice& choice);
+  Figures (*describe)(Server& server, const Choice& choice);
 };
 
+// The shard whose id is next; `arguments` fails if there is none of that id.
+void take_shard(Server& server, Arguments& arguments, Choice& choice) {
+  const std::int64_t id = arguments.take_integer("ERR Invalid shard ID");
+  if (arguments.failed()) return;
+  if (id >= 0 && id <= UINT32_MAX) {
+    choice.shard = server.store().layout()->find(cluster::ShardId{static_cast<std::uint32_t>(id)});
+  }
+  if (!choice.shard) arguments.fail("ERR No such shard ID");
+}
+
+void take_count(Server&, Arguments& arguments, Choice& choice) {
+  const std::int64_t count = arguments.take_integer();
+  if (count < 1) return arguments.fail("ERR count should be greater than 0");
+  choice.count = static_cast<std::size_t>(count);
+}
+
 constexpr Section kSections[] = {
-    {"btree", 0, 1,
-     [](Server& server, ShardChoice shard) {
-       return shard ? describe_tree(server, *shard) : describe_btree(server);
+    {"btree", 0, 1, take_shard,
+     [](Server& server, const Choice& choice) {
+       return choice.shard ? describe_tree(server, *choice.shard) : describe_btree(server);
      }},
-    {"history", 0, 0, [](Server& server, ShardChoice) { return describe_history(server); }},
-    {"log", 0, 0, [](Server& server, ShardChoice) { return describe_log(server); }},
-    {"lsm", 0, 1,
-     [](Server& server, ShardChoice shard) {
-       return shard ? describe_tree(server, *shard) : describe_lsm(server);
+    {"history", 0, 0, nullptr, [](Server& server, const Choice&) { return describe_history(server); }},
+    {"hotkeys", 0, 1, take_count,
+     [](Server& server, const Choice& choice) { return describe_hot_keys(server, choice.count); }},
+    {"log", 0, 0, nullptr, [](Server& server, const Choice&) { return describe_log(server); }},
+    {"lsm", 0, 1, take_shard,
+     [](Server& server, const Choice& choice) {
+       return choice.shard ? describe_tree(server, *choice.shard) : describe_lsm(server);
      }},
-    {"memory", 0, 0, [](Server& server, ShardChoice) { return describe_memory(server); }},
-    {"ring", 0, 0, [](Server& server, ShardChoice) { return describe_ring(server); }},
-    {"shard", 1, 1, [](Server& server, ShardChoice shard) { return describe_shard(server, *shard); }},
-    {"shards", 0, 0, [](Server& server, ShardChoice) { return describe_shards(server); }},
+    {"memory", 0, 0, nullptr, [](Server& server, const Choice&) { return describe_memory(server); }},
+    {"ring", 0, 0, nullptr, [](Server& server, const Choice&) { return describe_ring(server); }},
+    {"shard", 1, 1, take_shard,
+     [](Server& server, const Choice& choice) { return describe_shard(server, *choice.shard); }},
+    {"shards", 0, 0, nullptr, [](Server& server, const Choice&) { return describe_shards(server); }},
 };
 
 const Section* find_section(std::string_view name) {
@@ -50,27 +73,16 @@ const Section* find_section(std::string_view name) {
   return found == std::end(kSections) ? nullptr : found;
 }
 
-// The shard whose id is among the arguments, if one is; `arguments` fails if there is none of that id.
-ShardChoice take_shard(Server& server, Arguments& arguments) {
-  if (arguments.empty()) return nullptr;
-  const std::int64_t id = arguments.take_integer("ERR Invalid shard ID");
-  if (arguments.failed()) return nullptr;
-  auto shard = id < 0 || id > UINT32_MAX
-                   ? nullptr
-                   : server.store().layout()->find(cluster::ShardId{static_cast<std::uint32_t>(id)});
-  if (!shard) arguments.fail("ERR No such shard ID");
-  return shard;
-}
-
 // Replies with `show(context, figures)`, or with what is wrong with the arguments after the section's name.
 engine::Status reply_section(CommandContext& context, const Section& section, Arguments arguments,
                              void (*show)(CommandContext& context, const Figures& figures)) {
-  if (arguments.remaining() < section.ids_min || arguments.remaining() > section.ids_max) {
+  if (arguments.remaining() < section.arguments_min || arguments.remaining() > section.arguments_max) {
     return reply_arity_error(context);
   }
-  const ShardChoice shard = take_shard(context.server, arguments);
+  Choice choice;
+  if (!arguments.empty()) section.take(context.server, arguments, choice);
   if (arguments.failed()) return reply_error(context, arguments.error());
-  show(context, section.describe(context.server, shard));
+  show(context, section.describe(context.server, choice));
   return {};
 }
 
@@ -91,13 +103,13 @@ engine::Status stats(CommandContext& context, Arguments) {
   return {};
 }
 
-// STATS BTREE [id] | HISTORY | LOG | LSM [id] | MEMORY | RING | SHARD id | SHARDS -> a map
+// STATS BTREE [id] | HISTORY | HOTKEYS [n] | LOG | LSM [id] | MEMORY | RING | SHARD id | SHARDS -> a map
 engine::Status stats_section(CommandContext& context, Arguments arguments) {
   return reply_section(context, *find_section(context.command.name), arguments,
                        [](CommandContext& own, const Figures& figures) { write_reply(figures, own.reply); });
 }
 
-// STATS JSON [section [id]] -> the same map as JSON; without a section, what STATS shows
+// STATS JSON [section [argument]] -> the same map as JSON; without a section, what STATS shows
 engine::Status stats_json(CommandContext& context, Arguments arguments) {
   if (arguments.empty()) return reply_bulk(context, to_json(describe_overview(context.server)));
   const std::string_view name = arguments.take();
@@ -121,7 +133,9 @@ engine::Status stats_help(CommandContext& context, Arguments) {
           "    The B+ trees and their page file: nodes, pool, checkpoints.",
           "HISTORY",
           "    The splits, merges and moves since the server was started.",
-          "JSON [<section> [<shard-id>]]",
+          "HOTKEYS [<count>]",
+          "    The keys that are accessed most of late. 10 by default.",
+          "JSON [<section> [<shard-id> | <count>]]",
           "    Show a section, which is one of the other subcommands, or all at a glance, as JSON.",
           "LOG",
           "    The write-ahead log.",
@@ -144,9 +158,10 @@ constexpr std::string_view kTips = "nondeterministic_output";
 
 constexpr ArgumentSpec kShardId[] = {{.name = "shard-id", .type = integer}};
 constexpr ArgumentSpec kOptionalShardId[] = {{.name = "shard-id", .type = integer, .optional = true}};
+constexpr ArgumentSpec kOptionalCount[] = {{.name = "count", .type = integer, .optional = true}};
 constexpr ArgumentSpec kJsonArguments[] = {
     {.name = "section", .optional = true},
-    {.name = "shard-id", .type = integer, .optional = true},
+    {.name = "shard-id-or-count", .type = integer, .optional = true},
 };
 
 constexpr CommandSpec kSubcommands[] = {
@@ -178,6 +193,17 @@ constexpr CommandSpec kSubcommands[] = {
      .complexity = "O(N), N being the number of changes",
      .summary = "Tells how shards were split, merged and moved.",
      .tips = kTips,
+     .handler = stats_section},
+    {.name = "hotkeys",
+     .arity = at_least(2),
+     .flags = kReport,
+     .categories = AclCategory::dangerous,
+     .group = "server",
+     .since = "0.3.0",
+     .complexity = "O(N), N being the number of shards",
+     .summary = "Tells which keys are accessed most of late.",
+     .tips = kTips,
+     .arguments = kOptionalCount,
      .handler = stats_section},
     {.name = "json",
      .arity = at_least(2),

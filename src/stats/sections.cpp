@@ -13,6 +13,7 @@
 #include "src/server.h"
 #include "src/stats/btree_figures.h"
 #include "src/stats/engine_advice.h"
+#include "src/stats/hot_keys_figures.h"
 #include "src/stats/lsm_figures.h"
 #include "src/stats/reshape_figures.h"
 #include "src/stats/snapshot.h"
@@ -22,6 +23,8 @@ namespace {
 
 // Of the screen, which is to be read at a glance.
 constexpr std::size_t kScreenShardsMax = 32;
+// Of one shard.
+constexpr std::size_t kShardHotKeys = 3;
 
 std::uint64_t last_levels_bytes(std::span<const ShardSnapshot> shards) {
   std::uint64_t bytes = 0;
@@ -55,6 +58,7 @@ Figures shard_figures(Server& server, const ShardSnapshot& shard,
            {shard.engine.memtable_bytes + shard.engine.immutable_memtable_bytes, Unit::bytes})
       .add("reads", shard.counts.reads)
       .add("writes", shard.counts.writes)
+      .add("absent_reads", shard.counts.absent_reads)
       .add("not_resident", shard.counts.not_resident)
       .add("reads_per_second", {rate.reads, Unit::per_second})
       .add("writes_per_second", {rate.writes, Unit::per_second})
@@ -166,7 +170,7 @@ Figures screen_shards(Server& server, std::vector<ShardSnapshot> shards) {
                        .pick({"id", "engine", "ring_percent", "keys", "disk_bytes", "memtable_bytes",
                               "reads_per_second", "writes_per_second", "busy_percent", "pressure"}));
   }
-  figures.add("shards", std::move(rows));
+  figures.add("hottest_key", describe_hottest_key(server.store())).add("shards", std::move(rows));
   return figures;
 }
 
@@ -255,6 +259,7 @@ Figures describe_shard(Server& server, cluster::Shard& shard_in_use) {
                                                           : Figure{verdict.age.count(), Unit::seconds})
       .add("last_changes", changes_of(server, shard.id))
       .add("ring_ranges", std::ranges::count(layout->map().boundaries(), shard.id, &cluster::Boundary::shard))
+      .add("hot_keys", describe_hot_keys(server.store(), shard_in_use, kShardHotKeys))
       .add(shard.engine.btree ? "btree" : "lsm", tree_figures(shard));
   return figures;
 }
@@ -320,6 +325,13 @@ Figures describe_history(Server& server) {
                            : "nothing")
       .add("count", rows.size())
       .add("events", std::move(rows));
+  return figures;
+}
+
+Figures describe_hot_keys(Server& server, std::size_t count) {
+  Figure::Rows rows = describe_hot_keys(server.store(), count);
+  Figures figures;
+  figures.add("count", rows.size()).add("keys", std::move(rows));
   return figures;
 }
 

@@ -17,6 +17,7 @@ Figures describe_btree(Server& server);
 Figures describe_lsm(Server& server);
 Figures describe_tree(Server& server, cluster::Shard& shard);
 Figures describe_history(Server& server);
+Figures describe_hot_keys(Server& server, std::size_t count);
 Figures describe_log(Server& server);
 Figures describe_memory(Server& server);
 Figures describe_ring(Server& server);

@@ -7,9 +7,7 @@
 #include <thread>
 
 #include "cluster/transaction.h"
-#include "engine/testing/manual_clock.h"
-#include "engine/testing/simulated_disk.h"
-#include "tests/cluster/engine_of_test.h"
+#include "tests/cluster/simulated_store.h"
 
 namespace shale::cluster {
 namespace {
@@ -60,40 +58,9 @@ TEST(LockCounted, CountsHowLongItHadToWait) {
   EXPECT_GE(shard.lock_wait_times.percentile(0.5, clock.now()), milliseconds{5});
 }
 
-class BusyTimeTest : public testing::Test {
+class BusyTimeTest : public SimulatedStoreTest {
  protected:
-  BusyTimeTest() {
-    StoreOptions options;
-    options.folder = "/data";
-    options.engine = engine_of_test();
-    options.shards = 2;
-    options.memtable_bytes = 2u << 20;
-    options.cache_bytes = 1u << 20;
-    options.log_segment_bytes = 1u << 20;
-    options.maintenance_interval = milliseconds{0};
-    StoreRecovery recovery;
-    store_ = std::move(Store::open(disk_, *background_, clock_, options, recovery)).value();
-  }
-  ~BusyTimeTest() override {
-    background_->stop();
-    store_.reset();
-  }
-
-  // A key that the shard of this number owns.
-  Bytes key_of(std::uint32_t shard) {
-    for (int number = 0;; ++number) {
-      Bytes key = "key:" + std::to_string(number);
-      Bytes position;
-      append_position(store_->database_id(0), key, position);
-      if (store_->layout()->owner(position).id == ShardId{shard}) return key;
-    }
-  }
-  const ShardStats& stats_of(std::uint32_t shard) { return store_->layout()->find(ShardId{shard})->stats; }
-
-  engine::SimulatedDisk disk_{1};
-  std::unique_ptr<engine::Background> background_ = engine::make_thread_background(1, 1);
-  engine::ManualClock clock_;
-  std::unique_ptr<Store> store_;
+  const ShardStats& stats_of(std::uint32_t id) { return shard(id).stats; }
 };
 
 TEST_F(BusyTimeTest, IsEstimatedFromTheRunsThatAreTimed) {
@@ -112,7 +79,7 @@ TEST_F(BusyTimeTest, IsEstimatedFromTheRunsThatAreTimed) {
   EXPECT_NEAR(static_cast<double>(stats_of(1).busy_ns), expected_ns, expected_ns / 10);
   EXPECT_EQ(stats_of(1).lock_holds, kRuns);
   EXPECT_EQ(stats_of(0).busy_ns, 0);
-  const auto& times = store_->layout()->find(ShardId{1})->execution_times;
+  const RecentDurations& times = shard(1).execution_times;
   EXPECT_GE(times.percentile(0.25, clock_.now()), microseconds{10});
   EXPECT_LT(times.percentile(0.25, clock_.now()), microseconds{12});
   EXPECT_GE(times.percentile(0.99, clock_.now()), microseconds{30});
@@ -133,14 +100,14 @@ TEST_F(BusyTimeTest, IsThatOfEachCommandsShardsAlone) {
 }
 
 TEST_F(BusyTimeTest, IsCountedAsItIsWhereEveryHoldIsTimed) {
-  Shard& shard = *store_->layout()->find(ShardId{0});
+  Shard& held = shard(0);
   {
-    const BusyShardLock lock{shard, clock_};
+    const BusyShardLock lock{held, clock_};
     clock_.advance(milliseconds{3});
   }
-  EXPECT_EQ(shard.stats.busy_ns, 3'000'000);
-  EXPECT_TRUE(shard.mutex.try_lock());
-  shard.mutex.unlock();
+  EXPECT_EQ(held.stats.busy_ns, 3'000'000);
+  EXPECT_TRUE(held.mutex.try_lock());
+  held.mutex.unlock();
 }
 
 }  // namespace

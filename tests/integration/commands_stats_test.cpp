@@ -14,6 +14,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 // The value of a name in the list of pairs that RESP2 has for a map; null if there is none.
@@ -104,6 +105,52 @@ TEST_F(StatsCommand, AShardTellsHowOftenItsLockWasTakenAndWhatCommandsTook) {
   }
 }
 
+TEST_F(StatsCommand, HotKeysAreThoseThatAreAccessedMostTheHottestFirst) {
+  for (int i = 0; i < 60; ++i) client_.ask("GET", "elsewhere");
+  for (int i = 0; i < 20; ++i) client_.ask("SET", "written", "value");
+  for (int i = 0; i < 99; ++i) client_.ask("GET", "nowhere");
+  const Reply reply = client_.command({"STATS", "HOTKEYS", "2"});
+  EXPECT_EQ(number_at(reply.get(), "count"), 2);
+  const redisReply* keys = at(reply.get(), "keys");
+  ASSERT_TRUE(keys != nullptr && keys->elements == 2);
+  const redisReply* first = keys->element[0];
+  EXPECT_EQ(to_text(at(first, "key")), "elsewhere");
+  EXPECT_EQ(number_at(first, "key_bytes"), 9);
+  EXPECT_EQ(number_at(first, "truncated"), 0);
+  EXPECT_EQ(number_at(first, "database"), 3);
+  EXPECT_GT(std::stod(to_text(at(first, "reads_per_second"))),
+            std::stod(to_text(at(first, "writes_per_second"))));
+  EXPECT_EQ(to_text(at(keys->element[1], "key")), "written");
+  EXPECT_EQ(to_text(at(keys->element[1], "reads_per_second")), "0");
+
+  const std::string shard = std::to_string(number_at(first, "shard"));
+  const Reply of_shard = client_.command({"STATS", "SHARD", shard});
+  EXPECT_EQ(to_text(at(at(of_shard.get(), "hot_keys")->element[0], "key")), "elsewhere");
+  EXPECT_THAT(client_.ask("STATS", "JSON", "hotkeys", "1"),
+              StartsWith(R"({"count":1,"keys":[{"key":"elsewhere","key_bytes":9,)"));
+  EXPECT_THAT(to_text(client_.command({"STATS"}).get()), HasSubstr("hottest key  \"elsewhere\", "));
+}
+
+TEST_F(StatsCommand, HotKeysOfAFlushedDatabaseAreGone) {
+  for (int i = 0; i < 30; ++i) client_.ask("GET", "elsewhere");  // of database 3
+  client_.ask("FLUSHDB");
+  EXPECT_THAT(client_.ask("STATS", "JSON", "HOTKEYS"), Not(HasSubstr("elsewhere")));
+  EXPECT_THAT(client_.ask("STATS", "JSON", "HOTKEYS"), HasSubstr("key:"));
+  client_.ask("FLUSHALL");
+  EXPECT_EQ(client_.ask("STATS", "JSON", "HOTKEYS"), R"({"count":0,"keys":[]})");
+  EXPECT_THAT(to_text(client_.command({"STATS"}).get()), HasSubstr("hottest key  none"));
+}
+
+TEST_F(StatsCommand, AHotKeyThatIsVeryLongIsShownByItsBeginning) {
+  const std::string key(5000, 'k');
+  for (int i = 0; i < 60; ++i) client_.ask("SET", key, "value");
+  const Reply reply = client_.command({"STATS", "HOTKEYS", "1"});
+  const redisReply* hottest = at(reply.get(), "keys")->element[0];
+  EXPECT_EQ(number_at(hottest, "key_bytes"), 5000);
+  EXPECT_EQ(number_at(hottest, "truncated"), 1);
+  EXPECT_THAT(to_text(at(hottest, "key")), MatchesRegex("k+"));
+}
+
 TEST_F(StatsCommand, ALsmTreeShowsItsLevelsAndTheKeysAtTheirEnds) {
   const Reply totals = client_.command({"STATS", "LSM"});
   EXPECT_EQ(at(totals.get(), "shards")->elements, 4u);
@@ -162,6 +209,8 @@ TEST_F(StatsCommand, RefusesWhatIsNotThereInRedissWords) {
   EXPECT_EQ(client_.ask("STATS", "SHARD", "4"), "(error) ERR No such shard ID");
   EXPECT_EQ(client_.ask("STATS", "SHARD", "-1"), "(error) ERR No such shard ID");
   EXPECT_EQ(client_.ask("STATS", "LSM", "x"), "(error) ERR Invalid shard ID");
+  EXPECT_EQ(client_.ask("STATS", "HOTKEYS", "0"), "(error) ERR count should be greater than 0");
+  EXPECT_EQ(client_.ask("STATS", "HOTKEYS", "x"), "(error) ERR value is not an integer or out of range");
   EXPECT_EQ(ask("SHARD"), "(error) ERR wrong number of arguments for 'stats|shard' command");
   EXPECT_EQ(client_.ask("STATS", "LSM", "1", "2"),
             "(error) ERR wrong number of arguments for 'stats|lsm' command");
