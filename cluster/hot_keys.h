@@ -13,8 +13,7 @@
 // Counts decay: what is kMemory old weighs 1/e, what is a minute old next to nothing, and a key that has not
 // been accessed for a minute or two is forgotten. Time passes with advance() only.
 //
-// Found: 0.97 and more of the true ten hottest of ten million keys with Zipf's distribution
-// (bench/hot_keys_bench.cpp).
+// How many of the true ten hottest are found: bench/hot_keys_bench.cpp, docs/benchmarks.md.
 #pragma once
 
 #include <array>

@@ -84,6 +84,7 @@ TEST_F(HotKeysOfAStoreTest, AreNotThoseThatAreNotThere) {
 
 TEST_F(HotKeysOfAStoreTest, AreTheOwnersAloneAfterASplitAndAMerge) {
   std::vector<Bytes> keys;
+  keys.reserve(200);
   for (int number = 0; number < 200; ++number) keys.push_back("key:" + std::to_string(number));
   for (const Bytes& key : keys) write(key, 2);
   ASSERT_FALSE(hot_keys_of(shard(0)).empty());
