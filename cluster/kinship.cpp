@@ -22,6 +22,14 @@ ShardId Kinship::ancestor(ShardId shard) const {
 }
 
 std::vector<std::pair<ShardId, ShardId>> Kinship::mergeable(const ShardMap& map) const {
+  auto pairs = neighbours(map);
+  std::erase_if(pairs, [&](const auto& pair) {
+    return !parents_.contains(pair.second) || ancestor(pair.first) != ancestor(pair.second);
+  });
+  return pairs;
+}
+
+std::vector<std::pair<ShardId, ShardId>> neighbours(const ShardMap& map) {
   std::map<ShardId, std::size_t> first_ranges;
   std::map<ShardId, std::size_t> last_ranges;
   const std::vector<Boundary>& boundaries = map.boundaries();
@@ -30,12 +38,10 @@ std::vector<std::pair<ShardId, ShardId>> Kinship::mergeable(const ShardMap& map)
     last_ranges[boundaries[range].shard] = range;
   }
   std::vector<std::pair<ShardId, ShardId>> pairs;
-  for (const auto& [high, parent] : parents_) {
-    const auto first = first_ranges.find(high);
-    if (first == first_ranges.end() || first->second == 0) continue;
-    const ShardId low = boundaries[first->second - 1].shard;
-    if (last_ranges.at(low) + 1 == first->second && ancestor(low) == ancestor(high))
-      pairs.emplace_back(low, high);
+  for (std::size_t range = 1; range < boundaries.size(); ++range) {
+    const ShardId low = boundaries[range - 1].shard;
+    const ShardId high = boundaries[range].shard;
+    if (last_ranges.at(low) == range - 1 && first_ranges.at(high) == range) pairs.emplace_back(low, high);
   }
   return pairs;
 }

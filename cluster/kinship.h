@@ -11,12 +11,15 @@
 
 namespace shale::cluster {
 
+// Pairs of shards, the lower first, where all of the one lies below all of the other, and nothing of a third
+// between them: what splits make, and what can be joined again without more sorted runs for readers.
+std::vector<std::pair<ShardId, ShardId>> neighbours(const ShardMap& map);
+
 class Kinship {
  public:
   // In the order in which it happened; what failed, or was no split or merge, changes nothing.
   void note(const ReshapeEvent& event);
-  // Pairs of shards, the lower first, that have a common ancestor, where the lower ends where the higher
-  // begins, and the higher was cut off automatically.
+  // The neighbours that have a common ancestor, where the higher was cut off automatically.
   std::vector<std::pair<ShardId, ShardId>> mergeable(const ShardMap& map) const;
 
  private:

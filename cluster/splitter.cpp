@@ -18,12 +18,10 @@ Splitter::Splitter(Store& store, const SplitLimits& limits, BusyShare busy_share
 
 void Splitter::start() {
   thread_ = std::jthread([this](const std::stop_token& stopped) {
-    std::mutex mutex;
-    std::condition_variable_any wake;
-    std::unique_lock lock{mutex};
     while (!stopped.stop_requested()) {
       step(std::chrono::steady_clock::now());
-      wake.wait_for(lock, stopped, kWindow, [] { return false; });
+      std::unique_lock lock{mutex_};
+      wake_.wait_for(lock, stopped, kWindow, [this] { return !enqueued_.empty(); });
     }
   });
 }
@@ -35,7 +33,26 @@ void Splitter::stop() {
   thread_.join();
 }
 
+void Splitter::enqueue(std::vector<ReshapeRequest> requests) {
+  const std::lock_guard lock{mutex_};
+  for (ReshapeRequest& request : requests) enqueued_.push_back(std::move(request));
+  wake_.notify_all();
+}
+
+void Splitter::make_enqueued() {
+  for (;;) {
+    std::unique_lock lock{mutex_};
+    if (enqueued_.empty()) return;
+    const ReshapeRequest request = std::move(enqueued_.front());
+    enqueued_.pop_front();
+    lock.unlock();
+    // The history tells what has become of it.
+    static_cast<void>(store_.reshaper().run(request).has_value());
+  }
+}
+
 void Splitter::step(TimePoint now) {
+  make_enqueued();
   note_history(now);
   const bool first = !measured_at_;
   const SplitPolicy::Window window = measure(now);

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -11,6 +12,7 @@
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "cluster/kinship.h"
 #include "cluster/reshaper.h"
@@ -41,6 +43,10 @@ class Splitter {
   // one thread.
   void step(TimePoint now);
 
+  // Changes that somebody has asked for together: made by the next steps, one after the other. What cannot be
+  // made then is left out.
+  void enqueue(std::vector<ReshapeRequest> requests);
+
   SplitLimits limits() const;
   void set_limits(const SplitLimits& limits);
   // Why the shard, when it was above a limit last, was or was not split; empty if it never was.
@@ -68,7 +74,11 @@ class Splitter {
   std::optional<TimePoint> measured_at_;
   std::uint64_t noted_events_ = 0;  // of the history
   Kinship kinship_;
-  mutable std::mutex mutex_;  // guards the next two
+  void make_enqueued();
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::condition_variable_any wake_;
+  std::deque<ReshapeRequest> enqueued_;
   SplitLimits limits_;
   SplitPolicy policy_;
   std::jthread thread_;

@@ -1,8 +1,10 @@
-// SPLIT, MERGE and ENGINE: how the data lies, changed by hand.
+// SPLIT, MERGE, REBALANCE and ENGINE: how the data lies, changed by hand.
 #include <algorithm>
 #include <memory>
 
+#include "cluster/kinship.h"
 #include "cluster/position.h"
+#include "cluster/rebalance.h"
 #include "cluster/reshaper.h"
 #include "src/command/arguments.h"
 #include "src/command/table.h"
@@ -12,6 +14,7 @@
 #include "src/server.h"
 #include "src/stats/render.h"
 #include "src/stats/reshape_figures.h"
+#include "src/stats/snapshot.h"
 
 namespace shale::server {
 namespace {
@@ -85,6 +88,27 @@ engine::Status merge(CommandContext& context, Arguments arguments) {
   return reshape(context, std::move(request));
 }
 
+std::vector<cluster::ShardSize> shard_sizes(cluster::Store& store) {
+  std::vector<cluster::ShardSize> sizes;
+  for (const ShardSnapshot& shard : take_snapshots(store))
+    sizes.push_back({shard.id, shard.keys, shard.engine.disk_bytes});
+  return sizes;
+}
+
+// REBALANCE [DRYRUN] -> a map: what is split and merged to make the shards more even; it has begun, or would
+engine::Status rebalance(CommandContext& context, Arguments arguments) {
+  const bool dry_run = arguments.take_word("DRYRUN");
+  if (!arguments.empty()) arguments.fail(kSyntaxError);
+  if (arguments.failed()) return reply_error(context, arguments.error());
+  cluster::Store& store = context.server.store();
+  const auto before = shard_sizes(store);
+  const auto plan = cluster::plan_rebalance(before, cluster::neighbours(store.layout()->map()),
+                                            context.server.splitter().limits().shards_max);
+  if (!dry_run) context.server.splitter().enqueue(cluster::requests_of(plan, "REBALANCE"));
+  write_reply(describe_rebalance(before, plan), context.reply);
+  return {};
+}
+
 // ENGINE shard lsm|btree -> OK: the move has begun; STATS SHARD shows how far it is
 engine::Status engine_command(CommandContext& context, Arguments arguments) {
   cluster::Store& store = context.server.store();
@@ -117,6 +141,9 @@ constexpr ArgumentSpec kMergeArguments[] = {
     {.name = "shard-id", .type = integer},
     {.name = "other-shard-id", .type = integer},
 };
+constexpr ArgumentSpec kRebalanceArguments[] = {
+    {.name = "dryrun", .type = pure_token, .token = "DRYRUN", .optional = true},
+};
 constexpr ArgumentSpec kEngineNames[] = {
     {.name = "lsm", .type = pure_token, .token = "LSM"},
     {.name = "btree", .type = pure_token, .token = "BTREE"},
@@ -147,6 +174,16 @@ constexpr CommandSpec kShardingCommands[] = {
      .summary = "Makes one shard of two.",
      .arguments = kMergeArguments,
      .handler = merge},
+    {.name = "rebalance",
+     .arity = at_least(1),
+     .flags = admin,
+     .categories = AclCategory::dangerous,
+     .group = "server",
+     .since = "0.4.0",
+     .complexity = "O(N), N being the number of shards; what it begins is done in the background",
+     .summary = "Splits large shards and merges small ones, or says which it would.",
+     .arguments = kRebalanceArguments,
+     .handler = rebalance},
     {.name = "split",
      .arity = at_least(2),
      .flags = admin | blocking,

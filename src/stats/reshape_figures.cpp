@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cluster/position.h"
 
 namespace shale::server {
@@ -68,6 +70,41 @@ Figures describe_plan(cluster::ShardId shard, const cluster::SplitPlan& plan) {
       .add("share_low_percent", {100 * plan.share_low, Unit::percent})
       .add("share_high_percent", {100 * plan.share_high, Unit::percent})
       .add("moved_of_shard_percent", {100 * moved, Unit::percent});
+}
+
+Figures describe_rebalance(const std::vector<cluster::ShardSize>& before,
+                           const cluster::RebalancePlan& plan) {
+  std::int64_t keys_moved = 0;
+  std::uint64_t bytes_moved = 0;
+  Figure::Rows steps;
+  for (const cluster::RebalanceStep& step : plan.steps) {
+    keys_moved += step.keys_moved;
+    bytes_moved += step.bytes_moved;
+    Figures row;
+    const bool merges = step.kind == ReshapeKind::merge;
+    row.add("change", kind_name(step.kind))
+        .add("shard", number(step.shard))
+        .add("other_shard", merges ? Figure{number(step.other)} : Figure{NotKnown{}})
+        .add("keys_moved", step.keys_moved)
+        .add("bytes_moved", {step.bytes_moved, Unit::bytes});
+    steps.push_back(std::move(row));
+  }
+  const cluster::Evenness now = cluster::evenness(before);
+  const cluster::Evenness then = cluster::evenness(plan.after);
+  Figures figures;
+  figures.add("keys", plan.keys)
+      .add("bytes", {plan.bytes, Unit::bytes})
+      .add("keys_moved", keys_moved)
+      .add("bytes_moved", {bytes_moved, Unit::bytes})
+      .add("keys_moved_percent", percentage(static_cast<std::uint64_t>(std::max<std::int64_t>(keys_moved, 0)),
+                                            static_cast<std::uint64_t>(std::max<std::int64_t>(plan.keys, 0))))
+      .add("shards_before", before.size())
+      .add("shards_after", plan.after.size())
+      .add("largest_share_before_percent", {100 * now.largest, Unit::percent})
+      .add("largest_share_after_percent", {100 * then.largest, Unit::percent})
+      .add("mean_share_after_percent", {100 * then.mean, Unit::percent})
+      .add("steps", std::move(steps));
+  return figures;
 }
 
 std::string describe_progress(const cluster::ReshapeProgress& progress) {

@@ -56,7 +56,7 @@ TEST(Kinship, NeighboursOfOneAncestorMayBeMerged) {
   Family family{{{"", ShardId{0}}}};
   family.split(0, "m", 1);  // 0 1
   family.split(0, "f", 2);  // 0 2 1
-  EXPECT_THAT(family.mergeable(), ElementsAre(pair(2, 1), pair(0, 2)));
+  EXPECT_THAT(family.mergeable(), ElementsAre(pair(0, 2), pair(2, 1)));
   family.merge(1, 2);  // 0 1: the higher id has gone
   EXPECT_THAT(family.mergeable(), ElementsAre(pair(0, 1)));
   family.merge(0, 1);

@@ -14,6 +14,7 @@ namespace shale::integration {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 constexpr int kKeys = 3000;
@@ -89,6 +90,34 @@ TEST(Sharding, SplitsByItself) {
   // Its limits may be changed, and it may be forbidden.
   EXPECT_EQ(client.ask("CONFIG", "SET", "auto-split", "no", "shard-max-read-rate", "7"), "OK");
   EXPECT_EQ(client.ask("CONFIG", "GET", "shard-max-read-rate"), "[shard-max-read-rate, 7]");
+}
+
+TEST(Sharding, RebalanceSplitsWhatIsTooLarge) {
+  ServerProcess server{{"--shards", "1", "--auto-split", "no"}};
+  Client client{server};
+  ASSERT_NO_FATAL_FAILURE(fill(client));
+  EXPECT_THAT(client.ask("REBALANCE", "DRYRUN"), HasSubstr("[keys, (integer) 3000, "));
+  EXPECT_THAT(client.ask("REBALANCE", "DRYRUN"), HasSubstr("steps, []"));  // one shard is even
+  // Of very different sizes: a half, a quarter, and so on.
+  for (const char* shard : {"0", "1", "2", "3", "4"})
+    ASSERT_THAT(client.ask("SPLIT", shard), StartsWith("[change, split, "));
+  const std::string planned = client.ask("REBALANCE", "DRYRUN");
+  EXPECT_THAT(planned, HasSubstr("[change, split, shard, (integer) 0, "));
+  EXPECT_THAT(planned, HasSubstr("[change, merge, "));
+  EXPECT_THAT(client.ask("STATS", "HISTORY"), Not(HasSubstr("REBALANCE")));
+  EXPECT_EQ(client.ask("REBALANCE"), planned);
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  const auto is_split = [&] {
+    const std::string history = client.ask("STATS", "JSON", "HISTORY");
+    return history.find(R"("cause":"REBALANCE")") != history.rfind(R"("cause":"REBALANCE")");
+  };
+  while (!is_split()) {
+    ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+    std::this_thread::sleep_for(std::chrono::milliseconds{5});
+  }
+  EXPECT_THAT(client.ask("STATS", "JSON", "SHARDS"), HasSubstr(R"("count":6)"));
+  ASSERT_NO_FATAL_FAILURE(expect_all(client));
+  EXPECT_EQ(client.ask("REBALANCE", "NOW"), "(error) ERR syntax error");
 }
 
 TEST(Sharding, SaysWhatIsWrong) {
