@@ -3,10 +3,11 @@
 
     bench/split_under_load.py PORT SECONDS [split|engine]
 
-Eight connections write and read random keys of a million (300-byte values) on a server that has been filled, one
+Eight connections write and read random keys of a million, or of $KEYS, (300-byte values) on a server that has been filled, one
 command at a time; meanwhile shard 0 is split and merged again, or moved to the other engine and back, once a second.
 Prints every change with how long it took and for how long it held the shard's lock, and then the percentiles.
 """
+import os
 import random
 import re
 import socket
@@ -15,7 +16,7 @@ import threading
 import time
 
 CONNECTIONS = 8
-KEYS = 1_000_000
+KEYS = int(os.environ.get("KEYS", 1_000_000))
 VALUE = b"x" * 300
 
 
