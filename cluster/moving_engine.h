@@ -1,7 +1,7 @@
-// The engine of a shard whose data is being copied to other trees while it serves.
+// The engine of a shard whose data is being copied to another tree while it serves.
 //
 // Everything below the frontier has been copied, and is written to source and target alike; what is above is
-// written to the source alone, and copied when the frontier comes there. So at every moment the targets hold
+// written to the source alone, and copied when the frontier comes there. So at every moment the target holds
 // what the source does, up to the frontier, and no log of changes has to be caught up with. Reads are the
 // source's.
 //
@@ -12,7 +12,6 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <vector>
 
 #include "engine/engine.h"
 
@@ -23,27 +22,20 @@ using engine::BytesView;
 
 class MovingEngine final : public engine::Engine {
  public:
-  // A tree that gets the keys from `begin` on, up to the next target's.
-  struct Target {
-    Bytes begin;
-    std::shared_ptr<engine::Engine> tree;
-    std::mutex* mutex = nullptr;  // its owner's, taken after the shard's; null: the shard's own
-  };
-
-  // Targets in the order of their keys, the first from the empty key on. Where two shards are copied to one
-  // target, their writes come to it in another order than to the log. So whatever is put there has the number
-  // of a record up to which all of them have applied theirs: `applied_lsn`, which grows under all their
-  // locks, and outlives this. What the target calls persisted is, and a start that applies more than is
-  // missing, in order, does no harm.
-  MovingEngine(std::shared_ptr<engine::Engine> source, std::vector<Target> targets,
-               const std::atomic<engine::Lsn>& applied_lsn);
+  // `target_mutex`: the target's owner's, taken after the shard's; null if that is the shard's own. Where two
+  // shards are copied to one target, their writes come to it in another order than to the log. So whatever is
+  // put there has the number of a record up to which all of them have applied theirs: `applied_lsn`, which
+  // grows under all their locks, and outlives this. What the target calls persisted is, and a start that
+  // applies more than is missing, in order, does no harm.
+  MovingEngine(std::shared_ptr<engine::Engine> source, std::shared_ptr<engine::Engine> target,
+               std::mutex* target_mutex, const std::atomic<engine::Lsn>& applied_lsn);
 
   // Copies the next records, until they have `bytes_max` bytes. True when all has been copied. Errors:
   // not_resident (`context` says what to load), busy (the target must catch up), those of reading and of the
   // target.
   engine::Result<bool> copy_some(std::size_t bytes_max, engine::ReadContext& context);
   std::uint64_t copied_records() const { return copied_records_; }
-  // How long to pause after the last copy_some(), so that the targets' background work keeps up.
+  // How long to pause after the last copy_some(), so that the target's background work keeps up.
   std::chrono::microseconds copy_delay() const { return copy_delay_; }
 
   engine::Result<std::optional<BytesView>> get(const engine::HashedKey& key,
@@ -68,14 +60,12 @@ class MovingEngine final : public engine::Engine {
   engine::EngineStats stats() const override;
 
  private:
-  const Target& target_of(BytesView key) const;
   bool is_copied(BytesView key) const { return all_copied_ || key < BytesView{frontier_}; }
-  // With each one's lock held.
-  template <class Visit>
-  void for_each_target(Visit visit) const;
+  std::unique_lock<std::mutex> lock_target() const;
 
   const std::shared_ptr<engine::Engine> source_;
-  const std::vector<Target> targets_;
+  const std::shared_ptr<engine::Engine> target_;
+  std::mutex* const target_mutex_;
   const std::atomic<engine::Lsn>& applied_lsn_;
   Bytes frontier_;
   bool all_copied_ = false;

@@ -6,8 +6,6 @@
 #include <thread>
 
 #include "cluster/layout_change.h"
-#include "engine/lsm/tree_change.h"
-#include "engine/lsm/tree_store.h"
 
 namespace shale::cluster {
 namespace {
@@ -27,6 +25,16 @@ std::vector<std::shared_ptr<Shard>> with(std::vector<std::shared_ptr<Shard>> sha
       std::ranges::lower_bound(shards, shard->id, {}, [](const auto& other) { return other->id; });
   shards.insert(place, std::move(shard));
   return shards;
+}
+
+// Whether all that one of the shards owns lies below all that the other does.
+bool are_apart(const ShardMap& map, ShardId a, ShardId b) {
+  const auto is_below = [](const std::vector<PositionRange>& low, const std::vector<PositionRange>& high) {
+    return !low.back().end.empty() && low.back().end <= high.front().begin;
+  };
+  const auto ranges_of_a = ranges_of(map, a);
+  const auto ranges_of_b = ranges_of(map, b);
+  return is_below(ranges_of_a, ranges_of_b) || is_below(ranges_of_b, ranges_of_a);
 }
 
 }  // namespace
@@ -235,18 +243,7 @@ engine::Status Reshaper::split(const ReshapeRequest& request, ReshapeEvent& even
   if (event.cause.empty()) event.cause = plan->reason;
   event.other = store_.new_shard_id();
   event.from = event.to = (*shard)->kind;
-  if (event.from == EngineKind::lsm) return cut_tree(*shard, event);
-
-  const auto layout = store_.layout();
-  const auto high = std::make_shared<Shard>(event.other);
-  CopyPlan copying;
-  copying.sources = {*shard};
-  copying.targets = {*shard, high};
-  copying.cut = event.cut;
-  copying.kind = event.from;
-  copying.boundaries = split_boundaries(layout->map(), event.shard, event.cut, event.other);
-  copying.shards = with(layout->shards(), high);
-  return copy(copying, event);
+  return cut_tree(*shard, event);
 }
 
 engine::Status Reshaper::cut_tree(const std::shared_ptr<Shard>& shard, ReshapeEvent& event) {
@@ -254,10 +251,10 @@ engine::Status Reshaper::cut_tree(const std::shared_ptr<Shard>& shard, ReshapeEv
   const auto high = std::make_shared<Shard>(event.other);
   Paused parent{*shard};
   if (auto stopped = stop_work(*shard, *parent.tree()); !stopped) return stopped;
-  const ShardRecord low_record{shard->id, EngineKind::lsm, store_.new_tree_number()};
-  const ShardRecord high_record{high->id, EngineKind::lsm, store_.new_tree_number()};
-  engine::lsm::TreeCut cut{store_.trees().lsm(), *parent.tree(), event.cut};
-  if (auto made = cut.make({low_record.tree, shard->mutex}, {high_record.tree, high->mutex}); !made)
+  const ShardRecord low_record{shard->id, event.from, store_.new_tree_number()};
+  const ShardRecord high_record{high->id, event.from, store_.new_tree_number()};
+  const auto cut = store_.trees().cut_tree(event.from, *parent.tree(), event.cut);
+  if (auto made = cut->make({low_record.tree, shard->mutex}, {high_record.tree, high->mutex}); !made)
     return made;
 
   Store::NewLayout next;
@@ -265,21 +262,21 @@ engine::Status Reshaper::cut_tree(const std::shared_ptr<Shard>& shard, ReshapeEv
   next.shards = with(layout->shards(), high);
   next.changed = {low_record, high_record};
   next.locked = {shard, high};
-  next.prepare = [&] { cut.divide_memtables(); };
+  next.prepare = [&] { cut->prepare(); };
   next.swap = [&] {
     event.keys = key_count(*parent.tree());
-    cut.hand_over();
-    shard->set_tree(low_record, cut.low());
-    high->set_tree(high_record, cut.high());
+    cut->hand_over();
+    shard->set_tree(low_record, cut->low());
+    high->set_tree(high_record, cut->high());
     shard->load.forget();
-    event.keys_moved = key_count(*cut.high());
+    event.keys_moved = key_count(*cut->high());
   };
-  cut.divide_memtables();
+  cut->prepare();
   if (auto changed = store_.change_layout(next, event.pause); !changed) {
-    if (store_.catalog_in_doubt()) cut.keep();
+    if (store_.catalog_in_doubt()) cut->keep();
     return changed;
   }
-  drop(EngineKind::lsm, *shard, parent.replaced());
+  drop(event.from, *shard, parent.replaced());
   return {};
 }
 
@@ -295,14 +292,16 @@ engine::Status Reshaper::merge(const ReshapeRequest& request, ReshapeEvent& even
   event.other = (*second)->id;
   event.from = (*second)->kind;
   event.to = (*first)->kind;
-  if (event.from == EngineKind::lsm && event.to == EngineKind::lsm) return join_trees(*first, *second, event);
+  const auto layout = store_.layout();
+  const bool can_be_joined =
+      event.to == EngineKind::lsm || are_apart(layout->map(), event.shard, event.other);
+  if (event.from == event.to && can_be_joined) return join_trees(*first, *second, event);
 
   // What a lock is taken under has a lower id, and so the new tree can have neither's.
-  const auto layout = store_.layout();
   const auto whole = std::make_shared<Shard>(event.shard);
   CopyPlan copying;
   copying.sources = {*first, *second};
-  copying.targets = {whole};
+  copying.target = whole;
   copying.kind = event.to;
   copying.boundaries = merged_boundaries(layout->map(), event.shard, event.other);
   copying.shards = layout->shards();
@@ -318,9 +317,14 @@ engine::Status Reshaper::join_trees(const std::shared_ptr<Shard>& into, const st
   Paused right{*from};
   if (auto stopped = stop_work(*into, *left.tree()); !stopped) return stopped;
   if (auto stopped = stop_work(*from, *right.tree()); !stopped) return stopped;
-  const ShardRecord record{into->id, EngineKind::lsm, store_.new_tree_number()};
-  engine::lsm::TreeUnion join{store_.trees().lsm(), *left.tree(), *right.tree()};
-  if (auto made = join.make({record.tree, into->mutex}); !made) return made;
+  const ShardRecord record{into->id, event.to, store_.new_tree_number()};
+  const Bytes into_begin = ranges_of(layout->map(), into->id).front().begin;
+  const Bytes from_begin = ranges_of(layout->map(), from->id).front().begin;
+  const bool is_in_order = into_begin < from_begin;
+  const auto join =
+      store_.trees().join_trees(event.to, is_in_order ? *left.tree() : *right.tree(),
+                                is_in_order ? *right.tree() : *left.tree(), std::max(into_begin, from_begin));
+  if (auto made = join->make({record.tree, into->mutex}); !made) return made;
 
   Store::NewLayout next;
   next.boundaries = merged_boundaries(layout->map(), into->id, from->id);
@@ -330,18 +334,18 @@ engine::Status Reshaper::join_trees(const std::shared_ptr<Shard>& into, const st
   next.locked = {into, from};
   next.swap = [&] {
     event.keys_moved = key_count(*right.tree());
-    join.hand_over();
-    into->set_tree(record, join.whole());
+    join->hand_over();
+    into->set_tree(record, join->whole());
     from->engine.reset();
     into->load.forget();
-    event.keys = key_count(*join.whole());
+    event.keys = key_count(*join->whole());
   };
   if (auto changed = store_.change_layout(next, event.pause); !changed) {
-    if (store_.catalog_in_doubt()) join.keep();
+    if (store_.catalog_in_doubt()) join->keep();
     return changed;
   }
-  drop(EngineKind::lsm, *into, left.replaced());
-  drop(EngineKind::lsm, *from, right.replaced());
+  drop(event.to, *into, left.replaced());
+  drop(event.to, *from, right.replaced());
   store_.keep(from);
   return {};
 }

@@ -2,9 +2,9 @@
 //
 // A change makes new trees beside the old ones, durably; replaces the catalog, which is the moment that
 // counts over a crash; puts the new trees in the old ones' place under the locks of the shards concerned; and
-// forgets the old. Trees that the catalog does not name are forgotten at the next start. LSM trees
-// are cut and joined without a copy (engine/lsm/tree_change.h); all else is copied while the shard serves
-// (moving_engine.h). docs/sharding.md.
+// forgets the old. Trees that the catalog does not name are forgotten at the next start. Trees are cut and
+// joined without a copy (engine/tree_change.h); all else is copied while the shard serves (moving_engine.h).
+// docs/sharding.md.
 #pragma once
 
 #include <chrono>
@@ -104,9 +104,7 @@ class Reshaper {
   // What shards are copied to which, and the layout that comes of it.
   struct CopyPlan {
     std::vector<std::shared_ptr<Shard>> sources;  // by id; of a merge both
-    // By id: the source itself and, of a split, the new one; of a merge a new one in the place of both.
-    std::vector<std::shared_ptr<Shard>> targets;
-    Bytes cut;  // between two targets
+    std::shared_ptr<Shard> target;                // the source itself, or of a merge one in the place of both
     EngineKind kind{};
     std::vector<Boundary> boundaries;
     std::vector<std::shared_ptr<Shard>> shards;

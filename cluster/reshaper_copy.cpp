@@ -1,4 +1,4 @@
-// Changes that copy shards' data, while they serve: to trees of another engine, to two, or of two to one.
+// Changes that copy shards' data, while they serve: to a tree of another engine, or of two shards to one.
 #include <algorithm>
 #include <atomic>
 #include <thread>
@@ -17,7 +17,7 @@ class Reshaper::Copying {
  public:
   Copying(Reshaper& reshaper, const CopyPlan& plan) : reshaper_(reshaper), plan_(plan) {}
 
-  engine::Status open_targets();
+  engine::Status open_target();
   void begin(ReshapeEvent& event);
   engine::Status copy_all();
   engine::Status persist();
@@ -32,7 +32,7 @@ class Reshaper::Copying {
   void note_applied();
   engine::Result<bool> copy_some(std::size_t index, engine::ReadContext& context);
   engine::Status copy(std::size_t index);
-  bool is_source(const std::shared_ptr<Shard>& shard) const;
+  bool is_in_place() const { return plan_.target == plan_.sources.front(); }
   void swap(ReshapeEvent& event);
 
   struct Source {
@@ -43,8 +43,8 @@ class Reshaper::Copying {
   };
   Reshaper& reshaper_;
   const CopyPlan& plan_;
-  std::vector<ShardRecord> records_;  // of the targets
-  std::vector<MovingEngine::Target> targets_;
+  ShardRecord record_;  // of the target
+  std::shared_ptr<engine::Engine> tree_;
   std::vector<Source> sources_;
   std::atomic<engine::Lsn> applied_lsn_ = 0;  // all sources have applied the records up to it
   std::uint64_t copied_before_ = 0;           // records, of the sources that are done
@@ -62,7 +62,7 @@ engine::Status Reshaper::move(const ReshapeRequest& request, ReshapeEvent& event
   const auto layout = store_.layout();
   CopyPlan plan;
   plan.sources = {*shard};
-  plan.targets = {*shard};
+  plan.target = *shard;
   plan.kind = request.engine;
   plan.boundaries = layout->map().boundaries();
   plan.shards = layout->shards();
@@ -70,10 +70,9 @@ engine::Status Reshaper::move(const ReshapeRequest& request, ReshapeEvent& event
 }
 
 engine::Status Reshaper::copy(const CopyPlan& plan, ReshapeEvent& event) {
-  const auto more = static_cast<int>(plan.targets.size());
-  divide_memory(plan.kind == EngineKind::lsm ? more : 0, plan.kind == EngineKind::btree ? more : 0);
+  divide_memory(plan.kind == EngineKind::lsm ? 1 : 0, plan.kind == EngineKind::btree ? 1 : 0);
   Copying copying{*this, plan};
-  if (auto opened = copying.open_targets(); !opened) return opened;
+  if (auto opened = copying.open_target(); !opened) return opened;
   copying.begin(event);
   engine::Status done = copying.copy_all();
   if (done) done = copying.persist();
@@ -86,18 +85,11 @@ engine::Status Reshaper::copy(const CopyPlan& plan, ReshapeEvent& event) {
   return done;
 }
 
-bool Reshaper::Copying::is_source(const std::shared_ptr<Shard>& shard) const {
-  return std::ranges::find(plan_.sources, shard) != plan_.sources.end();
-}
-
-engine::Status Reshaper::Copying::open_targets() {
-  for (const auto& target : plan_.targets) {
-    records_.push_back({target->id, plan_.kind, store().new_tree_number()});
-    auto tree = store().trees().open_tree(plan_.kind, records_.back().tree, target->mutex);
-    if (!tree) return tree.error();
-    targets_.push_back({targets_.empty() ? Bytes{} : plan_.cut, std::move(*tree),
-                        is_source(target) ? nullptr : &target->mutex});
-  }
+engine::Status Reshaper::Copying::open_target() {
+  record_ = {plan_.target->id, plan_.kind, store().new_tree_number()};
+  auto tree = store().trees().open_tree(plan_.kind, record_.tree, plan_.target->mutex);
+  if (!tree) return tree.error();
+  tree_ = std::move(*tree);
   return {};
 }
 
@@ -115,8 +107,9 @@ void Reshaper::Copying::begin(ReshapeEvent& event) {
   note_applied();
   for (const auto& shard : plan_.sources) {
     const std::shared_ptr<engine::Engine> tree = shard->engine;
-    sources_.push_back(
-        {shard, shard->kind, tree, std::make_shared<MovingEngine>(tree, targets_, applied_lsn_)});
+    sources_.push_back({shard, shard->kind, tree,
+                        std::make_shared<MovingEngine>(
+                            tree, tree_, is_in_place() ? nullptr : &plan_.target->mutex, applied_lsn_)});
     shard->engine = sources_.back().moving;
     event.keys += reshaper_.key_count(*tree);
   }
@@ -168,44 +161,36 @@ engine::Status Reshaper::Copying::copy(std::size_t index) {
   }
 }
 
-// What has been copied is in no log: only once it is on disk may the targets be the ones that count.
+// What has been copied is in no log: only once it is on disk may the target be the one that counts.
 engine::Status Reshaper::Copying::persist() {
   constexpr int kRoundsPerFlush = 200;  // one is enough, unless it fails
-  for (std::size_t i = 0; i < targets_.size(); ++i) {
-    engine::Lsn copied_up_to = 0;
-    for (int round = 0;; ++round) {
-      {
-        // Writers' records get higher numbers than what is waited for, from the next round on.
-        const auto locks = lock_sources();
-        if (round == 0) copied_up_to = applied_lsn_;
-        note_applied();
-      }
-      {
-        const std::lock_guard lock{plan_.targets[i]->mutex};
-        engine::Engine& tree = *targets_[i].tree;
-        const auto oldest = tree.oldest_unpersisted_lsn();
-        if (!oldest || *oldest > copied_up_to) break;
-        // Also for its error, if the disk is in the way: then writers hear of it, and so do we.
-        if (auto admitted = tree.admit_write(0); !admitted && admitted.error().kind != ErrorKind::busy)
-          return admitted;
-        if (round % kRoundsPerFlush == 0) tree.flush();
-      }
-      if (is_stopping()) return Error{ErrorKind::stopped, "the server stops"};
-      std::this_thread::sleep_for(std::chrono::milliseconds{5});
+  const engine::Lsn copied_up_to = applied_lsn_;
+  for (int round = 0;; ++round) {
+    {
+      const auto locks = lock_sources();
+      note_applied();  // so that what writers put there has higher numbers than what is waited for
     }
+    {
+      const std::lock_guard lock{plan_.target->mutex};
+      const auto oldest = tree_->oldest_unpersisted_lsn();
+      if (!oldest || *oldest > copied_up_to) return {};
+      // Also for its error, if the disk is in the way: then writers hear of it, and so do we.
+      if (auto admitted = tree_->admit_write(0); !admitted && admitted.error().kind != ErrorKind::busy)
+        return admitted;
+      if (round % kRoundsPerFlush == 0) tree_->flush();
+    }
+    if (is_stopping()) return Error{ErrorKind::stopped, "the server stops"};
+    std::this_thread::sleep_for(std::chrono::milliseconds{5});
   }
-  return {};
 }
 
 engine::Status Reshaper::Copying::change_layout(ReshapeEvent& event) {
   Store::NewLayout next;
   next.boundaries = plan_.boundaries;
   next.shards = plan_.shards;
-  next.changed = records_;
+  next.changed = {record_};
   next.locked = plan_.sources;
-  for (const auto& target : plan_.targets) {
-    if (!is_source(target)) next.locked.push_back(target);
-  }
+  if (!is_in_place()) next.locked.push_back(plan_.target);
   next.swap = [&] { swap(event); };
   return store().change_layout(next, event.pause);
 }
@@ -213,14 +198,14 @@ engine::Status Reshaper::Copying::change_layout(ReshapeEvent& event) {
 void Reshaper::Copying::swap(ReshapeEvent& event) {
   if (event.kind == ReshapeKind::merge) {
     event.keys_moved = reshaper_.key_count(*sources_.back().tree);
-    plan_.targets.front()->stats = plan_.sources.front()->stats;
+    plan_.target->stats = plan_.sources.front()->stats;
   }
   for (const auto& shard : plan_.sources) {
     shard->engine.reset();
     shard->load.forget();
   }
-  for (std::size_t i = 0; i < targets_.size(); ++i) plan_.targets[i]->set_tree(records_[i], targets_[i].tree);
-  if (event.kind != ReshapeKind::merge) event.keys_moved = reshaper_.key_count(*targets_.back().tree);
+  plan_.target->set_tree(record_, tree_);
+  if (event.kind == ReshapeKind::move) event.keys_moved = reshaper_.key_count(*tree_);
 }
 
 void Reshaper::Copying::drop_sources() {
@@ -236,8 +221,7 @@ void Reshaper::Copying::give_up() {
     const std::lock_guard lock{source.shard->mutex};
     source.shard->engine = source.tree;
   }
-  for (std::size_t i = 0; i < targets_.size(); ++i)
-    reshaper_.drop(plan_.kind, *plan_.targets[i], targets_[i].tree);
+  reshaper_.drop(plan_.kind, *plan_.target, tree_);
 }
 
 }  // namespace shale::cluster

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <set>
 
+#include "engine/btree/tree_change.h"
 #include "engine/btree/tree_store.h"
+#include "engine/lsm/tree_change.h"
 #include "engine/lsm/tree_store.h"
 
 namespace shale::cluster {
@@ -33,8 +35,7 @@ engine::Result<std::unique_ptr<Trees>> Trees::open(const TreesContext& context,
   const auto has_pages = context.files.exists(context.options.folder + "/btree/pages");
   if (!has_pages) return has_pages.error();
   if (*has_pages || !of_btree.empty()) {
-    if (auto opened = trees->open_btree(); !opened) return opened.error();
-    if (auto dropped = trees->btree_->drop_trees_except(of_btree); !dropped) return dropped.error();
+    if (auto opened = trees->open_btree(of_btree); !opened) return opened.error();
   }
   trees->divide_memory(of_lsm.size(), of_btree.size());
   return trees;
@@ -62,7 +63,7 @@ engine::Status Trees::open_lsm() {
   return {};
 }
 
-engine::Status Trees::open_btree() {
+engine::Status Trees::open_btree(const std::set<std::uint32_t>& ids) {
   const StoreOptions& options = context_.options;
   engine::btree::TreeStoreOptions tree_options;
   tree_options.folder = options.folder + "/btree";
@@ -74,7 +75,7 @@ engine::Status Trees::open_btree() {
   tree_options.policy = &context_.policy;
   tree_options.barrier = &context_.barrier;
   tree_options.clock = &context_.clock;
-  auto trees = engine::btree::TreeStore::open(context_.files, context_.background, tree_options);
+  auto trees = engine::btree::TreeStore::open(context_.files, context_.background, tree_options, ids);
   if (!trees) return trees.error();
   const std::lock_guard lock{btree_mutex_};
   btree_ = std::move(*trees);
@@ -90,13 +91,24 @@ engine::Result<std::shared_ptr<engine::Engine>> Trees::open_tree(EngineKind kind
                                                                  std::mutex& owner) {
   if (kind == EngineKind::lsm) return lsm_->open_tree(id, owner);
   if (btree() == nullptr) {
-    if (auto opened = open_btree(); !opened) return opened.error();
+    if (auto opened = open_btree({}); !opened) return opened.error();
   }
   return btree()->open_tree(id, owner);
 }
 
 engine::Status Trees::drop_tree(EngineKind kind, engine::Engine& tree) {
   return kind == EngineKind::lsm ? lsm_->drop_tree(tree) : btree()->drop_tree(tree);
+}
+
+std::unique_ptr<engine::TreeCut> Trees::cut_tree(EngineKind kind, engine::Engine& tree, Bytes cut) {
+  if (kind == EngineKind::lsm) return std::make_unique<engine::lsm::TreeCut>(*lsm_, tree, std::move(cut));
+  return std::make_unique<engine::btree::TreeCut>(*btree(), tree, std::move(cut));
+}
+
+std::unique_ptr<engine::TreeUnion> Trees::join_trees(EngineKind kind, engine::Engine& low,
+                                                     engine::Engine& high, Bytes boundary) {
+  if (kind == EngineKind::lsm) return std::make_unique<engine::lsm::TreeUnion>(*lsm_, low, high);
+  return std::make_unique<engine::btree::TreeUnion>(*btree(), low, high, std::move(boundary));
 }
 
 void Trees::divide_memory(std::size_t lsm_shards, std::size_t btree_shards) {

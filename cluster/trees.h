@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <vector>
 
 #include "cluster/catalog.h"
@@ -12,6 +13,7 @@
 #include "engine/engine.h"
 #include "engine/io/background.h"
 #include "engine/io/file_system.h"
+#include "engine/tree_change.h"
 
 namespace shale::engine::lsm {
 class TreeStore;
@@ -49,6 +51,11 @@ class Trees {
   // Forgets a tree whose work has stopped (engine::Engine::work_stopped), and removes what only it has. Waits
   // for the disk; without the owner's mutex. Errors: io, no_space.
   engine::Status drop_tree(EngineKind kind, engine::Engine& tree);
+  // What makes two trees of one, or one of two, of that engine. Trees are joined only if all keys of `low`
+  // are below `boundary`, and none of `high`; LSM trees also if that is not so.
+  std::unique_ptr<engine::TreeCut> cut_tree(EngineKind kind, engine::Engine& tree, Bytes cut);
+  std::unique_ptr<engine::TreeUnion> join_trees(EngineKind kind, engine::Engine& low, engine::Engine& high,
+                                                Bytes boundary);
   // Divides the memory by how many shards each engine has.
   void divide_memory(std::size_t lsm_shards, std::size_t btree_shards);
 
@@ -58,7 +65,7 @@ class Trees {
  private:
   explicit Trees(const TreesContext& context);
   engine::Status open_lsm();
-  engine::Status open_btree();
+  engine::Status open_btree(const std::set<std::uint32_t>& ids);  // those that count
 
   const TreesContext context_;
   std::unique_ptr<engine::lsm::TreeStore> lsm_;

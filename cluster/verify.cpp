@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "cluster/catalog.h"
 #include "cluster/change_history.h"
@@ -50,6 +51,10 @@ class FolderVerifier {
     std::map<std::uint32_t, Lsn> persisted = engine::lsm::verify_trees(
         files_, folder_ + "/lsm", database_of, verification_,
         [this](const engine::lsm::VerifiedEntry& entry) { large_values_.see(entry); });
+    if (catalog) {
+      trees_.emplace();
+      for (const ShardRecord& shard : catalog->shards) trees_->insert(shard.tree);
+    }
     persisted.merge(verify_btrees(
         verification_, [this](const engine::lsm::VerifiedEntry& entry) { large_values_.see(entry); }));
     large_values_.check_files();
@@ -80,10 +85,12 @@ class FolderVerifier {
                                              const engine::lsm::EntryVisitor& visit) {
     const auto has_pages = files_.exists(folder_ + "/btree/pages");
     if (has_pages && !*has_pages) return {};
-    return engine::btree::verify_trees(files_, folder_ + "/btree", database_of, verification,
-                                       [&](BytesView key, BytesView value) {
-                                         visit({key, value, false, 0, 0});
-                                       });
+    return engine::btree::verify_trees(
+        files_, folder_ + "/btree", database_of, verification,
+        [&](BytesView key, BytesView value) {
+          visit({key, value, false, 0, 0});
+        },
+        trees_);
   }
 
   // Whether there is something to check, and nobody who changes it meanwhile.
@@ -218,6 +225,7 @@ class FolderVerifier {
   engine::Verification& verification_;
   LargeValueVerifier large_values_;
   DatabaseIds databases_{};
+  std::optional<std::set<std::uint32_t>> trees_;  // that shards have
   std::unique_ptr<engine::FolderLock> lock_;
 };
 

@@ -22,7 +22,7 @@ Status Checkpoint::run() {
   const auto root = write_node(snapshot_.root);
   if (!root) return root.error();
   if (auto installed = install(); !installed) return installed;
-  return commit(*root);
+  return commit(root->page);
 }
 
 // --- Walking
@@ -33,14 +33,14 @@ bool Checkpoint::is_clean(const InnerNode& node) const {
 }
 
 // Where pages are to be moved, it looks at all nodes, for those that lie there.
-Result<PageAddress> Checkpoint::write_node(const InnerNode::Ref& node) {
+Result<Checkpoint::NodeOnDisk> Checkpoint::write_node(const InnerNode::Ref& node) {
   const bool is_moving = move_from_ != PageFile::kNowhere;
   bool is_changed = false;
-  PageAddress before;
+  NodeOnDisk before;
   {
     const std::lock_guard lock{tree_.owner_};
     is_changed = !is_clean(*node);
-    before = node->page;
+    before = {node->page, node->written_keys};
   }
   if (!is_changed && !is_moving) return before;
   if (tree_.store_.background().stopping()) return Error{ErrorKind::busy, {}};
@@ -50,24 +50,24 @@ Result<PageAddress> Checkpoint::write_node(const InnerNode::Ref& node) {
   if (auto written = node->level() == 1 ? write_leaves(*node, page) : write_children(*node, page); !written) {
     return written.error();
   }
-  if (!is_changed && !is_to_move(before) && pages_written_ == written_before) return before;
-  WrittenInner written{node, {}};
+  if (!is_changed && !is_to_move(before.page) && pages_written_ == written_before) return before;
+  WrittenInner written{node, {}, page.keys()};
   if (auto added = add_page(page.encode(), PageType::inner, written.page); !added) return added.error();
-  const PageAddress address = written.page;
+  NodeOnDisk now{written.page, written.keys};
   written_inner_.push_back(std::move(written));
   // Who writes changes of some hundred bytes holds bases of many KiB meanwhile, which the pool cannot let go
   // of.
   if (std::max(writer_.unsynced_bytes(), held_bytes_) >= tree_.store_.options().sync_bytes) {
     if (auto installed = install(); !installed) return installed.error();
   }
-  return address;
+  return now;
 }
 
 Status Checkpoint::write_children(const InnerNode& node, InnerPage& page) {
   for (std::size_t i = 0; i < node.count(); ++i) {
     const auto child = write_node(InnerNode::Ref{&node.inner(i)});
     if (!child) return child.error();
-    page.children.push_back({node.separator(i), *child, {}});
+    page.children.push_back({node.separator(i), child->page, {}, child->keys});
   }
   return {};
 }
@@ -80,7 +80,7 @@ Status Checkpoint::write_leaves(const InnerNode& node, InnerPage& page) {
     for (std::size_t i = 0; i < taken.size(); ++i) {
       const Bytes& separator = node.separator(first + i);
       if (!taken[i].leaf) {
-        page.children.push_back({separator, taken[i].page, taken[i].changes_page});
+        page.children.push_back({separator, taken[i].page, taken[i].changes_page, taken[i].keys});
         continue;
       }
       auto written = taken[i].is_moved ? move_leaf(std::move(taken[i])) : write_leaf(std::move(taken[i]));
@@ -105,6 +105,7 @@ void Checkpoint::take_leaves(const InnerNode& node, std::size_t first, std::span
     }
     to.changes_page = leaf.changes_page;
     to.page = leaf.page;
+    to.keys = leaf.keys;
     if (!leaf.frozen && leaf.base_is_written()) {
       to.is_moved = is_to_move(leaf.page) || is_to_move(leaf.changes_page);
       if (to.is_moved) to.leaf = &leaf;
@@ -119,12 +120,12 @@ void Checkpoint::take_leaves(const InnerNode& node, std::size_t first, std::span
 
 void Checkpoint::add_leaf(InnerPage& page, const Bytes& separator, const WrittenLeaf& written) {
   if (written.pieces.empty()) {
-    page.children.push_back({separator, written.page, written.changes_page});
+    page.children.push_back({separator, written.page, written.changes_page, written.keys});
     return;
   }
   for (const WrittenPiece& piece : written.pieces) {
     const bool is_first = &piece == &written.pieces.front();
-    page.children.push_back({is_first ? separator : piece.separator, piece.page, {}});
+    page.children.push_back({is_first ? separator : piece.separator, piece.page, {}, piece.keys});
   }
 }
 
@@ -207,6 +208,7 @@ Status Checkpoint::write_base(WrittenLeaf& written) {
   ++progress_.bases;
   if (!taken.frozen) {  // it has been built in memory, as it should be
     written.base = taken.base;
+    written.keys = taken.keys;
     return add_page(written.base, PageType::base, written.page);
   }
   const KeyPolicy& policy = *tree_.store_.options().policy;
@@ -229,6 +231,12 @@ Status Checkpoint::write_base(WrittenLeaf& written) {
   return write_records(records, written);
 }
 
+KeyCounts Checkpoint::keys_of(std::span<const Record> records) const {
+  KeyCounts keys;
+  for (const Record& record : records) keys.add(tree_.store_.options().policy->count_class(record.key), 1);
+  return keys;
+}
+
 // A leaf that has grown too large leaves as several.
 Status Checkpoint::write_records(const RecordList& records, WrittenLeaf& written) {
   if (records.count() == 0) return {};
@@ -237,6 +245,7 @@ Status Checkpoint::write_records(const RecordList& records, WrittenLeaf& written
   const auto pieces = cut_records(records.records(), records.bytes(), bytes_max, false);
   if (pieces.size() == 1) {
     written.base = build_record_page(pieces.front());
+    written.keys = keys_of(pieces.front());
     return add_page(written.base, PageType::base, written.page);
   }
   BytesView last_key;
@@ -244,6 +253,7 @@ Status Checkpoint::write_records(const RecordList& records, WrittenLeaf& written
     WrittenPiece piece;
     if (!written.pieces.empty()) piece.separator = separator_between(last_key, records_of_piece.front().key);
     piece.base = build_record_page(records_of_piece);
+    piece.keys = keys_of(records_of_piece);
     if (auto added = add_page(piece.base, PageType::base, piece.page); !added) return added;
     written.pieces.push_back(std::move(piece));
     last_key = records_of_piece.back().key;
@@ -289,6 +299,9 @@ Status Checkpoint::write_changes(WrittenLeaf& written) {
     records.add(key->key, layers[key->newest].value(static_cast<std::uint32_t>(key->index[key->newest])),
                 record.tag);
   }
+  written.keys = written.taken.keys;
+  written.keys.add(written.taken.frozen->balance());
+  written.keys.add(written.corrections);
   // What the changes said nobody knows: no key that has not been written since can be read. So the leaf
   // stands on the damaged page from now on, where readers find it as they find a damaged base.
   written.page = written.gives_up_base ? written.taken.changes_page : written.taken.page;
@@ -309,6 +322,7 @@ Result<WrittenLeaf> Checkpoint::move_leaf(TakenLeaf taken) {
   WrittenLeaf written;
   written.page = taken.page;
   written.changes_page = taken.changes_page;
+  written.keys = taken.keys;
   written.taken = std::move(taken);
   if (auto moved = move_page(written.page, PageType::base); !moved) return moved.error();
   if (auto moved = move_page(written.changes_page, PageType::changes); !moved) return moved.error();

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "engine/btree/nodes.h"
 #include "engine/btree/page_file.h"
 #include "engine/btree/page_writer.h"
+#include "engine/btree/shared_pages.h"
 #include "engine/lsm/class_counts.h"
 #include "engine/result.h"
 
@@ -26,10 +28,11 @@ struct Snapshot {
   Lsn lsn = 0;  // it holds the records up to here
   lsm::ClassCounts counts;
   std::uint64_t changed_bytes = 0;
-  std::uint64_t generation = 0;               // of the tree
-  std::uint64_t writes = 0;                   // since the snapshot before
-  bool looks_up_guesses = false;              // in all leaves that have some, not only in a few
-  std::vector<InnerNode::Ref> dropped_roots;  // of trees that it no longer has
+  std::uint64_t generation = 0;                            // of the tree
+  std::uint64_t writes = 0;                                // since the snapshot before
+  bool looks_up_guesses = false;                           // in all leaves that have some, not only in a few
+  std::vector<InnerNode::Ref> dropped_roots;               // of trees that it no longer has
+  std::vector<std::shared_ptr<SharedPages>> shared_pages;  // that it no longer has
 };
 
 // The layers of a leaf that are to be written.
@@ -40,6 +43,7 @@ struct TakenLeaf {
   PageImage::Ref base;
   PageAddress changes_page;
   PageAddress page;
+  KeyCounts keys;         // of these pages
   bool is_moved = false;  // nothing else is wrong with it than where its pages lie
 };
 
@@ -48,6 +52,7 @@ struct WrittenPiece {
   Bytes separator;  // its keys are from here on; of the first piece empty
   PageAddress page;
   PageImage::Ref base;
+  KeyCounts keys;
 };
 
 // What has become of it: new pages, not known to the leaf yet.
@@ -55,18 +60,20 @@ struct WrittenLeaf {
   TakenLeaf taken;
   PageAddress page;
   PageAddress changes_page;
+  KeyCounts keys;       // of both; of pieces each has its own
   PageImage::Ref base;  // as in `page`; null if it has not been looked at
   PageImage::Ref changes;
   bool gives_up_base = false;        // the changes are damaged: their page stays, as the base
   bool base_has_changes = false;     // the base is as in `page` with the changes applied
   std::vector<WrittenPiece> pieces;  // in place of the one base, which is empty then; none or two at least
-  lsm::ClassCounts corrections;      // of what writes guessed
+  KeyCounts corrections;             // of what writes guessed
   std::vector<Bytes> dropped_keys;   // that were obsolete
 };
 
 struct WrittenInner {
   InnerNode::Ref node;
   PageAddress page;
+  KeyCounts keys;  // below it
 };
 
 // What a checkpoint has found out, and done, so far.
@@ -97,7 +104,11 @@ class Checkpoint {
   CheckpointProgress& progress() { return progress_; }
 
  private:
-  Result<PageAddress> write_node(const InnerNode::Ref& node);
+  struct NodeOnDisk {
+    PageAddress page;
+    KeyCounts keys;  // below it
+  };
+  Result<NodeOnDisk> write_node(const InnerNode::Ref& node);
   Status write_children(const InnerNode& node, InnerPage& page);
   Status write_leaves(const InnerNode& node, InnerPage& page);
   void take_leaves(const InnerNode& node, std::size_t first, std::span<TakenLeaf> taken);
@@ -112,6 +123,7 @@ class Checkpoint {
   Resolved settle(const Layers& layers, const MergedKey& key, const TakenLeaf& taken);
   Status write_base(WrittenLeaf& written);
   Status write_records(const RecordList& records, WrittenLeaf& written);
+  KeyCounts keys_of(std::span<const Record> records) const;
   static void add_leaf(InnerPage& page, const Bytes& separator, const WrittenLeaf& written);
   Status write_changes(WrittenLeaf& written);
   static bool is_damage(const Status& status);

@@ -4,12 +4,45 @@
 #include "engine/encoding.h"
 
 namespace shale::engine::btree {
+namespace {
+
+constexpr std::uint8_t kHasCounts = 0x80;  // beside the level
+
+void append_counts(Bytes& to, const KeyCounts& counts) {
+  std::uint64_t classes = 0;
+  counts.for_each([&](std::uint32_t, std::int64_t) { ++classes; });
+  append_varint(to, classes);
+  counts.for_each([&](std::uint32_t count_class, std::int64_t sum) {
+    append_varint(to, count_class);
+    append_signed_varint(to, sum);
+  });
+}
+
+// False if there is something else.
+bool take_counts(ByteReader& from, KeyCounts& counts) {
+  const std::uint64_t classes = from.varint();
+  for (std::uint64_t i = 0; i < classes && !from.failed(); ++i) {
+    const std::uint64_t count_class = from.varint();
+    const std::int64_t sum = from.signed_varint();
+    if (count_class > UINT32_MAX) return false;
+    counts.add(static_cast<std::uint32_t>(count_class), sum);
+  }
+  return !from.failed();
+}
+
+}  // namespace
+
+KeyCounts InnerPage::keys() const {
+  KeyCounts all;
+  for (const Child& child : children) all.add(child.keys);
+  return all;
+}
 
 PageImage::Ref InnerPage::encode() const {
   const std::size_t prefix_bytes =
       children.size() < 2 ? 0 : shared_bytes(children[1].separator, children.back().separator);
   Bytes payload;
-  append_u8(payload, level);
+  append_u8(payload, level | kHasCounts);
   append_varint(payload, children.size());
   append_length_prefixed(payload, BytesView{children.back().separator}.substr(0, prefix_bytes));
   for (const Child& child : children) {
@@ -18,6 +51,7 @@ PageImage::Ref InnerPage::encode() const {
     }
     append_address(payload, child.page);
     if (level == 1) append_address(payload, child.changes);
+    append_counts(payload, child.keys);
   }
   auto image = PageImage::make(kPageHeaderBytes + payload.size());
   std::memcpy(image->data() + kPageHeaderBytes, payload.data(), payload.size());
@@ -27,7 +61,9 @@ PageImage::Ref InnerPage::encode() const {
 std::optional<InnerPage> InnerPage::decode(BytesView payload) {
   ByteReader reader{payload};
   InnerPage page;
-  page.level = reader.u8();
+  const std::uint8_t first = reader.u8();
+  page.level = first & ~kHasCounts;
+  page.has_counts = (first & kHasCounts) != 0;
   const std::uint64_t count = reader.varint();
   const BytesView prefix = reader.length_prefixed();
   if (reader.failed() || page.level == 0 || count == 0 || count > payload.size()) return {};
@@ -42,6 +78,7 @@ std::optional<InnerPage> InnerPage::decode(BytesView payload) {
     child.page = take_address(reader);
     if (page.level == 1) child.changes = take_address(reader);
     if (page.level > 1 && !child.page.exists()) return {};
+    if (page.has_counts && !take_counts(reader, child.keys)) return {};
     page.children.push_back(std::move(child));
   }
   if (reader.failed() || !reader.at_end()) return {};

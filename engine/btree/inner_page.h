@@ -3,15 +3,18 @@
 //   payload := level:u8  children:varint  prefix:text  child*
 //   child   := separator:text (without the prefix; the first child has none)  page:address
 //              [level 1 only: changes:address]
+//              [bit 7 of level only: classes:varint  (class:varint  keys:signed varint) *classes]
 //
 // A child has the keys from its separator on, up to the next child's. At level 1 children are leaves, whose
-// page is the base; above they are inner nodes of the level below. A leaf without pages is empty.
+// page is the base; above they are inner nodes of the level below. A leaf without pages is empty. Pages of
+// page files of format 1 do not say how many keys are below each child.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <vector>
 
+#include "engine/btree/key_counts.h"
 #include "engine/btree/page_format.h"
 #include "engine/bytes.h"
 
@@ -22,12 +25,16 @@ struct InnerPage {
     Bytes separator;  // empty for the first
     PageAddress page;
     PageAddress changes;  // of a leaf
+    KeyCounts keys;       // below it, as counted
   };
 
   std::uint8_t level = 1;
+  bool has_counts = true;       // otherwise all `keys` are empty
   std::vector<Child> children;  // at least one
 
-  // A page image without its header filled in.
+  KeyCounts keys() const;  // of all children
+
+  // A page image without its header filled in; with counts.
   PageImage::Ref encode() const;
   // Nothing unless all is as it should be and separators ascend.
   static std::optional<InnerPage> decode(BytesView payload);

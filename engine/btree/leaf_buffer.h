@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/btree/key_counts.h"
 #include "engine/btree/record.h"
 #include "engine/bytes.h"
 #include "engine/memory/pinned.h"
@@ -39,6 +40,10 @@ class LeafBuffer final : public Pinned {
   // `index` and `is_equal` as lower_bound has just said for this key.
   void put_at(std::uint32_t index, bool is_equal, const Record& record);
   void set_tag(std::uint32_t index, RecordTag tag);
+  // By how many the records here change the leaf's keys, as counted when they were written.
+  const KeyCounts& balance() const { return balance_; }
+  void add_balance(std::uint32_t count_class, std::int64_t change) { balance_.add(count_class, change); }
+  void add_balance(const KeyCounts& change) { balance_.add(change); }
   // The key is larger than all that are here.
   void append(const Record& record) { put_at(count(), false, record); }
 
@@ -73,6 +78,7 @@ class LeafBuffer final : public Pinned {
   Bytes arena_;
   std::size_t dead_bytes_ = 0;  // of arena_
   std::size_t page_bytes_ = 0;
+  KeyCounts balance_;
 };
 
 }  // namespace shale::engine::btree

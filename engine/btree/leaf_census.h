@@ -15,6 +15,8 @@ class LeafCensus {
   void add(std::uint64_t bytes) { change(bytes, 1); }
   void remove(std::uint64_t bytes) { change(bytes, static_cast<std::uint64_t>(-1)); }
   void clear() { *this = {}; }
+  void add(const LeafCensus& other) { change(other, 1); }
+  void remove(const LeafCensus& other) { change(other, static_cast<std::uint64_t>(-1)); }
 
   std::uint64_t leaves() const { return leaves_; }
   std::uint64_t bytes() const { return bytes_; }  // of their bases
@@ -29,6 +31,12 @@ class LeafCensus {
     leaves_ += by;
     bytes_ += by * bytes;
     by_size_[size_class(bytes)] += by;
+  }
+
+  void change(const LeafCensus& other, std::uint64_t by) {
+    leaves_ += by * other.leaves_;
+    bytes_ += by * other.bytes_;
+    for (std::size_t i = 0; i < kSizeClasses; ++i) by_size_[i] += by * other.by_size_[i];
   }
 
   std::uint64_t leaves_ = 0;

@@ -1,6 +1,9 @@
 #include "engine/btree/leaf_pool.h"
 
+#include <algorithm>
 #include <cassert>
+#include <iterator>
+#include <utility>
 
 namespace shale::engine::btree {
 
@@ -44,6 +47,57 @@ void LeafPool::clear() {
   leaf_count_ = 0;
 }
 
+void LeafPool::begin_part(std::uint32_t part) {
+  part_ = part;
+  young_to_ask_.reset();
+  kept_to_ask_.reset();
+}
+
+void LeafPool::give(Leaf& leaf, LeafPool& other) {
+  const PoolQueue queue = leaf.queue;
+  if (queue == PoolQueue::none) return;
+  remove(leaf);
+  leaf.queue = queue;
+  (queue == PoolQueue::kept ? other.kept_ : other.young_).emplace_back(&leaf);
+  ++other.leaf_count_;
+  other.change_bytes(leaf, 0, image_bytes(leaf));
+}
+
+// Once around each queue: what comes in meanwhile, or is moved by others, is not of the part.
+bool LeafPool::forget_given(std::size_t steps_max) {
+  if (!young_to_ask_) young_to_ask_ = young_.size();
+  if (!kept_to_ask_) kept_to_ask_ = kept_.size();
+  forget_some(young_, PoolQueue::young, *young_to_ask_, steps_max);
+  forget_some(kept_, PoolQueue::kept, *kept_to_ask_, steps_max);
+  if (*young_to_ask_ + *kept_to_ask_ != 0) return false;
+  begin_part(0);
+  return true;
+}
+
+void LeafPool::forget_some(std::deque<Leaf::Ref>& queue, PoolQueue kind, std::size_t& to_ask,
+                           std::size_t& steps) const {
+  to_ask = std::min(to_ask, queue.size());
+  for (; to_ask != 0 && steps != 0; --to_ask, --steps) {
+    Leaf::Ref leaf = std::move(queue.front());
+    queue.pop_front();
+    if (!has_left(*leaf, kind)) queue.push_back(std::move(leaf));
+  }
+}
+
+void LeafPool::take_over(LeafPool& other) {
+  const auto append = [](std::deque<Leaf::Ref>& to, std::deque<Leaf::Ref>& from) {
+    if (to.empty()) to.swap(from);
+    to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+    from.clear();
+  };
+  append(young_, other.young_);
+  append(kept_, other.kept_);
+  bytes_ += std::exchange(other.bytes_, 0);
+  young_bytes_ += std::exchange(other.young_bytes_, 0);
+  leaf_count_ += std::exchange(other.leaf_count_, 0);
+  evictions_ = std::max(evictions_, other.evictions_);
+}
+
 // Only those who hold the owner's mutex make pins of what only the leaf holds.
 bool LeafPool::is_held(const Leaf& leaf) {
   return (leaf.base && leaf.base->pin_count() > 1) || (leaf.changes && leaf.changes->pin_count() > 1);
@@ -69,7 +123,7 @@ bool LeafPool::evict_from(std::deque<Leaf::Ref>& queue, PoolQueue kind) {
   for (std::size_t steps = queue.size() * (kUsesMax + 1); steps > 0 && !queue.empty(); --steps) {
     const Leaf::Ref leaf = std::move(queue.front());
     queue.pop_front();
-    if (leaf->queue != kind) continue;  // has left
+    if (has_left(*leaf, kind)) continue;
     if (leaf->uses == 0 && !is_held(*leaf)) {
       evict(*leaf);
       return true;

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <optional>
 
 #include "engine/btree/nodes.h"
 
@@ -49,6 +50,16 @@ class LeafPool {
   // Forgets all leaves.
   void clear();
 
+  // For trees that are cut and joined. From now on leaves of that part (Leaf::part) are in another pool.
+  void begin_part(std::uint32_t part);
+  // Such a leaf, to a pool of the same budget. What it leaves behind must be gone before it has another
+  // owner:
+  void give(Leaf& leaf, LeafPool& other);
+  // looks for that, some steps with each call, after the last give(). True when all is gone.
+  bool forget_given(std::size_t steps_max);
+  // All leaves of another pool of the same budget, behind its own.
+  void take_over(LeafPool& other);
+
   static void note_use(Leaf& leaf) {
     if (leaf.uses < kUsesMax) ++leaf.uses;
   }
@@ -67,6 +78,11 @@ class LeafPool {
   static constexpr std::uint8_t kUsesMax = 3;
   static constexpr std::uint64_t kYoungParts = 10;  // one of them is for the young
 
+  bool has_left(const Leaf& leaf, PoolQueue kind) const {
+    return leaf.queue != kind || (part_ != 0 && leaf.part == part_);
+  }
+  void forget_some(std::deque<Leaf::Ref>& queue, PoolQueue kind, std::size_t& to_ask,
+                   std::size_t& steps) const;
   bool evict_one();
   bool evict_from(std::deque<Leaf::Ref>& queue, PoolQueue kind);
   void evict(Leaf& leaf);
@@ -80,6 +96,9 @@ class LeafPool {
   std::uint64_t young_bytes_ = 0;
   std::uint64_t leaf_count_ = 0;
   std::uint64_t evictions_ = 0;
+  std::uint32_t part_ = 0;  // whose leaves are in another pool; 0: none
+  std::optional<std::size_t> young_to_ask_;
+  std::optional<std::size_t> kept_to_ask_;  // entries, before all that those have left behind is gone
 };
 
 }  // namespace shale::engine::btree

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/btree/key_counts.h"
 #include "engine/btree/layers.h"
 #include "engine/btree/leaf_buffer.h"
 #include "engine/btree/page_format.h"
@@ -74,6 +75,13 @@ class Leaf final : public Node {
   std::size_t base_bytes() const { return page.exists() ? page.bytes : (base ? base->bytes() : 0); }
   // Requires is_resident().
   Layers layers() const;
+  // Calls `visit` with classes and keys, which add up to what the leaf has as counted.
+  template <class Visit>
+  void for_each_count(Visit visit) const {
+    keys.for_each(visit);
+    if (frozen) frozen->balance().for_each(visit);
+    if (buffer) buffer->balance().for_each(visit);
+  }
   // Starts fetching the leaf itself.
   void prefetch() const {
     for (std::size_t at = 0; at < sizeof *this; at += 64)
@@ -90,10 +98,13 @@ class Leaf final : public Node {
   PageImage::Ref changes;         // null: none, or not in memory
   RecordImage base;               // null: none, or not in memory
   PageAddress changes_page;
+  KeyCounts
+      keys;  // that base and changes have, as counted; frozen and buffer know by how many they change it
   // The base image is the one on disk with the changes applied: they need not be asked. They are kept for the
   // next checkpoint.
   bool base_has_changes = false;
   Epoch buffer_epoch = 0;  // in which the buffer was begun
+  std::uint32_t part = 0;  // of its tree, if that is what is being cut off (tree_part.h)
   // Of the pool (leaf_pool.h).
   PoolQueue queue = PoolQueue::none;
   std::uint8_t uses = 0;
@@ -136,6 +147,7 @@ class InnerNode final : public Node {
   const Epoch epoch;        // in which it was made: a checkpoint of that epoch or later may be looking at it
   Epoch changed_epoch = 0;  // the last in which something below changed
   Epoch written_epoch = 0;  // what changed below up to then is in `page`
+  KeyCounts written_keys;   // of all leaves below, as `page` says
 
  private:
   void index_separators();

@@ -72,10 +72,11 @@ Status PageFile::load(const std::function<void(const std::string&)>& on_damage) 
   }
   const bool first = found[0] && (!found[1] || found[0]->sequence >= found[1]->sequence);
   superblock_ = first ? *found[0] : *found[1];
-  if (superblock_.format != kFormat) {
-    return Error{ErrorKind::unsupported, fmt::format("{}: page file of format {}; this build knows {}", path_,
-                                                     superblock_.format, kFormat)};
+  if (superblock_.format < kFormatMin || superblock_.format > kFormat) {
+    return Error{ErrorKind::unsupported, fmt::format("{}: page file of format {}; this build knows {} to {}",
+                                                     path_, superblock_.format, kFormatMin, kFormat)};
   }
+  superblock_.format = kFormat;  // when it is next written
   end_ = std::max(round_up(*size), kPagesBegin);
   file_bytes_ = end_;
   if (!superblock_.directory.exists()) return {};
@@ -88,6 +89,12 @@ Status PageFile::load(const std::function<void(const std::string&)>& on_damage) 
   }
   directory_ = std::move(*directory);
   return claim(superblock_.directory);
+}
+
+void PageFile::keep_only(const std::set<std::uint32_t>& trees) {
+  const std::lock_guard lock{mutex_};
+  forgets_trees_ =
+      std::erase_if(directory_, [&](const auto& tree) { return !trees.contains(tree.first); }) != 0;
 }
 
 Status PageFile::claim(const PageAddress& page) {
@@ -118,8 +125,12 @@ Status PageFile::finish_opening() {
     note_space();
   }
   // A crash may have come between the two superblocks.
-  const std::lock_guard commit{commit_mutex_};
-  return write_superblocks(superblock_);
+  const std::lock_guard committing{commit_mutex_};
+  auto written = write_superblocks(superblock_);
+  // What is forgotten may be written over from here on. A crash before that is on the disk leaves trees that
+  // nobody will claim either.
+  if (written && forgets_trees_) written = replace_directory(directory());
+  return written;
 }
 
 Directory PageFile::directory() const {
@@ -168,25 +179,33 @@ Status PageFile::sync() {
 
 void PageFile::release(std::uint64_t offset, std::uint64_t bytes) {
   const std::lock_guard lock{mutex_};
+  if (held_.contains(offset)) return;
   free_.add(offset, bytes);
   note_space();
 }
 
-Status PageFile::commit(std::uint32_t tree, const TreeState& state) {
+void PageFile::hold(std::span<const PageAddress> pages) {
+  const std::lock_guard lock{mutex_};
+  for (const PageAddress& page : pages) held_.insert(page.offset);
+}
+
+Status PageFile::commit(std::uint32_t tree, const TreeState& state) { return commit({{tree, state}}); }
+
+Status PageFile::commit(const Directory& changed) {
   const std::lock_guard committing{commit_mutex_};
   Directory directory = this->directory();
-  directory[tree] = state;
-  return commit(std::move(directory));
+  for (const auto& [tree, state] : changed) directory[tree] = state;
+  return replace_directory(std::move(directory));
 }
 
 Status PageFile::drop(std::uint32_t tree) {
   const std::lock_guard committing{commit_mutex_};
   Directory directory = this->directory();
   if (directory.erase(tree) == 0) return {};
-  return commit(std::move(directory));
+  return replace_directory(std::move(directory));
 }
 
-Status PageFile::commit(Directory directory) {
+Status PageFile::replace_directory(Directory directory) {
   if (failure_) return *failure_;
   const auto page = write_directory(directory);
   if (!page) {

@@ -14,6 +14,8 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -44,8 +46,9 @@ class PageFile {
   static Result<std::unique_ptr<PageFile>> open_to_verify(
       FileSystem& files, const std::string& folder, const std::function<void(const std::string&)>& on_damage);
 
-  // Opening: every page that the trees refer to is claimed, then all else becomes free. Error{corruption} if
-  // two claims overlap or one is not in the file.
+  // Opening: other trees than these do not count and are forgotten; every page that the trees refer to is
+  // claimed, then all else becomes free. Error{corruption} if two claims overlap or one is not in the file.
+  void keep_only(const std::set<std::uint32_t>& trees);
   Status claim(const PageAddress& page);
   Status finish_opening();
 
@@ -62,6 +65,9 @@ class PageFile {
   Status sync();  // an Error is final, for all who write to the file
   // Space that is in no tree that a crash could bring back: never committed, or by a commit since left out.
   void release(std::uint64_t offset, std::uint64_t bytes);
+  // Pages that stay whatever is released, until the file is opened again: nobody knows whether a crash could
+  // bring back a tree that has them.
+  void hold(std::span<const PageAddress> pages);
 
   // Where pages begin that had better lie further in front, so that the end can be cut; kNowhere as long as
   // there is little free space. Some MiB in front of the end at most: how much there is to be moved at a
@@ -75,6 +81,8 @@ class PageFile {
   // Makes the tree's new state durable, and all that has been written so far. After an Error the file takes
   // no more commits: nobody knows what is on the disk.
   Status commit(std::uint32_t tree, const TreeState& state);
+  // The same of several trees, all or none.
+  Status commit(const Directory& changed);
   // Makes it durable that there is no such tree any more. Errors: as commit().
   Status drop(std::uint32_t tree);
 
@@ -86,7 +94,7 @@ class PageFile {
   static Result<std::unique_ptr<File>> make(FileSystem& files, const std::string& folder,
                                             const std::string& path);
   Status load(const std::function<void(const std::string&)>& on_damage);
-  Status commit(Directory directory);  // with commit_mutex_
+  Status replace_directory(Directory directory);  // with commit_mutex_
   Result<PageAddress> write_directory(const Directory& directory);
   Status write_superblocks(const Superblock& superblock);
   void note_space();  // with mutex_
@@ -109,7 +117,9 @@ class PageFile {
   mutable std::mutex mutex_;           // guards everything below
   std::optional<Error> sync_failure_;  // final
   Directory directory_;
+  bool forgets_trees_ = false;  // that the directory on disk has; while opening
   FreeSpace free_;
+  std::set<std::uint64_t> held_;                    // offsets of pages
   std::map<std::uint64_t, std::uint64_t> claimed_;  // offset -> bytes; only while opening
   std::uint64_t end_ = kPagesBegin;                 // of the file, as far as it has been handed out
 };

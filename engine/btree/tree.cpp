@@ -37,6 +37,8 @@ Tree::Tree(TreeStore& store, std::uint32_t id, std::mutex& owner, const TreeStat
       ++inner_nodes_;
     }
   });
+  // Of a page file of format 1: a checkpoint writes all inner nodes anew, with counts.
+  reclaim_pending_ = root_->changed_epoch > root_->written_epoch && root_->page.exists();
   target_bytes_ = first_target();
   checkpoint_ended_ = store_.now();
   store_.add_tree(*this);
@@ -120,6 +122,7 @@ std::shared_ptr<LeafLoad> Tree::load_of(Leaf& leaf) {
 
 void Tree::take_loaded(LeafLoad& load, const Status& status) {
   const std::lock_guard lock{owner_};
+  if (is_handed_over_) return;  // whoever wanted it asks its new tree
   Leaf& leaf = *load.leaf_;
   // What has been written anew meanwhile is another load's business; its place may hold anything by now.
   if (!load.is_current() || leaf.is_retired) return;
@@ -137,9 +140,9 @@ void Tree::take_loaded(LeafLoad& load, const Status& status) {
   }
   if (!leaf.changes) leaf.changes = load.changes_;
   if (leaf.queue == PoolQueue::none) {
-    pool_.add(leaf);
+    pool_of(leaf).add(leaf);
   } else {
-    pool_.resize(leaf, before);
+    pool_of(leaf).resize(leaf, before);
   }
   make_room();
 }
@@ -254,11 +257,14 @@ void Tree::write(Record record, Lsn lsn) {
     if (record.tag.guessed) note_guess(record.key);
   }
   const int balance = (record.tag.erased ? 0 : 1) - (was_there ? 1 : 0);
-  counts_.add(store_.options().policy->count_class(record.key), balance);  // also 0: that the class is there
+  const std::uint32_t count_class = store_.options().policy->count_class(record.key);
+  counts_.add(count_class, balance);  // also 0: that the class is there
+  leaf.buffer->add_balance(count_class, balance);
+  if (is_of_part(leaf)) part_->keys.add(count_class, balance);
   const std::size_t memory_before = leaf.buffer->memory_bytes();
   leaf.buffer->put_at(index, is_equal, record);
-  note_changed_memory(static_cast<std::int64_t>(leaf.buffer->memory_bytes()) -
-                      static_cast<std::int64_t>(memory_before));
+  note_changed_memory(leaf, static_cast<std::int64_t>(leaf.buffer->memory_bytes()) -
+                                static_cast<std::int64_t>(memory_before));
   if (is_due_for_merge(leaf)) rebuild(path);
 }
 
@@ -270,10 +276,10 @@ void Tree::note_lsn(Lsn lsn) {
 
 // A buffer of an earlier epoch is what a checkpoint wants, or failed to take.
 void Tree::begin_buffer(const Path& path, Leaf& leaf) {
-  note_changed_memory(freeze(leaf));
+  note_changed_memory(leaf, freeze(leaf));
   leaf.buffer = LeafBuffer::make();
   leaf.buffer_epoch = epoch_;
-  note_changed_memory(static_cast<std::int64_t>(leaf.buffer->memory_bytes()));
+  note_changed_memory(leaf, static_cast<std::int64_t>(leaf.buffer->memory_bytes()));
   mark_changed(path);
 }
 
@@ -297,6 +303,8 @@ std::int64_t Tree::freeze(Leaf& leaf) {
     const auto index = static_cast<std::uint32_t>(key->index[key->newest]);
     merged->append({key->key, layers[key->newest].value(index), resolve(layers, *key, false).tag});
   }
+  merged->add_balance(leaf.frozen->balance());
+  merged->add_balance(buffer->balance());
   leaf.frozen = merged;
   return static_cast<std::int64_t>(merged->memory_bytes()) - before;
 }
@@ -304,6 +312,11 @@ std::int64_t Tree::freeze(Leaf& leaf) {
 void Tree::note_changed_memory(std::int64_t bytes) {
   changed_bytes_.fetch_add(static_cast<std::uint64_t>(bytes), std::memory_order_relaxed);
   store_.note_changed(bytes);
+}
+
+void Tree::note_changed_memory(const Leaf& leaf, std::int64_t bytes) {
+  note_changed_memory(bytes);
+  if (is_of_part(leaf)) part_->changed_bytes += bytes;
 }
 
 std::uint64_t Tree::changed_memory(const Leaf& leaf) {

@@ -29,6 +29,7 @@
 #include "engine/btree/leaf_pool.h"
 #include "engine/btree/node_advisor.h"
 #include "engine/btree/nodes.h"
+#include "engine/btree/tree_part.h"
 #include "engine/btree/tree_store.h"
 #include "engine/engine.h"
 #include "engine/lsm/class_counts.h"
@@ -106,12 +107,17 @@ class Tree final : public Engine, public std::enable_shared_from_this<Tree> {
   InnerNode& root() const { return *root_; }
   const PageFile& file() const { return store_.file(); }
   std::uint32_t id() const { return id_; }
-  // Its pages on disk that its nodes do not have any more. Its work has stopped.
-  std::vector<PageAddress> pages_apart() const;
+  // All its pages on disk, those included that it may share. With the owner's mutex. Its work has stopped.
+  std::vector<PageAddress> pages() const;
+  // All its pages on disk, which are somebody else's business from now on; it is of no further use. Its work
+  // has stopped.
+  std::vector<PageAddress> take_pages();
 
  private:
   friend class LeafLoad;
   friend class Checkpoint;
+  friend class TreeCut;
+  friend class TreeUnion;
 
   // --- Writing (tree.cpp)
   void write(Record record, Lsn lsn);
@@ -121,6 +127,9 @@ class Tree final : public Engine, public std::enable_shared_from_this<Tree> {
   void begin_buffer(const Path& path, Leaf& leaf);
   void note_lsn(Lsn lsn);
   void note_changed_memory(std::int64_t bytes);
+  void note_changed_memory(const Leaf& leaf, std::int64_t bytes);  // of this leaf, which is in the tree
+  bool is_of_part(const Leaf& leaf) const { return part_ != nullptr && part_->has(leaf); }
+  LeafPool& pool_of(const Leaf& leaf) { return is_of_part(leaf) ? part_->pool : pool_; }
   static std::uint64_t changed_memory(const Leaf& leaf);
   void take_loaded(LeafLoad& load, const Status& status);  // with no lock held
   void make_room();
@@ -145,13 +154,15 @@ class Tree final : public Engine, public std::enable_shared_from_this<Tree> {
   void rebuild(Path& path);
   // Appends the leaf's live records; `count_changes` against what is counted.
   void gather(const Leaf& leaf, RecordList& records, lsm::ClassCounts& count_changes) const;
-  std::vector<InnerNode::Child> build_leaves(const RecordList& records, bool is_append);
+  std::vector<InnerNode::Child> build_leaves(std::span<const Record> records, std::size_t bytes,
+                                             bool is_append) const;
   void replace_leaves(Path& path, std::size_t first, std::size_t count, std::vector<InnerNode::Child> leaves);
   struct Neighbours {  // leaves of one parent
     std::size_t first = 0;
     std::size_t count = 0;
   };
   Neighbours neighbours_to_join(const Path& path, std::size_t bytes) const;
+  void take_in(Leaf& leaf, bool is_of_part_if_empty);  // that has been built for the tree
   void retire(Leaf& leaf);
   void take_out(Leaf& leaf);  // as retire(), but its pages are somebody else's business
   void retire(InnerNode& node);
@@ -160,11 +171,13 @@ class Tree final : public Engine, public std::enable_shared_from_this<Tree> {
   void join_inner(Path& path, std::size_t depth);
   void grow_root(Path& path, std::size_t split_at);
   void shrink_root();
+  void become_empty();
   void mark_changed(const Path& path);
   // Makes what the buffer holds immutable. Returns by how much it changes changed_memory().
   static std::int64_t freeze(Leaf& leaf);
 
   // --- Checkpoints (tree_checkpoint.cpp)
+  std::vector<PageAddress> own_pages() const;
   bool has_unpersisted() const { return first_lsn_ != 0 || reclaim_pending_; }
   void write_changes_out();
   void begin_checkpoint();
@@ -177,6 +190,7 @@ class Tree final : public Engine, public std::enable_shared_from_this<Tree> {
   void install(WrittenLeaf& written, CheckpointProgress& progress);
   void let_go_of_pages(const WrittenLeaf& written, CheckpointProgress& progress);
   void install_pieces(WrittenLeaf& written, CheckpointProgress& progress);
+  static std::int64_t balance_over(const PageImage::Ref& base, const Record& record);
   std::vector<InnerNode::Child> leaves_of_pieces(const WrittenLeaf& written, bool keeps_images) const;
   void settle_counts(const WrittenLeaf& written, CheckpointProgress& progress);
   void join_small(std::span<const WrittenLeaf> leaves, CheckpointProgress& progress);
@@ -203,6 +217,7 @@ class Tree final : public Engine, public std::enable_shared_from_this<Tree> {
   InnerNode::Ref root_;
   LeafPool pool_;
   LeafCensus census_;
+  TreePart* part_ = nullptr;  // what is about to be cut off: of that, the pool is apart
   std::uint32_t target_bytes_;
   LeafWorkload workload_;
   NodeAdvisor advisor_;
@@ -221,12 +236,14 @@ class Tree final : public Engine, public std::enable_shared_from_this<Tree> {
   std::atomic<std::uint64_t> pool_bytes_ = 0;
   std::optional<Snapshot> snapshot_;  // of the checkpoint that is running
   bool stopping_ = false;             // no work begins any more
+  bool is_handed_over_ = false;       // its nodes are other trees', with other mutexes
   bool checkpoint_wanted_ = false;    // another, after the one that is running
   std::optional<Error> checkpoint_error_;
   std::vector<PageAddress> retired_;           // given back after the commit of the next checkpoint to begin
   std::vector<PageAddress> retiring_;          // of the running one, or of the next if it fails
   std::vector<InnerNode::Ref> dropped_roots_;  // of trees whose pages go with the next checkpoint
-  std::uint64_t generation_ = 0;               // how often everything has been dropped
+  std::vector<std::shared_ptr<SharedPages>> shared_pages_;  // that the state on disk may have; as retired_
+  std::uint64_t generation_ = 0;                            // how often everything has been dropped
 
   std::vector<Bytes> guesses_;  // keys that are to be looked up
   std::uint64_t guesses_noted_ = 0;

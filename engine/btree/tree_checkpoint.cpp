@@ -45,11 +45,30 @@ void Tree::resume_work() {
 }
 
 // What left the tree goes with the checkpoint after, and there has been none.
-std::vector<PageAddress> Tree::pages_apart() const {
+std::vector<PageAddress> Tree::own_pages() const {
   std::vector<PageAddress> pages = retired_;
   pages.insert(pages.end(), retiring_.begin(), retiring_.end());
   for (const InnerNode::Ref& root : dropped_roots_) append_pages(*root, pages);
+  append_pages(*root_, pages);
   return pages;
+}
+
+std::vector<PageAddress> Tree::pages() const {
+  std::vector<PageAddress> all = own_pages();
+  for (const auto& shared : shared_pages_) {
+    const std::vector<PageAddress> more = shared->pages();
+    all.insert(all.end(), more.begin(), more.end());
+  }
+  return all;
+}
+
+std::vector<PageAddress> Tree::take_pages() {
+  std::vector<PageAddress> taken = own_pages();
+  retired_.clear();
+  retiring_.clear();
+  dropped_roots_.clear();
+  shared_pages_.clear();
+  return taken;
 }
 
 void Tree::tick() {
@@ -87,6 +106,7 @@ void Tree::begin_checkpoint() {
   constexpr double kWrongPart = 0.01;
   snapshot.looks_up_guesses = wrong_guess_part_ > kWrongPart;
   snapshot.dropped_roots = std::exchange(dropped_roots_, {});
+  snapshot.shared_pages = std::exchange(shared_pages_, {});
   open_guesses_ = 0;
   snapshot_ = std::move(snapshot);
   retiring_.insert(retiring_.end(), retired_.begin(), retired_.end());
@@ -104,8 +124,9 @@ void Tree::run_checkpoint() {
     progress = std::move(checkpoint.progress());
   }
   std::vector<PageAddress> released = std::move(progress.superseded);
-  InnerNode::Ref root;  // both let go of without the lock
+  InnerNode::Ref root;  // all let go of without the lock
   std::vector<InnerNode::Ref> dropped;
+  std::vector<std::shared_ptr<SharedPages>> shared;
   {
     const std::lock_guard lock{owner_};
     last_checkpoint_ = store_.now() - begin;
@@ -114,7 +135,11 @@ void Tree::run_checkpoint() {
     // Few left the tree otherwise, while a checkpoint may have superseded very many.
     released.insert(released.end(), retiring_.begin(), retiring_.end());
     retiring_.clear();
-    if (!status) retiring_.swap(released);
+    shared = std::move(snapshot_->shared_pages);
+    if (!status) {
+      retiring_.swap(released);
+      shared_pages_.insert(shared_pages_.end(), shared.begin(), shared.end());
+    }
     finish_checkpoint(status, progress);
   }
   for (const PageAddress& page : released) store_.file().release(page.offset, page.bytes);
@@ -195,6 +220,7 @@ void Tree::install_some(std::span<WrittenInner> inner, CheckpointProgress& progr
       progress.superseded.push_back(node.page);
     }
     node.page = written.page;
+    node.written_keys = written.keys;
     node.written_epoch = snapshot_->epoch;
   }
 }
@@ -240,6 +266,7 @@ void Tree::install(WrittenLeaf& written, CheckpointProgress& progress) {
   leaf.changes = keeps ? written.changes : nullptr;
   leaf.page = written.page;
   leaf.changes_page = written.changes_page;
+  leaf.keys = std::move(written.keys);
   leaf.frozen.swap(written.taken.frozen);
   leaf.frozen.reset();
   if (!is_in_tree) return;
@@ -281,7 +308,14 @@ void Tree::install_pieces(WrittenLeaf& written, CheckpointProgress& progress) {
   leaf.frozen.reset();
 }
 
+// How a record of a buffer is counted, where the base below it is all that there is.
+std::int64_t Tree::balance_over(const PageImage::Ref& base, const Record& record) {
+  const bool was_there = record.tag.guessed || RecordPage{base->payload()}.find(record.key);
+  return (record.tag.erased ? 0 : 1) - (was_there ? 1 : 0);
+}
+
 std::vector<InnerNode::Child> Tree::leaves_of_pieces(const WrittenLeaf& written, bool keeps_images) const {
+  const KeyPolicy& policy = *store_.options().policy;
   const Leaf& leaf = *written.taken.leaf;
   std::vector<InnerNode::Child> leaves;
   std::uint32_t next = 0;  // record of the buffer
@@ -289,6 +323,7 @@ std::vector<InnerNode::Child> Tree::leaves_of_pieces(const WrittenLeaf& written,
     const WrittenPiece& piece = written.pieces[i];
     Leaf::Ref part{new Leaf};
     part->page = piece.page;
+    part->keys = piece.keys;
     if (keeps_images) part->base = piece.base;
     const Bytes* const end = i + 1 < written.pieces.size() ? &written.pieces[i + 1].separator : nullptr;
     while (leaf.buffer && next < leaf.buffer->count()) {
@@ -296,6 +331,7 @@ std::vector<InnerNode::Child> Tree::leaves_of_pieces(const WrittenLeaf& written,
       if (end != nullptr && record.key >= *end) break;
       if (!part->buffer) part->buffer = LeafBuffer::make();
       part->buffer->append(record);
+      part->buffer->add_balance(policy.count_class(record.key), balance_over(piece.base, record));
       ++next;
     }
     part->buffer_epoch = leaf.buffer_epoch;
@@ -310,14 +346,19 @@ void Tree::settle_counts(const WrittenLeaf& written, CheckpointProgress& progres
   const KeyPolicy& policy = *store_.options().policy;
   const Leaf& leaf = *written.taken.leaf;
   const bool is_in_tree = !leaf.is_retired && snapshot_->generation == generation_;
-  progress.count_changes.add(written.corrections.all());
-  if (is_in_tree) counts_.add(written.corrections.all());
+  written.corrections.for_each([&](std::uint32_t count_class, std::int64_t change) {
+    progress.count_changes.add(count_class, change);
+    if (is_in_tree) counts_.add(count_class, change);
+  });
   for (const Bytes& key : written.dropped_keys) {
     progress.count_changes.add(policy.count_class(key), -1);
     if (!is_in_tree) continue;
     bool is_written = false;
     const std::uint32_t index = leaf.buffer ? leaf.buffer->lower_bound(key, is_written) : 0;
-    if (is_written && !leaf.buffer->at(index).tag.guessed) continue;
+    if (is_written && !leaf.buffer->at(index).tag.guessed) {
+      leaf.buffer->add_balance(policy.count_class(key), 1);
+      continue;
+    }
     counts_.add(policy.count_class(key), -1);
   }
 }

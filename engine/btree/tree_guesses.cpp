@@ -56,7 +56,10 @@ void Tree::resolve_guess(BytesView key) {
   const Presence below = presence_below_buffer(leaf, key);
   if (below == Presence::unknown) return;
   leaf.buffer->set_tag(index, {leaf.buffer->at(index).tag.erased, false});
-  if (below == Presence::absent) counts_.add(store_.options().policy->count_class(key), 1);
+  if (below != Presence::absent) return;
+  const std::uint32_t count_class = store_.options().policy->count_class(key);
+  counts_.add(count_class, 1);
+  leaf.buffer->add_balance(count_class, 1);
 }
 
 void Tree::note_guesses_looked_up(std::uint64_t guesses, std::uint64_t wrong) {

@@ -37,6 +37,7 @@ bool Tree::any_class_lives() const {
 void Tree::drop_everything() {
   dropped_roots_.push_back(std::exchange(root_, InnerNode::make_empty(epoch_)));
   pool_.clear();
+  if (part_ != nullptr) part_->clear();
   pool_bytes_ = 0;
   census_.clear();
   census_.add(0);

@@ -8,19 +8,21 @@
 namespace shale::engine::btree {
 
 Result<std::unique_ptr<TreeStore>> TreeStore::open(FileSystem& files, Background& background,
-                                                   const TreeStoreOptions& options) {
+                                                   const TreeStoreOptions& options,
+                                                   const std::optional<std::set<std::uint32_t>>& trees) {
   std::unique_ptr<TreeStore> store{new TreeStore(files, background, options)};
-  if (auto loaded = store->load(); !loaded) return loaded.error();
+  if (auto loaded = store->load(trees); !loaded) return loaded.error();
   return store;
 }
 
-Status TreeStore::load() {
+Status TreeStore::load(const std::optional<std::set<std::uint32_t>>& trees) {
   auto file = PageFile::open(files_, options_.folder, options_.on_damage);
   if (!file) return file.error();
   file_ = std::move(*file);
+  if (trees) file_->keep_only(*trees);
   for (const auto& [id, state] : file_->directory()) {
     if (!state.root.exists()) continue;
-    auto root = load_index(*file_, state.root);
+    auto root = load_index(*file_, state.root, *options_.policy);
     if (!root) return root.error();
     loaded_.emplace(id, std::move(*root));
   }
@@ -34,25 +36,10 @@ std::shared_ptr<Engine> TreeStore::open_tree(std::uint32_t id, std::mutex& owner
   return std::make_shared<Tree>(*this, id, owner, directory[id], std::move(root));
 }
 
-Status TreeStore::drop_trees_except(const std::set<std::uint32_t>& ids) {
-  for (const auto& [id, state] : file_->directory()) {
-    if (ids.contains(id)) continue;
-    const auto root = loaded_.extract(id);
-    const auto forgotten = root.empty() ? file_->drop(id) : forget(id, *root.mapped(), {});
-    if (!forgotten) return forgotten;
-  }
-  return {};
-}
-
 Status TreeStore::drop_tree(Engine& engine) {
   auto& tree = static_cast<Tree&>(engine);
-  return forget(tree.id(), tree.root(), tree.pages_apart());
-}
-
-Status TreeStore::forget(std::uint32_t id, const InnerNode& root, std::vector<PageAddress> others) {
-  append_pages(root, others);
-  if (auto dropped = file_->drop(id); !dropped) return dropped;
-  for (const PageAddress& page : others) file_->release(page.offset, page.bytes);
+  if (auto dropped = file_->drop(tree.id()); !dropped) return dropped;
+  for (const PageAddress& page : tree.take_pages()) file_->release(page.offset, page.bytes);
   file_->cut_tail();
   return {};
 }

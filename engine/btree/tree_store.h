@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -46,16 +47,16 @@ struct TreeStoreOptions {
 // Thread-safe. The Background must be stopped before this is destroyed, and all trees must be gone.
 class TreeStore {
  public:
-  // Opens the page file and reads the inner nodes of all trees. Waits for the disk. Errors: io, no_space,
-  // corruption (of the directory or an inner node), unsupported.
+  // Opens the page file and reads the inner nodes of the trees that count, all by default; others are
+  // forgotten, what they share with those stays. Waits for the disk. Errors: io, no_space, corruption (of the
+  // directory or an inner node), unsupported.
   static Result<std::unique_ptr<TreeStore>> open(FileSystem& files, Background& background,
-                                                 const TreeStoreOptions& options);
+                                                 const TreeStoreOptions& options,
+                                                 const std::optional<std::set<std::uint32_t>>& trees = {});
 
   // The tree of that number as the file has it, or an empty one. `owner` is the mutex under which all its
   // calls will be made; it must outlive the tree.
   std::shared_ptr<Engine> open_tree(std::uint32_t id, std::mutex& owner);
-  // At start, before any other: forgets the trees that are not among `ids`, and gives their pages back.
-  Status drop_trees_except(const std::set<std::uint32_t>& ids);
   // Forgets a tree of this store whose work has stopped (Engine::work_stopped), and gives its pages back.
   // Waits for the disk; without the owner's mutex. Nobody may read or write it any more, but for loads that
   // have begun.
@@ -110,10 +111,9 @@ class TreeStore {
         options_(options),
         changes_bytes_max_(options.changes_bytes),
         pool_(options.pool_bytes) {}
-  Status load();
+  Status load(const std::optional<std::set<std::uint32_t>>& trees);
   template <class Measure>
   std::shared_ptr<Tree> largest(Measure measure) const;
-  Status forget(std::uint32_t id, const InnerNode& root, std::vector<PageAddress> others);
 
   FileSystem& files_;
   Background& background_;

@@ -60,7 +60,8 @@ void Tree::rebuild(Path& path) {
     }
     joins_ += joined.count - 1;
   }
-  replace_leaves(path, joined.first, joined.count, build_leaves(records, is_append && joined.count == 1));
+  replace_leaves(path, joined.first, joined.count,
+                 build_leaves(records.records(), records.bytes(), is_append && joined.count == 1));
   counts_.add(count_changes.all());
 }
 
@@ -85,13 +86,16 @@ Tree::Neighbours Tree::neighbours_to_join(const Path& path, std::size_t bytes) c
   return joined;
 }
 
-std::vector<InnerNode::Child> Tree::build_leaves(const RecordList& records, bool is_append) {
+std::vector<InnerNode::Child> Tree::build_leaves(std::span<const Record> records, std::size_t bytes,
+                                                 bool is_append) const {
+  const KeyPolicy& policy = *store_.options().policy;
   std::vector<InnerNode::Child> leaves;
   BytesView last_key;
   const std::size_t bytes_max = leaf_bytes_max(target_bytes());
-  for (const auto& piece : cut_records(records.records(), records.bytes(), bytes_max, is_append)) {
+  for (const auto& piece : cut_records(records, bytes, bytes_max, is_append)) {
     Leaf::Ref leaf{new Leaf};
     leaf->base = build_record_page(piece);
+    for (const Record& record : piece) leaf->keys.add(policy.count_class(record.key), 1);
     Bytes separator = leaves.empty() ? Bytes{} : separator_between(last_key, piece.front().key);
     leaves.push_back({std::move(separator), leaf});
     last_key = piece.back().key;
@@ -103,16 +107,16 @@ void Tree::replace_leaves(Path& path, std::size_t first, std::size_t count,
                           std::vector<InnerNode::Child> leaves) {
   make_mutable(path);
   InnerNode& parent = *path.last().node;
-  if (leaves.empty() && parent.count() == count) leaves.push_back({{}, Leaf::Ref{new Leaf}});
+  // Nor does a leaf go while the tree is about to be cut: those beside it, which may not be in memory, would
+  // then have its keys, and the cut could fall there.
+  const bool must_stay = parent.count() == count || stopping_;
+  if (leaves.empty() && must_stay) leaves.push_back({{}, Leaf::Ref{new Leaf}});
   if (leaves.size() > count) splits_ += leaves.size() - count;
+  const bool is_of_part_if_empty = is_of_part(parent.leaf(first));
   for (std::size_t i = first; i < first + count; ++i) {
     if (!parent.leaf(i).is_retired) retire(parent.leaf(i));
   }
-  for (const InnerNode::Child& child : leaves) {
-    const auto& leaf = static_cast<const Leaf&>(*child.node);
-    census_.add(leaf.base_bytes());
-    note_changed_memory(static_cast<std::int64_t>(changed_memory(leaf)));
-  }
+  for (const InnerNode::Child& child : leaves) take_in(static_cast<Leaf&>(*child.node), is_of_part_if_empty);
   const bool is_at_end = first + count == parent.count();
   parent.replace(first, count, std::move(leaves));
   mark_changed(path);
@@ -125,6 +129,17 @@ void Tree::replace_leaves(Path& path, std::size_t first, std::size_t count,
   shrink_root();
 }
 
+// While a part of the tree is counted apart, no checkpoint cuts leaves: those that come were built in memory.
+void Tree::take_in(Leaf& leaf, bool is_of_part_if_empty) {
+  const std::uint64_t changed = changed_memory(leaf);
+  census_.add(leaf.base_bytes());
+  note_changed_memory(static_cast<std::int64_t>(changed));
+  if (part_ == nullptr) return;
+  Bytes first_key;
+  if (leaf.base) leaf.base.records().key(0, first_key);
+  if (leaf.base ? part_->has(first_key) : is_of_part_if_empty) part_->add(leaf, changed);
+}
+
 // What it holds now stays for the checkpoint that may still want it.
 void Tree::retire(Leaf& leaf) {
   if (leaf.page.exists()) retired_.push_back(leaf.page);
@@ -135,9 +150,14 @@ void Tree::retire(Leaf& leaf) {
 void Tree::take_out(Leaf& leaf) {
   assert(!leaf.is_retired);
   leaf.is_retired = true;
-  note_changed_memory(-static_cast<std::int64_t>(changed_memory(leaf)));
+  const std::uint64_t changed = changed_memory(leaf);
+  note_changed_memory(-static_cast<std::int64_t>(changed));
   census_.remove(leaf.base_bytes());
-  pool_.remove(leaf);
+  if (is_of_part(leaf)) {
+    part_->remove(leaf, changed);
+  } else {
+    pool_.remove(leaf);
+  }
 }
 
 void Tree::retire(InnerNode& node) {
@@ -229,6 +249,25 @@ void Tree::shrink_root() {
     root_ = InnerNode::Ref{&root_->inner(0)};
     --inner_nodes_;
   }
+}
+
+// Its nodes are other trees' from now on.
+void Tree::become_empty() {
+  is_handed_over_ = true;
+  root_ = InnerNode::make_empty(epoch_);
+  inner_nodes_ = 1;
+  census_.clear();
+  census_.add(0);
+  counts_ = {};
+  changed_bytes_ = 0;
+  first_lsn_ = 0;
+  retired_.clear();
+  retiring_.clear();
+  dropped_roots_.clear();
+  shared_pages_.clear();
+  guesses_.clear();
+  loads_.clear();
+  sweep_loads_.clear();
 }
 
 }  // namespace shale::engine::btree

@@ -5,7 +5,7 @@
 #include <memory>
 #include <optional>
 
-#include "engine/btree/inner_page.h"
+#include "engine/btree/index_loader.h"
 #include "engine/btree/layers.h"
 #include "engine/btree/leaf_load.h"
 #include "engine/btree/page_file.h"
@@ -36,7 +36,7 @@ class TreeVerifier {
 
   void run(std::uint32_t tree, const TreeState& state) {
     if (!state.root.exists()) return;
-    check_inner(state.root, 0, {});
+    check_inner(state.root, 0, {}, nullptr);
     if (!is_whole_) return;  // what could not be read was not counted either
     for (const lsm::ClassBalance& counted : state.counts.all()) tally_[counted.count_class];
     for (const auto& [count_class, tally] : tally_) {
@@ -63,14 +63,18 @@ class TreeVerifier {
     return true;
   }
 
-  void check_inner(const PageAddress& address, unsigned level_expected, const KeyRange& range) {
+  // `counted`: the keys below it, as its parent has them; null: nobody has.
+  void check_inner(const PageAddress& address, unsigned level_expected, const KeyRange& range,
+                   const KeyCounts* counted) {
     if (!claim(address)) return;
-    const auto image = file_.read(address, PageType::inner);
-    if (!image) return fail(image.error());
-    const auto page = InnerPage::decode((*image)->payload());
-    if (!page || (level_expected != 0 && page->level != level_expected)) {
+    const auto page = read_inner_page(file_, address);
+    if (!page) return fail(page.error());
+    if (level_expected != 0 && page->level != level_expected) {
       is_whole_ = false;
-      return fail(address, "the inner node makes no sense");
+      return fail(address, "the inner node is of another level than expected");
+    }
+    if (counted != nullptr && page->has_counts && !(page->keys() == *counted)) {
+      fail(address, "the inner node has another number of keys than its parent says");
     }
     for (std::size_t i = 0; i < page->children.size(); ++i) {
       const InnerPage::Child& child = page->children[i];
@@ -79,9 +83,9 @@ class TreeVerifier {
       if (i > 0 && !range.contains(child.separator))
         fail(address, "a separator is outside of the node's range");
       if (page->level > 1) {
-        check_inner(child.page, page->level - 1U, below);
+        check_inner(child.page, page->level - 1U, below, page->has_counts ? &child.keys : nullptr);
       } else {
-        check_leaf(child, below);
+        check_leaf(child, below, page->has_counts);
       }
     }
   }
@@ -105,24 +109,30 @@ class TreeVerifier {
     return *image;
   }
 
-  void check_leaf(const InnerPage::Child& leaf, const KeyRange& range) {
+  void check_leaf(const InnerPage::Child& leaf, const KeyRange& range, bool is_counted) {
     const PageImage::Ref base = read(leaf.page, PageType::base, range);
     const PageImage::Ref changes = read(leaf.changes, PageType::changes, range);
     if ((leaf.page.exists() && !base) || (leaf.changes.exists() && !changes)) return;
     Layers layers;
     if (changes) layers.add(Layer{*changes, false});
     if (base) layers.add(Layer{*base, true});
+    KeyCounts keys;
     LayersMerge merge{layers};
     while (const MergedKey* key = merge.next()) {
       const auto index = static_cast<std::uint32_t>(key->index[key->newest]);
       const RecordTag tag = layers[key->newest].tag(index);
-      ClassTally& tally = tally_[class_of_(key->key)];
+      const std::uint32_t count_class = class_of_(key->key);
+      keys.add(count_class, (tag.erased ? 0 : 1) - resolve(layers, *key, true).balance);
+      ClassTally& tally = tally_[count_class];
       if (!tag.erased) {
         ++tally.keys;
         if (visit_) visit_(key->key, layers[key->newest].value(index));
       }
       if (tag.guessed) ++tally.guesses;
       verification_.count_records(1);
+    }
+    if (is_counted && !(keys == leaf.keys)) {
+      fail(leaf.page.exists() ? leaf.page : leaf.changes, "has another number of keys than its parent says");
     }
   }
 
@@ -138,7 +148,8 @@ class TreeVerifier {
 
 std::map<std::uint32_t, Lsn> verify_trees(FileSystem& files, const std::string& folder,
                                           const CountClassOf& class_of, Verification& verification,
-                                          const RecordVisitor& visit) {
+                                          const RecordVisitor& visit,
+                                          const std::optional<std::set<std::uint32_t>>& trees) {
   std::map<std::uint32_t, Lsn> persisted;
   const auto report = [&](const std::string& line) { verification.remark(line); };
   const auto file = PageFile::open_to_verify(files, folder, report);
@@ -149,6 +160,7 @@ std::map<std::uint32_t, Lsn> verify_trees(FileSystem& files, const std::string& 
   verification.count_file((*file)->stats().file_bytes);
   for (const auto& [tree, state] : (*file)->directory()) {
     persisted.emplace(tree, state.persisted_lsn);
+    if (trees && !trees->contains(tree)) continue;
     TreeVerifier{**file, class_of, verification, visit}.run(tree, state);
   }
   return persisted;

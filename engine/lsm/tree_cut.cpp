@@ -170,7 +170,7 @@ const TreeCut::Halves& TreeCut::halves_of(const std::shared_ptr<LoggedMemtable>&
 }
 
 // What is written while one go looks through the memtables is for the next, which is shorter.
-void TreeCut::divide_memtables() {
+void TreeCut::prepare() {
   constexpr int kGoesMax = 6;
   constexpr std::size_t kFewEntries = 1000;
   for (int go = 0; go < kGoesMax; ++go) {

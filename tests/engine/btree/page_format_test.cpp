@@ -65,15 +65,22 @@ TEST(BtreePageFormat, GoldenBytesOfAPageOfRecords) {
 
 TEST(BtreePageFormat, GoldenBytesOfAnInnerNode) {
   InnerPage page;
-  page.children = {{"", {8192, 100, 0x01020304}, {}}, {"ab", {8292, 300, 5}, {8592, 40, 6}}, {"ac", {}, {}}};
+  page.children = {
+      {"", {8192, 100, 0x01020304}, {}, {}}, {"ab", {8292, 300, 5}, {8592, 40, 6}, {}}, {"ac", {}, {}, {}}};
+  page.children[0].keys.add(7, 200);
+  page.children[1].keys.add(7, 3);
+  page.children[1].keys.add(9, -1);
   EXPECT_EQ(hex(page.encode()->payload()),
-            "01"
+            "81"
             "03"
             "0161"
             "64"
             "8040"
             "04030201"
             "00"
+            "01"
+            "07"
+            "9003"
             "0162"
             "ac02"
             "e440"
@@ -81,9 +88,29 @@ TEST(BtreePageFormat, GoldenBytesOfAnInnerNode) {
             "28"
             "9043"
             "06000000"
+            "02"
+            "07"
+            "06"
+            "09"
+            "01"
             "0163"
             "00"
+            "00"
             "00");
+}
+
+// As page files of format 1 have them: without counts.
+TEST(BtreePageFormat, AnInnerNodeOfFormatOneIsRead) {
+  const Bytes payload{
+      "\x01\x02\x00\x64\x80\x40\x04\x03\x02\x01\x00\x02"
+      "ab\x00\x00",
+      16};
+  const auto page = InnerPage::decode(payload);
+  ASSERT_TRUE(page);
+  EXPECT_FALSE(page->has_counts);
+  ASSERT_EQ(page->children.size(), 2u);
+  EXPECT_EQ(page->children[0].page, (PageAddress{8192, 100, 0x01020304}));
+  EXPECT_EQ(page->children[1].separator, "ab");
 }
 
 TEST(BtreePageFormat, GoldenBytesOfTheSuperblockAndTheDirectory) {
@@ -114,14 +141,20 @@ TEST(BtreePageFormat, GoldenBytesOfTheSuperblockAndTheDirectory) {
 TEST(BtreePageFormat, WhatIsEncodedIsDecoded) {
   InnerPage page;
   page.level = 2;
-  page.children = {
-      {"", {8192, 100, 1}, {}}, {"prefix:a", {9000, 1, 2}, {}}, {"prefix:b", {1u << 30, 3, 4}, {}}};
+  page.children = {{"", {8192, 100, 1}, {}, {}},
+                   {"prefix:a", {9000, 1, 2}, {}, {}},
+                   {"prefix:b", {1u << 30, 3, 4}, {}, {}}};
+  page.children[2].keys.add(5, 1'000'000);
+  page.children[2].keys.add(6, 2);
   const auto decoded = InnerPage::decode(page.encode()->payload());
   ASSERT_TRUE(decoded);
   EXPECT_EQ(decoded->level, 2);
   ASSERT_EQ(decoded->children.size(), 3u);
   EXPECT_EQ(decoded->children[2].separator, "prefix:b");
   EXPECT_EQ(decoded->children[2].page, (PageAddress{1u << 30, 3, 4}));
+  EXPECT_TRUE(decoded->has_counts);
+  EXPECT_EQ(decoded->children[2].keys, page.children[2].keys);
+  EXPECT_EQ(decoded->keys().of(5), 1'000'000);
   const Superblock superblock{1, 9, {8192, 77, 3}};
   const auto found = Superblock::decode(superblock.encode());
   ASSERT_TRUE(found);
@@ -157,7 +190,8 @@ TEST(BtreePageFormat, APageElsewhereOrOfAnotherTimeIsFound) {
 // Whatever bytes come, decoding ends, and does not read outside of them (under asan).
 TEST(BtreePageFormat, DecodingDamagedBytesIsHarmless) {
   InnerPage inner;
-  inner.children = {{"", {8192, 100, 1}, {}}, {"prefix:a", {9000, 1, 2}, {}}};
+  inner.children = {{"", {8192, 100, 1}, {}, {}}, {"prefix:a", {9000, 1, 2}, {}, {}}};
+  inner.children[1].keys.add(3, 4);
   const Record records[] = {{"key:1", "one", {}}, {"key:2 and more", "two", {true, false}}};
   Directory directory;
   directory[1].counts.add(1, 1);
