@@ -9,7 +9,7 @@ using std::chrono::microseconds;
 using std::chrono::nanoseconds;
 using std::chrono::seconds;
 
-const RecentDurations::TimePoint kStart{std::chrono::hours{100}};
+constexpr RecentDurations::TimePoint kStart{std::chrono::hours{100}};
 
 TEST(RecentDurations, SayNothingWhereNothingHasBeenNoted) {
   const RecentDurations durations;
