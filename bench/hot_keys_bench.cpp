@@ -67,7 +67,8 @@ struct Found {
 
 engine::Bytes position_of(std::size_t rank) {
   engine::Bytes position;
-  cluster::append_position(0, "user:" + std::to_string(rank) + ":profile", position);
+  cluster::Placement{cluster::Sharding::ring}.append(0, "user:" + std::to_string(rank) + ":profile",
+                                                     position);
   return position;
 }
 

@@ -27,7 +27,8 @@ constexpr std::uint32_t kVirtualNodes = 150;  // the default
 std::vector<engine::Bytes> make_positions(std::size_t keys) {
   std::vector<engine::Bytes> positions(keys);
   for (std::size_t key = 0; key < keys; ++key) {
-    cluster::append_position(0, "user:" + std::to_string(key) + ":profile", positions[key]);
+    cluster::Placement{cluster::Sharding::ring}.append(0, "user:" + std::to_string(key) + ":profile",
+                                                       positions[key]);
   }
   return positions;
 }

@@ -12,7 +12,9 @@ namespace {
 
 constexpr std::string_view kMagic = "SHALECAT";
 // 1 and 2 had shards 0, 1, 2 ... with trees of the same numbers; 1 knew LSM trees only.
-constexpr std::uint32_t kFormatVersion = 3;
+// Up to 3 all folders were hash rings.
+constexpr std::uint32_t kFormatVersion = 4;
+constexpr std::uint32_t kFormatOfRings = 3;
 constexpr std::uint32_t kFormatOfNumberedShards = 2;
 constexpr std::uint32_t kFormatWithoutEngines = 1;
 
@@ -21,6 +23,16 @@ bool agree(const std::vector<Boundary>& boundaries, const std::vector<ShardRecor
   std::set<ShardId> with_boundary;
   for (const Boundary& boundary : boundaries) with_boundary.insert(boundary.shard);
   return std::ranges::equal(with_boundary, shards, {}, {}, &ShardRecord::id);
+}
+
+// Whether every range begins in a database as it is now: flushes take the boundaries along.
+bool between_live_keys(const CatalogState& state) {
+  const Placement placement{state.sharding};
+  return placement.is_ring() || std::ranges::all_of(state.boundaries, [&](const Boundary& boundary) {
+           if (boundary.begin.size() < placement.prefix_bytes()) return boundary.begin.empty();
+           return std::ranges::find(state.databases, placement.database_of(boundary.begin)) !=
+                  state.databases.end();
+         });
 }
 
 // A layout that may be made of it.
@@ -35,7 +47,7 @@ bool well_formed(const CatalogState& state) {
       return false;
     trees.insert(shard.tree);
   }
-  return trees.size() == state.shards.size() && agree(list, state.shards);
+  return trees.size() == state.shards.size() && agree(list, state.shards) && between_live_keys(state);
 }
 
 void append_shard(Bytes& out, const ShardRecord& shard) {
@@ -65,8 +77,10 @@ std::vector<ShardRecord> take_numbered_shards(engine::ByteReader& reader, std::u
 
 }  // namespace
 
-DatabaseTable::DatabaseTable() {
-  for (unsigned database = 0; database < kDatabaseCount; ++database) ids_[database] = database;
+void DatabaseTable::start(Sharding sharding) {
+  sharding_ = sharding;
+  for (unsigned database = 0; database < kDatabaseCount; ++database)
+    ids_[database] = Placement{sharding}.first_id(database);
 }
 
 DatabaseIds DatabaseTable::ids() const {
@@ -80,9 +94,15 @@ bool DatabaseTable::is_live(DatabaseId id) const {
                      [&](const auto& live) { return live.load(std::memory_order_relaxed) == id; });
 }
 
-DatabaseId DatabaseTable::next_id() const {
-  const DatabaseIds now = ids();
-  return *std::max_element(now.begin(), now.end()) + 1;
+std::optional<DatabaseIds> DatabaseTable::ids_after_flush(unsigned first, unsigned count) const {
+  DatabaseIds after = ids();
+  DatabaseId highest = *std::ranges::max_element(after);
+  for (unsigned database = first; database < first + count; ++database) {
+    DatabaseId& id = after[database];
+    if (sharding_ == Sharding::ring ? highest == UINT32_MAX : Placement::is_last_id(id)) return std::nullopt;
+    id = sharding_ == Sharding::ring ? ++highest : id + 1;
+  }
+  return after;
 }
 
 void DatabaseTable::advance(unsigned database, DatabaseId id) {
@@ -105,6 +125,7 @@ Bytes CatalogState::encode() const {
   for (const ShardRecord& shard : shards) append_shard(out, shard);
   engine::append_u32(out, next_shard);
   engine::append_u32(out, next_tree);
+  engine::append_u8(out, static_cast<std::uint8_t>(sharding));
   engine::append_u64(out, engine::hash_bytes(out));
   return out;
 }
@@ -146,9 +167,12 @@ engine::Result<CatalogState> CatalogState::decode(BytesView bytes, const std::st
     state.next_shard = reader.u32();
     state.next_tree = reader.u32();
   }
+  if (version > kFormatOfRings) state.sharding = static_cast<Sharding>(reader.u8());
   const bool knows_engines = std::ranges::all_of(
       state.shards, [](const ShardRecord& shard) { return shard.engine <= EngineKind::btree; });
   if (!reader.failed() && !knows_engines) return damaged("names an engine that is unknown");
+  if (!reader.failed() && state.sharding > Sharding::range)
+    return damaged("names a sharding that is unknown");
   if (reader.failed() || !reader.at_end() || !well_formed(state))
     return damaged("holds an impossible shard map");
   return state;

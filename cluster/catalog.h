@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "cluster/shard_map.h"
@@ -16,27 +17,30 @@
 
 namespace shale::cluster {
 
-constexpr unsigned kDatabaseCount = 16;
 using DatabaseIds = std::array<DatabaseId, kDatabaseCount>;
 
 // Who is which database now. Read by any thread without a lock; changed by one thread at a time, under the
 // locks of all shards.
 class DatabaseTable {
  public:
-  DatabaseTable();
+  explicit DatabaseTable(Sharding sharding = Sharding::ring) { start(sharding); }
+  // Nothing has been emptied yet. Before anybody else uses the table.
+  void start(Sharding sharding);
 
   DatabaseId id(unsigned database) const { return ids_[database].load(std::memory_order_relaxed); }
   DatabaseIds ids() const;
   // Whether records under this identity still belong to a database. Never turns from false to true, except
   // for identities that have never been given out.
   bool is_live(DatabaseId id) const;
-  // An identity that no database has had.
-  DatabaseId next_id() const;
+  // All identities once `count` databases from `first` on are emptied: those have identities that no database
+  // has had. Nothing if there are no more of them.
+  std::optional<DatabaseIds> ids_after_flush(unsigned first, unsigned count) const;
   // Identities only grow: an older one (from a log record replayed after a newer catalog was read) changes
   // nothing.
   void advance(unsigned database, DatabaseId id);
 
  private:
+  Sharding sharding_ = Sharding::ring;
   std::array<std::atomic<DatabaseId>, kDatabaseCount> ids_;
 };
 
@@ -56,6 +60,7 @@ struct ShardRecord {
 
 // The contents of the catalog file.
 struct CatalogState {
+  Sharding sharding = Sharding::ring;
   DatabaseIds databases{};
   engine::Lsn log_needed_from = 1;  // no engine needs records before this one
   std::uint64_t map_version = 0;

@@ -40,8 +40,8 @@ void LargeValueSweep::release_flushed() {
        files = store_.large_values().list(last_id, kListed)) {
     last_id = files.back().id;
     for (const auto& file : files) {
-      if (file.key.size() < kPrefixBytes) continue;
-      if (store_.policy().is_live_class(split_position(file.key).database)) continue;
+      if (file.key.size() < store_.placement().prefix_bytes()) continue;
+      if (store_.is_live(store_.placement().database_of(file.key))) continue;
       store_.large_values().note_dead(file.id, lsn);
     }
   }
@@ -54,7 +54,7 @@ std::optional<Bytes> LargeValueSweep::owner_of(std::uint64_t id) {
     if (store_.options().on_damage) store_.options().on_damage(opened.error().message);
     return {};
   }
-  if (value->trailer().key.size() < kPrefixBytes) return {};
+  if (value->trailer().key.size() < store_.placement().prefix_bytes()) return {};
   return value->trailer().key;
 }
 
@@ -85,8 +85,7 @@ bool LargeValueSweep::decide(Shard& shard, const engine::HashedKey& key, std::ui
   // A value that cannot be read keeps what it may refer to.
   if (!found) return found.error().kind != engine::ErrorKind::not_resident;
   const auto reference = *found ? store_.large_value_in(**found) : std::nullopt;
-  if (!reference || reference->id != id ||
-      !store_.policy().is_live_class(split_position(key.bytes).database)) {
+  if (!reference || reference->id != id || !store_.is_live(store_.placement().database_of(key.bytes))) {
     store_.large_values().note_dead(id, store_.log().appended_lsn());
   } else if (store_.policy().obsolete_from_ms(key.bytes, **found) <= store_.clock().unix_ms()) {
     erase_expired(shard, key, id);

@@ -43,4 +43,27 @@ std::vector<Boundary> merged_boundaries(const ShardMap& map, ShardId into, Shard
   return result;
 }
 
+bool are_neighbours(const ShardMap& map, ShardId a, ShardId b) {
+  const auto& boundaries = map.boundaries();
+  for (std::size_t i = 1; i < boundaries.size(); ++i) {
+    const ShardId left = boundaries[i - 1].shard;
+    const ShardId right = boundaries[i].shard;
+    if ((left == a && right == b) || (left == b && right == a)) return true;
+  }
+  return false;
+}
+
+bool move_boundaries(std::vector<Boundary>& boundaries, DatabaseId emptied, DatabaseId fresh) {
+  const Placement placement{Sharding::range};
+  bool moved = false;
+  for (Boundary& boundary : boundaries) {
+    if (boundary.begin.empty() || placement.database_of(boundary.begin) != emptied) continue;
+    Bytes begin;
+    placement.append(fresh, placement.key_of(boundary.begin), begin);
+    boundary.begin = std::move(begin);
+    moved = true;
+  }
+  return moved;
+}
+
 }  // namespace shale::cluster

@@ -1,4 +1,4 @@
-// What a split or a merge makes of a shard map. Pure functions over boundaries; docs/sharding.md.
+// What a split, a merge or a flush makes of a shard map. Pure functions over boundaries; docs/sharding.md.
 #pragma once
 
 #include <cstdint>
@@ -27,5 +27,12 @@ std::vector<Boundary> split_boundaries(const ShardMap& map, ShardId shard, Bytes
 
 // What `from` owns becomes `into`'s. Neighbouring ranges of one shard become one.
 std::vector<Boundary> merged_boundaries(const ShardMap& map, ShardId into, ShardId from);
+
+// Whether a range of the one begins where a range of the other ends.
+bool are_neighbours(const ShardMap& map, ShardId a, ShardId b);
+
+// Where keys are placed by range: what was between the keys of database `emptied` is between those of the
+// identity that follows it, `fresh`. Their order stays. Whether there was anything.
+bool move_boundaries(std::vector<Boundary>& boundaries, DatabaseId emptied, DatabaseId fresh);
 
 }  // namespace shale::cluster

@@ -15,12 +15,12 @@ void append_erase(Bytes& payload, BytesView position) {
   engine::append_length_prefixed(payload, position);
 }
 
-engine::Result<LoggedWrite> take_write(BytesView& payload) {
+engine::Result<LoggedWrite> take_write(Placement placement, BytesView& payload) {
   engine::ByteReader reader{payload};
   LoggedWrite write{static_cast<WriteOperation>(reader.u8()), reader.length_prefixed(), {}};
   const bool known = write.operation == WriteOperation::put || write.operation == WriteOperation::erase;
   if (write.operation == WriteOperation::put) write.value = reader.length_prefixed();
-  if (reader.failed() || !known || write.position.size() < kPrefixBytes) {
+  if (reader.failed() || !known || write.position.size() < placement.prefix_bytes()) {
     return engine::corruption("a log record holds a write that this build cannot read");
   }
   payload = reader.rest();

@@ -31,8 +31,8 @@ struct LoggedWrite {
   BytesView value;
 };
 
-// Takes the first write off `payload`. Error{corruption} if there is none: behind the log's checksum that
-// means a bug or a format of the future.
-engine::Result<LoggedWrite> take_write(BytesView& payload);
+// Takes the first write off `payload`. Error{corruption} if there is none, or its position is shorter than
+// those of `placement`: behind the log's checksum that means a bug or a format of the future.
+engine::Result<LoggedWrite> take_write(Placement placement, BytesView& payload);
 
 }  // namespace shale::cluster

@@ -67,17 +67,13 @@ std::uint64_t token_of(BytesView key) {
   return slot << (64 - kSlotBits) | (engine::hash_bytes(tag) & kTagHashMask);
 }
 
-void append_position(DatabaseId database, BytesView key, Bytes& out) {
-  append_position(token_of(key), database, key, out);
-}
-
-void append_position(std::uint64_t token, DatabaseId database, BytesView key, Bytes& out) {
+void Placement::append(std::uint64_t token, DatabaseId database, BytesView key, Bytes& out) const {
   const std::uint64_t token_bytes = __builtin_bswap64(token);
   const std::uint32_t id = __builtin_bswap32(database);
-  char prefix[kPrefixBytes];
+  char prefix[kTokenBytes + sizeof id];
   std::memcpy(prefix, &token_bytes, sizeof token_bytes);
   std::memcpy(prefix + sizeof token_bytes, &id, sizeof id);
-  out.append(prefix, sizeof prefix);
+  out.append(prefix + kTokenBytes - database_offset_, prefix_bytes());
   out.append(key);
 }
 
@@ -85,12 +81,6 @@ Bytes end_of_prefix(Bytes prefix) {
   while (!prefix.empty() && prefix.back() == '\xff') prefix.pop_back();
   if (!prefix.empty()) ++prefix.back();
   return prefix;
-}
-
-PositionParts split_position(BytesView position) {
-  std::uint32_t id = 0;
-  std::memcpy(&id, position.data() + kTokenBytes, sizeof id);
-  return {engine::key_head(position), __builtin_bswap32(id), position.substr(kPrefixBytes)};
 }
 
 }  // namespace shale::cluster

@@ -159,19 +159,35 @@ void Reshaper::divide_memory(int more_lsm, int more_btree) const {
 
 // --- Splits
 
+bool Reshaper::is_of_today(BytesView cut) const {
+  const Placement placement = store_.placement();
+  return placement.is_ring() ||
+         (cut.size() >= placement.prefix_bytes() && store_.is_live(placement.database_of(cut)));
+}
+
+Reshaper::DivideMap Reshaper::divide_at(ShardId shard, const Bytes& cut, ShardId high) const {
+  return [this, shard, cut, high](const ShardMap& map) -> engine::Result<std::vector<Boundary>> {
+    if (!is_of_today(cut)) return refused("the database of the cut has been emptied meanwhile");
+    return split_boundaries(map, shard, cut, high);
+  };
+}
+
 engine::Result<Bytes> Reshaper::choose_cut(const ShardMap& map, Shard& shard, std::string& reason,
-                                           bool may_wait) {
+                                           bool may_wait) const {
+  const auto serves = [&](const std::optional<Bytes>& cut) {
+    return cut && is_of_today(*cut) && divides(map, shard.id, *cut);
+  };
   std::unique_lock lock{shard.mutex};
   if (!shard.engine) return refused("No such shard ID");
   auto cut = shard.load.middle();
-  if (cut && divides(map, shard.id, *cut)) {
+  if (serves(cut)) {
     reason = "where the load of late halves";
     return std::move(*cut);
   }
   cut = shard.engine->middle_key();
   lock.unlock();
-  if (!cut || !divides(map, shard.id, *cut)) cut = middle_of_few(shard, may_wait);
-  if (!cut || !divides(map, shard.id, *cut)) {
+  if (!serves(cut)) cut = middle_of_few(shard, may_wait);
+  if (!serves(cut)) {
     return refused("the shard has too little data to be split without AT");
   }
   reason = "where the data halves";
@@ -180,7 +196,7 @@ engine::Result<Bytes> Reshaper::choose_cut(const ShardMap& map, Shard& shard, st
 
 // For a shard that is too small for its engine to know its middle: the middle one of its keys, if they are
 // few.
-std::optional<Bytes> Reshaper::middle_of_few(Shard& shard, bool may_wait) {
+std::optional<Bytes> Reshaper::middle_of_few(Shard& shard, bool may_wait) const {
   constexpr std::size_t kKeysMax = 2000;
   for (engine::ReadContext context;;) {
     {
@@ -189,14 +205,27 @@ std::optional<Bytes> Reshaper::middle_of_few(Shard& shard, bool may_wait) {
       std::vector<Bytes> keys;
       const auto cursor = shard.engine->cursor({}, context);
       auto moved = cursor->seek({});
-      for (; moved && cursor->valid() && keys.size() < kKeysMax; moved = cursor->next())
-        keys.emplace_back(cursor->key());
+      std::size_t records_left = kKeysMax;
+      for (; moved && cursor->valid() && records_left > 0; moved = cursor->next(), --records_left)
+        if (is_of_today(cursor->key())) keys.emplace_back(cursor->key());
       if (moved && (cursor->valid() || keys.size() < 2)) return {};
       if (moved) return std::move(keys[keys.size() / 2]);
       if (moved.error().kind != ErrorKind::not_resident || !may_wait) return {};
     }
     for (const auto& load : context.missing) load->run();
   }
+}
+
+SplitPlan::Shares Reshaper::shares_of(const ShardMap& map, ShardId id, const Bytes& cut) {
+  SplitPlan::Shares shares;
+  const ShardId high{UINT32_MAX};
+  const ShardMap after{0, split_boundaries(map, id, cut, high)};
+  for (const auto& [owner, share] : map.shares()) shares.before += owner == id ? share : 0;
+  for (const auto& [owner, share] : after.shares()) {
+    shares.low += owner == id ? share : 0;
+    shares.high += owner == high ? share : 0;
+  }
+  return shares;
 }
 
 engine::Result<SplitPlan> Reshaper::plan_split(ShardId id, const std::optional<Bytes>& at) const {
@@ -217,16 +246,11 @@ engine::Result<SplitPlan> Reshaper::plan_split(ShardId id, const std::optional<B
     if (!cut) return cut.error();
     plan.cut = std::move(*cut);
   }
+  if (!is_of_today(plan.cut)) return refused("the database of the cut has been emptied meanwhile");
   if (!divides(layout->map(), id, plan.cut)) {
     return refused(fmt::format("the cut is not inside shard {}: it would leave one side empty", number(id)));
   }
-  const ShardId high{UINT32_MAX};
-  const ShardMap after{0, split_boundaries(layout->map(), id, plan.cut, high)};
-  for (const auto& [owner, share] : layout->map().shares()) plan.share_before += owner == id ? share : 0;
-  for (const auto& [owner, share] : after.shares()) {
-    plan.share_low += owner == id ? share : 0;
-    plan.share_high += owner == high ? share : 0;
-  }
+  if (store_.placement().is_ring()) plan.shares = shares_of(layout->map(), id, plan.cut);
   const std::lock_guard lock{shard->mutex};
   if (!shard->engine) return refused("No such shard ID");
   plan.keys = key_count(*shard->engine);
@@ -258,7 +282,7 @@ engine::Status Reshaper::cut_tree(const std::shared_ptr<Shard>& shard, ReshapeEv
     return made;
 
   Store::NewLayout next;
-  next.boundaries = split_boundaries(layout->map(), shard->id, event.cut, high->id);
+  next.divide = divide_at(shard->id, event.cut, high->id);
   next.shards = with(layout->shards(), high);
   next.changed = {low_record, high_record};
   next.locked = {shard, high};
@@ -288,13 +312,20 @@ engine::Status Reshaper::merge(const ReshapeRequest& request, ReshapeEvent& even
   const auto second = find(std::max(request.shard, request.other));
   if (!first) return first.error();
   if (!second) return second.error();
+  if (!store_.placement().is_ring() &&
+      !are_neighbours(store_.layout()->map(), request.shard, request.other)) {
+    return refused(fmt::format("shards {} and {} are not neighbours: see STATS RANGES", number(request.shard),
+                               number(request.other)));
+  }
   event.shard = (*first)->id;  // whose lock may be held when the other's is taken
   event.other = (*second)->id;
   event.from = (*second)->kind;
   event.to = (*first)->kind;
   const auto layout = store_.layout();
+  // Of key ranges each may have what was emptied, below what both have now.
   const bool can_be_joined =
-      event.to == EngineKind::lsm || are_apart(layout->map(), event.shard, event.other);
+      event.to == EngineKind::lsm ||
+      (store_.placement().is_ring() && are_apart(layout->map(), event.shard, event.other));
   if (event.from == event.to && can_be_joined) return join_trees(*first, *second, event);
 
   // What a lock is taken under has a lower id, and so the new tree can have neither's.
@@ -303,7 +334,9 @@ engine::Status Reshaper::merge(const ReshapeRequest& request, ReshapeEvent& even
   copying.sources = {*first, *second};
   copying.target = whole;
   copying.kind = event.to;
-  copying.boundaries = merged_boundaries(layout->map(), event.shard, event.other);
+  copying.divide = [into = event.shard, from = event.other](const ShardMap& map) {
+    return merged_boundaries(map, into, from);
+  };
   copying.shards = layout->shards();
   std::erase(copying.shards, *second);
   std::ranges::replace(copying.shards, *first, whole);
@@ -327,7 +360,9 @@ engine::Status Reshaper::join_trees(const std::shared_ptr<Shard>& into, const st
   if (auto made = join->make({record.tree, into->mutex}); !made) return made;
 
   Store::NewLayout next;
-  next.boundaries = merged_boundaries(layout->map(), into->id, from->id);
+  next.divide = [into = into->id, from = from->id](const ShardMap& map) {
+    return merged_boundaries(map, into, from);
+  };
   next.shards = layout->shards();
   std::erase(next.shards, from);
   next.changed = {record};

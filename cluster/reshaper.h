@@ -38,10 +38,14 @@ struct ReshapeRequest {
 // What a split would do, by estimate.
 struct SplitPlan {
   Bytes cut;
-  std::string reason;       // for the cut
-  double share_before = 0;  // of the token space
-  double share_low = 0;
-  double share_high = 0;
+  std::string reason;  // for the cut
+  // Of the token space; nothing where keys are placed by range.
+  struct Shares {
+    double before = 0;
+    double low = 0;
+    double high = 0;
+  };
+  std::optional<Shares> shares;
   std::int64_t keys = 0;    // of the shard
   std::uint64_t bytes = 0;  // likewise
 };
@@ -101,12 +105,13 @@ class Reshaper {
 
  private:
   class Paused;
+  using DivideMap = decltype(Store::NewLayout::divide);
   // What shards are copied to which, and the layout that comes of it.
   struct CopyPlan {
     std::vector<std::shared_ptr<Shard>> sources;  // by id; of a merge both
     std::shared_ptr<Shard> target;                // the source itself, or of a merge one in the place of both
     EngineKind kind{};
-    std::vector<Boundary> boundaries;
+    DivideMap divide;
     std::vector<std::shared_ptr<Shard>> shards;
   };
 
@@ -124,11 +129,16 @@ class Reshaper {
   engine::Status copy(const CopyPlan& plan, ReshapeEvent& event);
 
   engine::Result<std::shared_ptr<Shard>> find(ShardId id) const;
+  // The map with the shard cut, as long as its cut is between keys of today.
+  DivideMap divide_at(ShardId shard, const Bytes& cut, ShardId high) const;
+  // Of key ranges, whether it is not in a database that has been emptied since it was chosen.
+  bool is_of_today(BytesView cut) const;
   std::int64_t key_count(const engine::Engine& tree) const;  // of all databases
   engine::Result<SplitPlan> plan_split(ShardId shard, const std::optional<Bytes>& cut, bool may_wait) const;
-  static engine::Result<Bytes> choose_cut(const ShardMap& map, Shard& shard, std::string& reason,
-                                          bool may_wait);
-  static std::optional<Bytes> middle_of_few(Shard& shard, bool may_wait);
+  static SplitPlan::Shares shares_of(const ShardMap& map, ShardId id, const Bytes& cut);
+  engine::Result<Bytes> choose_cut(const ShardMap& map, Shard& shard, std::string& reason,
+                                   bool may_wait) const;
+  std::optional<Bytes> middle_of_few(Shard& shard, bool may_wait) const;
   engine::Status stop_work(Shard& shard, engine::Engine& tree) const;
   void drop(EngineKind kind, Shard& owner, const std::shared_ptr<engine::Engine>& tree) const;
   void divide_memory(int more_lsm, int more_btree) const;

@@ -64,7 +64,7 @@ engine::Status Reshaper::move(const ReshapeRequest& request, ReshapeEvent& event
   plan.sources = {*shard};
   plan.target = *shard;
   plan.kind = request.engine;
-  plan.boundaries = layout->map().boundaries();
+  plan.divide = [](const ShardMap& map) { return map.boundaries(); };
   plan.shards = layout->shards();
   return copy(plan, event);
 }
@@ -186,7 +186,7 @@ engine::Status Reshaper::Copying::persist() {
 
 engine::Status Reshaper::Copying::change_layout(ReshapeEvent& event) {
   Store::NewLayout next;
-  next.boundaries = plan_.boundaries;
+  next.divide = plan_.divide;
   next.shards = plan_.shards;
   next.changed = {record_};
   next.locked = plan_.sources;

@@ -11,6 +11,7 @@
 #include "cluster/change_history.h"
 #include "cluster/folder_format.h"
 #include "cluster/large_value_sweep.h"
+#include "cluster/layout_change.h"
 #include "cluster/log_records.h"
 #include "cluster/reshaper.h"
 #include "engine/encoding.h"
@@ -22,16 +23,18 @@ namespace {
 // Answers the engines' questions about records: whose they are, and whether they may go.
 class StoreKeyPolicy final : public engine::KeyPolicy {
  public:
-  StoreKeyPolicy(const DatabaseTable& databases, std::int64_t (*value_expiry_ms)(BytesView))
-      : databases_(databases), value_expiry_ms_(value_expiry_ms) {}
+  StoreKeyPolicy(Placement placement, const DatabaseTable& databases,
+                 std::int64_t (*value_expiry_ms)(BytesView))
+      : placement_(placement), databases_(databases), value_expiry_ms_(value_expiry_ms) {}
 
-  std::uint32_t count_class(BytesView position) const override { return split_position(position).database; }
+  std::uint32_t count_class(BytesView position) const override { return placement_.database_of(position); }
   bool is_live_class(std::uint32_t count_class) const override { return databases_.is_live(count_class); }
   std::int64_t obsolete_from_ms(BytesView, BytesView value) const override {
     return value_expiry_ms_ == nullptr ? kNeverObsolete : value_expiry_ms_(value);
   }
 
  private:
+  const Placement placement_;
   const DatabaseTable& databases_;
   std::int64_t (*value_expiry_ms_)(BytesView);
 };
@@ -157,17 +160,25 @@ engine::Status Store::prepare_folder(StoreRecovery& recovery) {
   return version ? engine::Status{} : engine::Status{version.error()};
 }
 
+void Store::create_layout() {
+  placement_ = Placement{options_.sharding};
+  databases_.start(options_.sharding);
+  std::vector<Boundary> boundaries = placement_.is_ring() ? make_ring(options_.shards, options_.virtual_nodes)
+                                                          : make_ranges(options_.split_points);
+  next_shard_ = placement_.is_ring() ? options_.shards : static_cast<std::uint32_t>(boundaries.size());
+  next_tree_ = next_shard_;
+  std::vector<std::shared_ptr<Shard>> shards;
+  for (std::uint32_t id = 0; id < next_shard_; ++id) {
+    shards.push_back(std::make_shared<Shard>(ShardId{id}));
+    shards.back()->set_tree({ShardId{id}, options_.engine, id}, nullptr);
+  }
+  layout_ = std::make_shared<Layout>(ShardMap{1, std::move(boundaries)}, std::move(shards));
+}
+
 engine::Status Store::load_catalog(bool created) {
   const std::string path = options_.folder + "/catalog";
   if (created) {
-    std::vector<std::shared_ptr<Shard>> shards;
-    for (std::uint32_t id = 0; id < options_.shards; ++id) {
-      shards.push_back(std::make_shared<Shard>(ShardId{id}));
-      shards.back()->set_tree({ShardId{id}, options_.engine, id}, nullptr);
-    }
-    next_shard_ = next_tree_ = options_.shards;
-    layout_ = std::make_shared<Layout>(ShardMap{1, make_ring(options_.shards, options_.virtual_nodes)},
-                                       std::move(shards));
+    create_layout();
     if (auto written = write_catalog(1); !written) return written.error();
     return engine::replace_file(files_, options_.folder + "/FORMAT", folder_format(kFolderFormatOfNew));
   }
@@ -175,6 +186,8 @@ engine::Status Store::load_catalog(bool created) {
   if (!bytes) return bytes.error();
   auto state = CatalogState::decode(*bytes, path);
   if (!state) return state.error();
+  placement_ = Placement{state->sharding};
+  databases_.start(state->sharding);
   for (unsigned database = 0; database < kDatabaseCount; ++database) {
     databases_.advance(database, state->databases[database]);
   }
@@ -218,7 +231,7 @@ std::optional<engine::LargeValueReference> Store::large_value_in(BytesView store
 }
 
 engine::Status Store::open_engines() {
-  policy_ = std::make_unique<StoreKeyPolicy>(databases_, options_.value_expiry_ms);
+  policy_ = std::make_unique<StoreKeyPolicy>(placement_, databases_, options_.value_expiry_ms);
   barrier_ = std::make_unique<StoreLogBarrier>(log_);
   auto trees = Trees::open({files_, background_, clock_, options_, *policy_, *barrier_}, shard_records());
   if (!trees) return trees.error();
@@ -235,7 +248,7 @@ engine::Status Store::replay(engine::Lsn lsn, engine::RecordKind kind, BytesView
                              StoreRecovery& recovery) {
   switch (static_cast<LogRecord>(kind)) {
     case LogRecord::batch: return replay_batch(lsn, payload, recovery);
-    case LogRecord::flush_databases: apply_flush(payload); return {};
+    case LogRecord::flush_databases: apply_flush(lsn, payload); return {};
   }
   return engine::Error{engine::ErrorKind::unsupported,
                        fmt::format("log record {} is of kind {}, which this build does not know", lsn, kind)};
@@ -249,8 +262,10 @@ engine::Status Store::replay_batch(engine::Lsn lsn, BytesView payload, StoreReco
   std::vector<LoggedWrite> writes;
   std::map<ShardId, Shard*> behind;  // those that have not persisted the record, in the order of locking
   while (!payload.empty()) {
-    const auto write = take_write(payload);
+    const auto write = take_write(placement_, payload);
     if (!write) return write.error();
+    // Emptied since. Of key ranges the map does not know any more whose it was.
+    if (!databases_.is_live(placement_.database_of(write->position))) continue;
     Shard& owner = layout_->owner(write->position);
     std::lock_guard lock{owner.mutex};
     if (lsn <= owner.engine->persisted_lsn()) continue;
@@ -313,27 +328,47 @@ engine::Result<engine::Lsn> Store::flush_databases(unsigned first, unsigned coun
     locked = layout();
     for (const auto& shard : locked->shards()) locks.emplace_back(shard->mutex);
   } while (locked != layout());
+  const auto after = databases_.ids_after_flush(first, count);
+  if (!after) {
+    return engine::Error{engine::ErrorKind::unsupported,
+                         "a database has been emptied so often that it cannot be emptied any more"};
+  }
   Bytes payload;
-  DatabaseId next_id = databases_.next_id();
   for (unsigned database = first; database < first + count; ++database) {
     engine::append_u32(payload, database);
-    engine::append_u32(payload, next_id++);
+    engine::append_u32(payload, (*after)[database]);
   }
   const auto lsn = log_->append(static_cast<engine::RecordKind>(LogRecord::flush_databases), payload);
   if (!lsn) return lsn.error();
-  apply_flush(payload);
-  for (const auto& shard : locked->shards()) shard->engine->reclaim_obsolete(*lsn);
+  apply_flush(*lsn, payload);
+  for (const auto& shard : locked->shards()) {
+    if (!placement_.is_ring()) shard->load.forget();  // it is of positions that are no more
+    shard->engine->reclaim_obsolete(*lsn);
+  }
   large_value_sweep_->note_flush();
   return *lsn;
 }
 
-void Store::apply_flush(BytesView payload) {
+// What the catalog knows already changes nothing: identities only grow, and with each the boundaries were
+// taken along.
+void Store::apply_flush(engine::Lsn lsn, BytesView payload) {
+  const std::lock_guard lock{layout_mutex_};
+  std::vector<Boundary> boundaries = layout_->map().boundaries();
   engine::ByteReader reader{payload};
+  bool moved = false;
   while (!reader.at_end()) {
     const std::uint32_t database = reader.u32();
     const DatabaseId id = reader.u32();
-    if (!reader.failed() && database < kDatabaseCount) databases_.advance(database, id);
+    if (reader.failed() || database >= kDatabaseCount) continue;
+    const DatabaseId emptied = databases_.id(database);
+    databases_.advance(database, id);
+    if (!placement_.is_ring() && id > emptied) moved |= move_boundaries(boundaries, emptied, id);
   }
+  if (moved) {
+    ShardMap map{layout_->map().version() + 1, std::move(boundaries)};
+    layout_ = std::make_shared<Layout>(std::move(map), layout_->shards());
+  }
+  last_flush_ = lsn;
   epoch_.fetch_add(1, std::memory_order_release);
 }
 
@@ -364,16 +399,27 @@ std::vector<ShardRecord> Store::records_of(const std::vector<std::shared_ptr<Sha
   return records;
 }
 
-engine::Status Store::write_catalog(engine::Lsn log_needed_from) {
-  const auto layout_now = layout();
-  return write_catalog(log_needed_from, layout_now->map().version(), layout_now->map().boundaries(),
-                       shard_records());
+Store::FlushedState Store::flushed_state() const {
+  const std::lock_guard lock{layout_mutex_};
+  return {databases_.ids(), layout_, last_flush_};
 }
 
-engine::Status Store::write_catalog(engine::Lsn log_needed_from, std::uint64_t map_version,
-                                    std::vector<Boundary> boundaries, std::vector<ShardRecord> shards) {
+engine::Status Store::write_catalog(engine::Lsn log_needed_from) {
+  const FlushedState state = flushed_state();
+  const ShardMap& map = state.layout->map();
+  return write_catalog(log_needed_from, state, map.version(), map.boundaries(), shard_records());
+}
+
+engine::Status Store::write_catalog(engine::Lsn log_needed_from, const FlushedState& flushed,
+                                    std::uint64_t map_version, std::vector<Boundary> boundaries,
+                                    std::vector<ShardRecord> shards) {
+  // Else a lost machine could forget what was written before the flush, and not the flush.
+  if (flushed.last_flush != 0) {
+    if (auto durable = barrier_->wait_until_durable(flushed.last_flush); !durable) return durable;
+  }
   CatalogState state;
-  state.databases = databases_.ids();
+  state.sharding = placement_.sharding();
+  state.databases = flushed.databases;
   state.log_needed_from = log_needed_from;
   state.map_version = map_version;
   state.boundaries = std::move(boundaries);
@@ -393,32 +439,50 @@ std::uint32_t Store::new_tree_number() {
   return next_tree_++;
 }
 
-// No other catalog is written between this one and the layout that it tells of.
+// No other catalog is written between this one and the layout that it tells of. A flush may come in between:
+// over a crash the log has it, and what replay makes of the catalog's map is what is published here.
 engine::Status Store::change_layout(const NewLayout& next, std::chrono::microseconds& pause) {
   const std::lock_guard round{maintenance_mutex_};
-  const std::uint64_t version = layout()->map().version() + 1;
+  // What a copy has left out because it was deleted is gone with the old tree: the deletion must not be lost.
+  if (auto durable = barrier_->wait_until_durable(log_->appended_lsn()); !durable) return durable;
+  const FlushedState state = flushed_state();
+  const ShardMap& map = state.layout->map();
+  auto boundaries = next.divide(map);
+  if (!boundaries) return boundaries.error();
+  const auto take_back = [&](engine::Error error) -> engine::Status {
+    catalog_in_doubt_ = !write_catalog(log_needed_from_);
+    return error;
+  };
   auto records = records_of(next.shards, next.changed);
-  if (auto written = write_catalog(log_needed_from_, version, next.boundaries, std::move(records));
-      !written) {
-    const auto taken_back = write_catalog(log_needed_from_);
-    catalog_in_doubt_ = !taken_back;
-    return written;
-  }
+  auto written = write_catalog(log_needed_from_, state, map.version() + 1, *boundaries, std::move(records));
+  if (!written) return take_back(written.error());
   if (next.prepare) next.prepare();
-  auto made = std::make_shared<Layout>(ShardMap{version, next.boundaries}, next.shards);
+  auto made = std::make_shared<Layout>(ShardMap{map.version() + 1, std::move(*boundaries)}, next.shards);
   const auto begin = std::chrono::steady_clock::now();
-  {
-    std::vector<std::unique_lock<std::mutex>> locks;
-    for (const auto& shard : next.locked) locks.emplace_back(shard->mutex);
-    next.swap();
-    for (const auto& shard : next.locked) shard->hot_keys.forget(clock_.now());  // some are another's now
-    {
-      const std::lock_guard lock{layout_mutex_};
-      layout_ = std::move(made);
-    }
-    epoch_.fetch_add(1, std::memory_order_release);
-  }
+  auto published = publish(next, state.layout->map().version(), std::move(made));
   pause = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin);
+  return published ? engine::Status{} : take_back(published.error());
+}
+
+// `made` is of the map of version `made_from`.
+engine::Status Store::publish(const NewLayout& next, std::uint64_t made_from,
+                              std::shared_ptr<const Layout> made) {
+  std::vector<std::unique_lock<std::mutex>> locks;
+  for (const auto& shard : next.locked) locks.emplace_back(shard->mutex);
+  const auto now = layout();  // flushes take these locks, too
+  if (now->map().version() != made_from) {
+    auto boundaries = next.divide(now->map());
+    if (!boundaries) return boundaries.error();
+    ShardMap map{now->map().version() + 1, std::move(*boundaries)};
+    made = std::make_shared<Layout>(std::move(map), next.shards);
+  }
+  next.swap();
+  for (const auto& shard : next.locked) shard->hot_keys.forget(clock_.now());  // some are another's now
+  {
+    const std::lock_guard lock{layout_mutex_};
+    layout_ = std::move(made);
+  }
+  epoch_.fetch_add(1, std::memory_order_release);
   return {};
 }
 

@@ -68,6 +68,9 @@ class Store {
   std::uint64_t epoch() const { return epoch_.load(std::memory_order_acquire); }
   std::shared_ptr<const Layout> layout() const;  // immutable; stays valid while held
   DatabaseId database_id(unsigned database) const { return databases_.id(database); }
+  // Whether keys stored under this identity are still those of a database.
+  bool is_live(DatabaseId id) const { return databases_.is_live(id); }
+  Placement placement() const { return placement_; }
 
   std::vector<std::shared_ptr<Shard>> shards() const { return layout()->shards(); }  // by id
   // What the catalog says of them. Takes their locks, one after the other.
@@ -77,7 +80,8 @@ class Store {
   // have expired count until their space is given back.
   std::int64_t key_count(unsigned database);
   // Empties one database, or all: one log record, at once for readers; the space comes back in the
-  // background. Returns the record's Lsn. Errors as Log::append.
+  // background. Where keys are placed by range, the boundaries between shards stay at the same keys. Returns
+  // the record's Lsn. Errors as Log::append; unsupported (a database has been emptied too often).
   engine::Result<engine::Lsn> flush_database(unsigned database);
   engine::Result<engine::Lsn> flush_all();
 
@@ -93,7 +97,9 @@ class Store {
   ShardId new_shard_id();
   std::uint32_t new_tree_number();
   struct NewLayout {
-    std::vector<Boundary> boundaries;
+    // What becomes of the map as it is. Asked before the new layout is made durable, and again, under the
+    // locks, if a flush has changed the map meanwhile; its Error gives the change up.
+    std::function<engine::Result<std::vector<Boundary>>(const ShardMap& map)> divide;
     std::vector<std::shared_ptr<Shard>> shards;  // by id
     std::vector<ShardRecord> changed;            // of those of them that get other trees, by id
     std::vector<std::shared_ptr<Shard>> locked;  // those whose trees or ranges change, by id
@@ -130,19 +136,29 @@ class Store {
   engine::Status load_catalog(bool created);
   void load_history();
   engine::Status check_log_covers_tables() const;
+  void create_layout();
   engine::Status open_large_values();
   engine::Status open_engines();
   engine::Status replay(engine::Lsn lsn, engine::RecordKind kind, BytesView payload, StoreRecovery& recovery);
   engine::Status replay_batch(engine::Lsn lsn, BytesView payload, StoreRecovery& recovery);
   engine::Status wait_for_admission(Shard& owner, std::size_t bytes);
   engine::Result<engine::Lsn> flush_databases(unsigned first, unsigned count);
-  void apply_flush(BytesView payload);
+  void apply_flush(engine::Lsn lsn, BytesView payload);
   engine::Lsn oldest_needed_lsn();
   static std::vector<ShardRecord> records_of(const std::vector<std::shared_ptr<Shard>>& shards,
                                              const std::vector<ShardRecord>& changed);
+  // What flushes change, as it was at one moment.
+  struct FlushedState {
+    DatabaseIds databases;
+    std::shared_ptr<const Layout> layout;
+    engine::Lsn last_flush;  // the record that has made it so
+  };
+  FlushedState flushed_state() const;
   engine::Status write_catalog(engine::Lsn log_needed_from);
-  engine::Status write_catalog(engine::Lsn log_needed_from, std::uint64_t map_version,
-                               std::vector<Boundary> boundaries, std::vector<ShardRecord> shards);
+  engine::Status write_catalog(engine::Lsn log_needed_from, const FlushedState& state,
+                               std::uint64_t map_version, std::vector<Boundary> boundaries,
+                               std::vector<ShardRecord> shards);
+  engine::Status publish(const NewLayout& next, std::uint64_t made_from, std::shared_ptr<const Layout> made);
   void flush_oldest_shard();
   engine::Status maintain_large_values();
   void maintenance_loop(const std::stop_token& stop);
@@ -153,7 +169,8 @@ class Store {
   const StoreOptions options_;
   std::unique_ptr<engine::FolderLock> folder_lock_;
 
-  DatabaseTable databases_;  // changed under the locks of all shards
+  Placement placement_{Sharding::ring};  // constant once the catalog is read
+  DatabaseTable databases_;              // changed under the locks of all shards, and layout_mutex_
   std::atomic<std::uint64_t> epoch_ = 1;
 
   std::unique_ptr<engine::KeyPolicy> policy_;
@@ -163,7 +180,8 @@ class Store {
   std::unique_ptr<Trees> trees_;
   std::unique_ptr<engine::Log> log_;
   std::shared_ptr<const Layout> layout_;  // changed under the locks of the shards concerned
-  mutable std::mutex layout_mutex_;       // guards the pointer layout_
+  engine::Lsn last_flush_ = 0;            // the newest flush record that has been applied
+  mutable std::mutex layout_mutex_;       // guards layout_ and last_flush_
 
   std::unique_ptr<ChangeHistory> history_;
   std::unique_ptr<Reshaper> reshaper_;

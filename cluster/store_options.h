@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "cluster/catalog.h"
 #include "engine/log/log.h"
@@ -18,9 +19,12 @@ namespace shale::cluster {
 
 struct StoreOptions {
   std::string folder;
-  std::uint32_t shards = 8;  // of a new folder; an existing one keeps its own
+  Sharding sharding = Sharding::ring;  // of a new folder, as all that follows to `engine`
+  std::uint32_t shards = 8;            // on the ring
   std::uint32_t virtual_nodes = 150;
-  EngineKind engine = EngineKind::lsm;  // of a new folder's shards; existing shards keep theirs
+  std::vector<Bytes> split_points;  // of key ranges: where the second, third ... shard begins, in database 0;
+                                    // ascending, without duplicates
+  EngineKind engine = EngineKind::lsm;  // of its shards; existing shards keep theirs
   engine::SyncMode sync_mode = engine::SyncMode::every_second;
   std::uint64_t memtable_bytes = 64u << 20;  // all shards together, waiting for their flush included
   std::uint64_t cache_bytes = 256u << 20;    // block cache and record caches together

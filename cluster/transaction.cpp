@@ -22,7 +22,7 @@ std::size_t ShardLocks::add(unsigned database, BytesView key) {
 
 void ShardLocks::route(RoutedKey& key) {
   key.position_offset = static_cast<std::uint32_t>(positions_.size());
-  append_position(store_.database_id(key.database), key.name, positions_);
+  store_.placement().append(store_.database_id(key.database), key.name, positions_);
   key.position_length = static_cast<std::uint32_t>(positions_.size() - key.position_offset);
   const BytesView position = BytesView{positions_}.substr(key.position_offset, key.position_length);
   key.hash = engine::hash_bytes(position);

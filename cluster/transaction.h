@@ -50,7 +50,8 @@ class ShardLocks {
   }
 
   bool locked() const { return locked_; }
-  engine::HashedKey key(std::size_t index) const;
+  engine::HashedKey key(std::size_t index) const;  // its position
+  BytesView name(std::size_t index) const { return keys_[index].name; }
   Shard& shard(std::size_t index) const { return *keys_[index].shard; }
   // For how many accesses that of this key stands in samples; 0: it is none of those that are looked at.
   unsigned access_weight(std::size_t index) const { return draw_.weight(index); }

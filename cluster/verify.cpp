@@ -25,11 +25,6 @@ namespace {
 using engine::Finding;
 using engine::Lsn;
 
-// No database for what is too short for a position: then the counts do not agree.
-DatabaseId database_of(BytesView position) {
-  return position.size() < kPrefixBytes ? UINT32_MAX : split_position(position).database;
-}
-
 class FolderVerifier {
  public:
   FolderVerifier(engine::FileSystem& files, const std::string& folder, engine::Verification& verification,
@@ -42,6 +37,7 @@ class FolderVerifier {
   void run() {
     if (!open()) return;
     const auto catalog = read_catalog();
+    if (catalog) placement_ = Placement{catalog->sharding};
     verify_history();
     const auto has_log = files_.exists(folder_ + "/log");
     const auto has_trees = files_.exists(folder_ + "/lsm");
@@ -49,7 +45,7 @@ class FolderVerifier {
       return verification_.remark(folder_ + ": was made, and has never served");
     }
     std::map<std::uint32_t, Lsn> persisted = engine::lsm::verify_trees(
-        files_, folder_ + "/lsm", database_of, verification_,
+        files_, folder_ + "/lsm", database_of(), verification_,
         [this](const engine::lsm::VerifiedEntry& entry) { large_values_.see(entry); });
     if (catalog) {
       trees_.emplace();
@@ -66,15 +62,24 @@ class FolderVerifier {
     verify_shards(*catalog, persisted);
     databases_ = catalog->databases;
     verify_log(*catalog, persisted);
-    large_values_.report(databases_);
+    large_values_.report(*placement_, databases_);
   }
 
  private:
+  // For the counts of keys; none if only the catalog would have said how positions are made.
+  engine::lsm::CountClassOf database_of() const {
+    if (!placement_) return {};
+    // No database for what is too short for a position: then the counts do not agree.
+    return [placement = *placement_](BytesView position) {
+      return position.size() < placement.prefix_bytes() ? UINT32_MAX : placement.database_of(position);
+    };
+  }
+
   // What is wrong with the tables has been said.
   void look_again() {
     engine::Verification silent{[](Finding, const std::string&) {}};
     engine::lsm::verify_trees(
-        files_, folder_ + "/lsm", database_of, silent,
+        files_, folder_ + "/lsm", database_of(), silent,
         [this](const engine::lsm::VerifiedEntry& entry) { large_values_.see_again(entry); });
     verify_btrees(silent,
                   [this](const engine::lsm::VerifiedEntry& entry) { large_values_.see_again(entry); });
@@ -86,7 +91,7 @@ class FolderVerifier {
     const auto has_pages = files_.exists(folder_ + "/btree/pages");
     if (has_pages && !*has_pages) return {};
     return engine::btree::verify_trees(
-        files_, folder_ + "/btree", database_of, verification,
+        files_, folder_ + "/btree", database_of(), verification,
         [&](BytesView key, BytesView value) {
           visit({key, value, false, 0, 0});
         },
@@ -194,7 +199,7 @@ class FolderVerifier {
     switch (static_cast<LogRecord>(kind)) {
       case LogRecord::batch:
         while (!payload.empty()) {
-          const auto write = take_write(payload);
+          const auto write = take_write(*placement_, payload);
           if (!write) return write.error();
           large_values_.see_logged(write->position, write->value, write->operation == WriteOperation::erase);
         }
@@ -224,6 +229,7 @@ class FolderVerifier {
   const std::string& folder_;
   engine::Verification& verification_;
   LargeValueVerifier large_values_;
+  std::optional<Placement> placement_;  // once the catalog is read
   DatabaseIds databases_{};
   std::optional<std::set<std::uint32_t>> trees_;  // that shards have
   std::unique_ptr<engine::FolderLock> lock_;

@@ -87,15 +87,15 @@ void LargeValueVerifier::see_logged(BytesView position, BytesView value, bool er
   }
 }
 
-void LargeValueVerifier::report(const DatabaseIds& databases) {
+void LargeValueVerifier::report(Placement placement, const DatabaseIds& databases) {
   std::map<Bytes, LargeValueReference> missing;
   for (const auto& [position, referenced] : missing_) missing.emplace(position, referenced.reference);
   for (const auto& [position, reference] : in_log_) {
     if (!is_there(position, reference)) missing.emplace(position, reference);
   }
   for (const auto& [position, reference] : missing) {
-    if (position.size() < kPrefixBytes) continue;
-    const PositionParts parts = split_position(position);
+    if (position.size() < placement.prefix_bytes()) continue;
+    const PositionParts parts = placement.split(position);
     if (std::ranges::find(databases, parts.database) == databases.end()) continue;
     verification_.problem(fmt::format("{}/{}: is missing, or not what the key '{}' refers to", folder_,
                                       engine::LargeValueStore::file_name(reference.id), parts.key));

@@ -38,7 +38,7 @@ class LargeValueVerifier {
   void see_again(const engine::lsm::VerifiedEntry& entry);
   void see_logged(BytesView position, BytesView value, bool erases);
   // Of a key of these databases, what has been found to be wrong.
-  void report(const DatabaseIds& databases);
+  void report(Placement placement, const DatabaseIds& databases);
 
  private:
   // Level and run: of two entries of a key, the one with the smaller rank is the newer.

@@ -226,6 +226,7 @@ void write_shale(Fields& fields, Server& server) {
   const engine::LogStats log = store.log().stats();
   const auto cache = store.trees().lsm().block_cache().stats();
   const engine::LargeValueStats large = store.large_values().stats();
+  fields.add("sharding", store.placement().is_ring() ? "ring" : "range");
   fields.add("shards", store.shards().size());
   fields.add("threads", server.thread_count());
   fields.add("log_lsn", store.log().appended_lsn());

@@ -125,9 +125,7 @@ engine::Result<std::optional<Value>> Keyspace::counted(engine::Result<std::optio
   return found;
 }
 
-BytesView Keyspace::declared_key(std::size_t index) const {
-  return locks_.key(index).bytes.substr(cluster::kPrefixBytes);
-}
+BytesView Keyspace::declared_key(std::size_t index) const { return locks_.name(index); }
 
 // A key named twice has two indices; all commands use the first, so that reads see what was written under it.
 std::size_t Keyspace::index_of(BytesView key) {

@@ -11,11 +11,12 @@ namespace {
 
 using cluster::DatabaseId;
 
-// All positions of a token in one database begin with the same bytes, and so does every boundary between
-// them: what follows those bytes is a key, of the store or not.
+// All positions of a token in one database, or where keys are placed by range of one database, begin with the
+// same bytes, and so does every boundary between them: what follows those bytes is a key, of the store or
+// not.
 class Piece {
  public:
-  Piece(cluster::Store& store, KeyRange& left) : store_(store), left_(left) {}
+  Piece(cluster::Store& store, KeyRange& left) : store_(store), placement_(store.placement()), left_(left) {}
 
   // Where the piece lies. The epoch first: a change in between is noticed under the shard's lock.
   void route(unsigned database) {
@@ -43,7 +44,7 @@ class Piece {
   engine::CursorBounds bounds() const { return {begin_, end_}; }
 
   void take_off(BytesView position) {
-    const BytesView key = cluster::split_position(position).key;
+    const BytesView key = placement_.key_of(position);
     if (left_.reverse) {
       left_.end.emplace(key);
     } else {
@@ -53,21 +54,22 @@ class Piece {
   // All of the piece has been read. Whether that was all that was left.
   bool take_off_all() {
     if (left_.reverse) {
-      left_.end = cut_begin_ ? Bytes(cluster::split_position(begin_).key) : left_.begin;
+      left_.end = cut_begin_ ? Bytes(placement_.key_of(begin_)) : left_.begin;
       return !cut_begin_;
     }
-    if (cut_end_) left_.begin = cluster::split_position(end_).key;
+    if (cut_end_) left_.begin = placement_.key_of(end_);
     return !cut_end_;
   }
 
  private:
   Bytes position(DatabaseId database, BytesView key) const {
     Bytes made;
-    cluster::append_position(left_.token, database, key, made);
+    placement_.append(left_.token, database, key, made);
     return made;
   }
 
   cluster::Store& store_;
+  const cluster::Placement placement_;
   KeyRange& left_;
   std::uint64_t epoch_ = 0;
   std::shared_ptr<const cluster::Layout> layout_;
@@ -128,7 +130,7 @@ engine::Result<bool> read_range_piece(cluster::Store& store, engine::ReadContext
   Bytes position;
   while (moved && cursor->valid()) {
     position = cursor->key();
-    const auto goes_on = visit_record(*cursor, cluster::split_position(position).key, visiting);
+    const auto goes_on = visit_record(*cursor, store.placement().key_of(position), visiting);
     if (!goes_on) return goes_on.error();
     piece.take_off(position);
     if (!*goes_on || --records_left == 0 || visiting.bytes >= bytes_left) return false;

@@ -11,7 +11,8 @@
 
 namespace shale::server {
 
-// Keys of one token, begin <= key < end, that have not been read yet.
+// Keys of one token (where keys are placed by range it is 0: of a database), begin <= key < end, that have
+// not been read yet.
 struct KeyRange {
   std::uint64_t token = 0;
   Bytes begin;

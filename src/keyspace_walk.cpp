@@ -11,30 +11,12 @@ namespace {
 
 using cluster::DatabaseId;
 
-// The position of a key whose token is known (cluster/position.h).
-Bytes position_of(const ScanPlace& place, DatabaseId database) {
-  Bytes position;
-  cluster::append_position(place.token, database, place.key, position);
-  return position;
-}
-
-// The first place of `database` at or after any position, also one of another database or a boundary that is
-// shorter than a position. Nothing if there is none.
-std::optional<ScanPlace> place_of(BytesView position, DatabaseId database) {
-  Bytes padded(position);
-  if (padded.size() < cluster::kPrefixBytes) padded.resize(cluster::kPrefixBytes, '\0');
-  const cluster::PositionParts parts = cluster::split_position(padded);
-  if (parts.database < database) return ScanPlace{parts.token, {}};
-  if (parts.database == database) return ScanPlace{parts.token, Bytes(parts.key)};
-  if (parts.token == std::numeric_limits<std::uint64_t>::max()) return std::nullopt;
-  return ScanPlace{parts.token + 1, {}};
-}
-
 class Walk {
  public:
   Walk(cluster::Store& store, engine::ReadContext& reads, unsigned database, std::int64_t now_ms,
        const WalkLimits& limits, const VisitKey& visit)
       : store_(store),
+        placement_(store.placement()),
         reads_(reads),
         database_(database),
         now_ms_(now_ms),
@@ -49,7 +31,7 @@ class Walk {
       if (from.token < only->token || from.key < only->prefix) from = {only->token, only->prefix};
       only_ = &*only;
     }
-    walked_ = coarse_place(from.token);
+    walked_ = coarse_place(placement_, from.token, from.key);
     next_ = std::move(from);
     route();
     while (next_ && !full_ && ranges_left_ > 0) {
@@ -62,17 +44,39 @@ class Walk {
   }
 
  private:
+  Bytes position_of(const ScanPlace& place) const {
+    Bytes position;
+    placement_.append(place.token, id_, place.key, position);
+    return position;
+  }
+
+  // The first place of the database at or after any position, also one of another database or a boundary that
+  // is shorter than a position. Nothing if there is none.
+  std::optional<ScanPlace> place_of(BytesView position) const {
+    Bytes padded(position);
+    if (padded.size() < placement_.prefix_bytes()) padded.resize(placement_.prefix_bytes(), '\0');
+    const cluster::PositionParts parts = placement_.split(padded);
+    if (parts.database < id_) return ScanPlace{parts.token, {}};
+    if (parts.database == id_) return ScanPlace{parts.token, Bytes(parts.key)};
+    const bool ends = !placement_.is_ring() || parts.token == std::numeric_limits<std::uint64_t>::max();
+    return ends ? std::nullopt : std::optional{ScanPlace{parts.token + 1, {}}};
+  }
+
   void route() {
     // The epoch first: a change in between is noticed under the next lock.
     epoch_ = store_.epoch();
     layout_ = store_.layout();
     id_ = store_.database_id(database_);
-    if (only_ != nullptr) stop_ = cluster::end_of_prefix(position_of({only_->token, only_->prefix}, id_));
+    if (only_ != nullptr) {
+      stop_ = cluster::end_of_prefix(position_of({only_->token, only_->prefix}));
+    } else if (!placement_.is_ring()) {
+      stop_ = cluster::end_of_prefix(position_of({}));  // a database is one run of positions
+    }
   }
 
   // What is left of the range that next_ lies in, or as much as the limits allow.
   engine::Status walk_range() {
-    const Bytes begin = position_of(*next_, id_);
+    const Bytes begin = position_of(*next_);
     if (!stop_.empty() && begin >= stop_) {
       next_.reset();
       return {};
@@ -97,8 +101,8 @@ class Walk {
     if (last) {
       next_.reset();
     } else {
-      walked_ = std::max(walked_, coarse_place(engine::key_head(begin)));
-      next_ = place_of(end, id_);
+      walked_ = std::max(walked_, coarse_place(placement_, next_->token, next_->key));
+      next_ = place_of(end);
     }
     return {};
   }
@@ -109,16 +113,16 @@ class Walk {
     auto moved = cursor.seek({});
     for (; moved && cursor.valid(); moved = advance(cursor)) {
       const BytesView position = cursor.key();
-      const cluster::PositionParts parts = cluster::split_position(position);
+      const cluster::PositionParts parts = placement_.split(position);
       std::size_t& left = parts.database == id_ ? keys_left_ : records_left_;
       if (left == 0) {
         full_ = true;
-        next_ = place_of(position, id_);
+        next_ = place_of(position);
         return {};
       }
       --left;
       any = true;
-      walked_ = coarse_place(parts.token);
+      walked_ = coarse_place(placement_, parts.token, parts.key);
       if (parts.database == id_ && !visit_record(parts, cursor.head())) {
         full_ = true;
         next_ = place_after(position);
@@ -141,23 +145,24 @@ class Walk {
   engine::Status advance(engine::Cursor& cursor) {
     constexpr std::size_t kStepsBeforeSearch = 16;
     last_.assign(cursor.key());
-    const cluster::PositionParts parts = cluster::split_position(last_);
+    const cluster::PositionParts parts = placement_.split(last_);
     const bool foreign = parts.database != id_;
     foreign_run_ = foreign && parts.token == foreign_token_ ? foreign_run_ + 1 : 0;
     foreign_token_ = parts.token;
     if (foreign_run_ < kStepsBeforeSearch) return cursor.next();
     foreign_run_ = 0;
-    const auto place = place_of(last_, id_);
-    return place ? cursor.seek(position_of(*place, id_)) : cursor.next();
+    const auto place = place_of(last_);
+    return place ? cursor.seek(position_of(*place)) : cursor.next();
   }
 
   std::optional<ScanPlace> place_after(BytesView position) const {
-    const cluster::PositionParts parts = cluster::split_position(position);
+    const cluster::PositionParts parts = placement_.split(position);
     if (parts.database == id_) return ScanPlace{parts.token, Bytes(parts.key) + '\0'};
-    return place_of(position, id_);
+    return place_of(position);
   }
 
   cluster::Store& store_;
+  const cluster::Placement placement_;
   engine::ReadContext& reads_;
   const unsigned database_;
   const std::int64_t now_ms_;

@@ -29,7 +29,7 @@ struct WalkEnd {
 // large value the payload may be cut short. False ends the piece behind this key.
 using VisitKey = std::function<bool(BytesView key, const Value& value)>;
 
-// The keys of one token that begin with `prefix`: neighbours.
+// The keys of one token that begin with `prefix`: neighbours. Where keys are placed by range the token is 0.
 struct TokenPrefix {
   std::uint64_t token = 0;
   engine::Bytes prefix;

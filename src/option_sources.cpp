@@ -120,14 +120,17 @@ void apply_foreign(const ForeignOption& option, const Setting& setting, std::vec
 
 void apply_own(Option option, const Setting& setting, Config& config, Problems& problems) {
   const OptionSpec& spec = option_spec(option);
-  const bool takes_many = spec.kind == OptionKind::words;
+  const bool takes_keys = spec.kind == OptionKind::keys;
+  const bool takes_many = spec.kind == OptionKind::words || takes_keys;
   if (setting.words.empty() || (setting.words.size() > 1 && !takes_many)) {
     problems.push_back(fmt::format("option '{}' takes {}, but {} ({})", spec.name, spec.takes,
                                    setting.words.empty() ? "has no value" : "has several values",
                                    setting.origin));
     return;
   }
-  const std::string text = fmt::format("{}", fmt::join(setting.words, " "));
+  const bool is_none = setting.words.size() == 1 && setting.words.front().empty();
+  const std::string text =
+      takes_keys && !is_none ? join_keys(setting.words) : fmt::format("{}", fmt::join(setting.words, " "));
   std::string problem;
   if (auto value = parse_option(spec, text, problem)) {
     config.assign(option, std::move(*value));
@@ -194,6 +197,8 @@ std::vector<Setting> read_environment() {
     Setting setting{option_of_variable(variable), {value}, "environment " + variable};
     const auto own = find_option(setting.name);
     if (own && option_spec(*own).kind == OptionKind::words) setting.words = split_words(value);
+    if (own && option_spec(*own).kind == OptionKind::keys)
+      setting.words = split_keys(value).value_or(setting.words);
     settings.push_back(std::move(setting));
   }
   return settings;
@@ -241,6 +246,9 @@ void apply_settings(std::span<const Setting> settings, Config& config, std::stri
   if (!ignored.empty()) {
     warning = fmt::format("these options of Redis have no meaning here and are ignored: {}",
                           fmt::join(ignored, ", "));
+  }
+  if (config.number(Option::split_points) > 0 && config.text(Option::sharding) != "range") {
+    problems.emplace_back("option 'split-points' takes keys only with sharding = range");
   }
 }
 

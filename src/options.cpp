@@ -7,6 +7,8 @@
 #include <charconv>
 #include <limits>
 
+#include "protocol/inline_request.h"
+
 namespace shale::server {
 namespace {
 
@@ -17,7 +19,7 @@ constexpr std::int64_t kNoLimit = std::numeric_limits<std::int64_t>::max();
 
 constexpr std::array kSyncChoices = {"always"sv, "everysec"sv, "no"sv};
 constexpr std::array kEngineChoices = {"lsm"sv, "btree"sv};
-constexpr std::array kShardingChoices = {"ring"sv};
+constexpr std::array kShardingChoices = {"ring"sv, "range"sv};
 constexpr std::array kCompactionChoices = {"adaptive"sv, "leveled"sv, "tiered"sv};
 constexpr std::array kCompressionChoices = {"none"sv, "lz4"sv, "zstd"sv};
 constexpr std::array kLogLevelChoices = {"debug"sv, "verbose"sv, "notice"sv, "warning"sv};
@@ -152,16 +154,21 @@ constexpr OptionSpec kOptions[] = {
     {.name = "sharding",
      .default_value = "ring",
      .kind = OptionKind::choice,
-     .takes = "ring",
-     .reason = "what decides where a key lives, in a new folder",
-     .choices = kShardingChoices,
-     .refused_choice = "range",
-     .refusal = "key ranges are not available yet"},
+     .takes = "ring or range",
+     .reason = "what decides where a key lives, in a new folder: its hash, or its place in the order of keys",
+     .choices = kShardingChoices},
+    {.name = "split-points",
+     .default_value = "",
+     .kind = OptionKind::keys,
+     .takes = "up to 1023 different keys, quoted where they hold blanks or binary",
+     .reason =
+         "where the second, third ... shard of a new folder begins, in database 0; for sharding = range",
+     .most = 1023},
     {.name = "shards",
      .default_value = "8",
      .kind = OptionKind::integer,
      .takes = "a number from 1 to 1024",
-     .reason = "shards of a new folder; a few per thread keep them from waiting for each other",
+     .reason = "shards of a new folder's ring; a few per thread keep them from waiting for each other",
      .least = 1,
      .most = 1024},
     {.name = "virtual-nodes",
@@ -553,6 +560,38 @@ std::optional<std::int64_t> parse_percentage(std::string_view text) {
   return percentage;
 }
 
+std::string quoted_key(std::string_view key) {
+  const auto is_plain = [](char c) { return c > ' ' && c <= '~' && c != '"' && c != '\'' && c != '\\'; };
+  if (!key.empty() && std::ranges::all_of(key, is_plain)) return std::string{key};
+  std::string text{'"'};
+  for (const char c : key) {
+    if (is_plain(c) || c == ' ') {
+      text += c;
+    } else {
+      text += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    }
+  }
+  return text + '"';
+}
+
+// Sorted, each once, none of them empty: an empty one is before all others.
+std::optional<OptionValue> parse_keys(const OptionSpec& spec, std::string_view text, std::string& problem) {
+  auto keys = split_keys(text);
+  if (!keys) {
+    problem = "quotes are not balanced";
+    return std::nullopt;
+  }
+  std::ranges::sort(*keys);
+  if (const auto twice = std::ranges::adjacent_find(*keys); twice != keys->end()) {
+    problem = fmt::format("{} is there twice", quoted_key(*twice));
+    return std::nullopt;
+  }
+  if (!keys->empty() && keys->front().empty()) problem = "no key is before the empty one";
+  if (std::ssize(*keys) > spec.most) problem = fmt::format("these are {}", keys->size());
+  if (!problem.empty()) return std::nullopt;
+  return OptionValue{join_keys(*keys), std::ssize(*keys)};
+}
+
 }  // namespace
 
 std::span<const OptionSpec, kOptionCount> all_options() { return kOptions; }
@@ -613,10 +652,27 @@ std::optional<OptionValue> parse_option(const OptionSpec& spec, std::string_view
       if (found == spec.choices.end()) return std::nullopt;
       return OptionValue{lower, found - spec.choices.begin()};
     }
+    case OptionKind::keys: return parse_keys(spec, text, problem);
     case OptionKind::text:
     case OptionKind::words: return OptionValue{std::string{text}, 0};
   }
   return std::nullopt;
+}
+
+std::string join_keys(std::span<const std::string> keys) {
+  std::string text;
+  for (const std::string& key : keys) {
+    if (!text.empty()) text += ' ';
+    text += quoted_key(key);
+  }
+  return text;
+}
+
+std::optional<std::vector<std::string>> split_keys(std::string_view text) {
+  protocol::InlineStorage storage;
+  std::vector<std::string_view> words;
+  if (!protocol::split_inline(text, storage, words)) return std::nullopt;
+  return std::vector<std::string>(words.begin(), words.end());
 }
 
 const ForeignOption* find_foreign_option(std::string_view name) {

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace shale::server {
 
@@ -32,6 +33,7 @@ enum class Option : std::uint8_t {
   databases,
   engine,
   sharding,
+  split_points,
   shards,
   virtual_nodes,
   auto_split,
@@ -67,6 +69,7 @@ enum class OptionKind : std::uint8_t {
   choice,   // one of `choices`
   text,
   words,  // any number of words
+  keys,   // any number of keys, which may hold any byte; texts of it are quoted as on a request line
 };
 
 struct OptionSpec {
@@ -98,6 +101,11 @@ struct OptionValue {
 // nullopt if `text` is not what the option takes; `problem`, if it has something to add to OptionSpec::takes,
 // says it.
 std::optional<OptionValue> parse_option(const OptionSpec& spec, std::string_view text, std::string& problem);
+
+// Words as one text, of which split_keys makes the same words again.
+std::string join_keys(std::span<const std::string> keys);
+// nullopt if quotes are not balanced.
+std::optional<std::vector<std::string>> split_keys(std::string_view text);
 
 // "64mb" -> bytes, as Redis reads sizes; nullopt if it is not a size.
 std::optional<std::int64_t> parse_size(std::string_view text);

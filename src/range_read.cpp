@@ -58,7 +58,7 @@ engine::Status RangeRead::read_piece() {
 
 // Under a shard's lock. False once no more is wanted.
 bool RangeRead::add(BytesView key, const Value& value) {
-  if (cluster::hash_tag(key) != query_.tag) return true;
+  if (query_.tag && cluster::hash_tag(key) != *query_.tag) return true;
   const BytesView payload = query_.keys_only ? BytesView{} : value.payload;
   const bool is_large = !query_.keys_only && value.large;
   const std::size_t bytes = bytes_.size() + key.size() + payload.size();

@@ -1,12 +1,13 @@
-// What one RANGE command reads: keys and values of one hash tag, in order. Begun on the client's thread; what
-// is long, or not in memory, goes on in the background, where it holds no more than its result and the blocks
-// of one record at a time.
+// What one RANGE command reads: keys and values in order, of one hash tag, or where keys are placed by range
+// of a database. Begun on the client's thread; what is long, or not in memory, goes on in the background,
+// where it holds no more than its result and the blocks of one record at a time.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "cluster/store.h"
@@ -19,7 +20,8 @@ namespace shale::server {
 
 struct RangeQuery {
   KeyRange keys;
-  Bytes tag;  // of all keys that are wanted: tokens of two tags may be the same
+  // Of all keys that are wanted: tokens of two tags may be the same. Nothing: of any.
+  std::optional<Bytes> tag;
   bool keys_only = false;
   std::uint64_t pairs_max = UINT64_MAX;
   // Of all keys and values together, and kPairBytes for each pair; a single pair may have more.

@@ -96,6 +96,9 @@ std::int64_t cap_clients(Config& config, const MemoryBudget& budget) {
 cluster::StoreOptions store_options(const Config& config, const MemoryBudget& budget) {
   cluster::StoreOptions options;
   options.folder = config.text(Option::dir);
+  options.sharding =
+      config.text(Option::sharding) == "range" ? cluster::Sharding::range : cluster::Sharding::ring;
+  options.split_points = split_keys(config.text(Option::split_points)).value_or(std::vector<std::string>{});
   options.shards = static_cast<std::uint32_t>(config.number(Option::shards));
   options.virtual_nodes = static_cast<std::uint32_t>(config.number(Option::virtual_nodes));
   options.engine =
@@ -140,6 +143,17 @@ void log_event(const cluster::ReshapeEvent& event) {
                event.kind == cluster::ReshapeKind::move ? "" : fmt::format(" ({})", number(event.other)),
                event.cause, event.keys_moved, event.keys, event.duration.count() / 1000, event.pause.count(),
                event.error.empty() ? "" : "; given up: ", event.error);
+}
+
+// An existing folder keeps its own, and the option shows what is true.
+void show_sharding(Config& config, const cluster::Store& store) {
+  const std::size_t shards = store.shards().size();
+  const std::string sharding = store.placement().is_ring() ? "ring" : "range";
+  spdlog::info("{} shard{}, sharding {}", shards, shards == 1 ? "" : "s", sharding);
+  if (config.text(Option::sharding) == sharding) return;
+  spdlog::warn("option 'sharding': the folder was made with {}, and keeps it", sharding);
+  std::string problem;
+  config.assign(Option::sharding, *parse_option(option_spec(Option::sharding), sharding, problem));
 }
 
 void apply_change(Option option, Server& server) {
@@ -304,8 +318,7 @@ int run_server(Config& config, const std::string& config_file, const std::string
   auto store = cluster::Store::open(*files, *background, *clock, store_options(config, *budget), recovery);
   if (!store) return fail(store.error().message);
   log_recovery(recovery, milliseconds_since(opening));
-  const std::size_t shards = (*store)->shards().size();
-  spdlog::info("{} shard{}", shards, shards == 1 ? "" : "s");
+  show_sharding(config, **store);
 
   const int exit_code =
       serve(config, **store, *background, *budget, {absolute(config_file), client_cap, started});

@@ -4,7 +4,9 @@
 // stays below 2^53. Redis's promise is that a key which is there from the start of a scan to its end is
 // returned at least once. So the number says by itself where to go on:
 //
-//   cursor := coarse place (the upper 32 bits of a token) << 21 | entry (21 bits)
+//   cursor := coarse place (32 bits) << 21 | entry (21 bits)
+//   coarse place := the upper 32 bits of a token, or where keys are placed by range the first 4 bytes of a
+//   key
 //
 //   I1  Every key that the scan has not examined yet lies at or after the coarse place.
 //   I2  Entry 0 says no more than that. Any other names an exact place in a bounded table, if it is still
@@ -12,11 +14,16 @@
 //       and if the table's entry belongs to the same database and the same coarse place. An entry that is
 //       gone (evicted, or the server has been restarted) makes the scan go on at the coarse place: keys may
 //       come twice, and none is missed.
-//   I3  Entry numbers are given in turn, from a random start: one that a client still holds comes again after
-//       two million others.
+//   I3  Entry numbers are given in turn, from a random start: one that a client still holds, and that is
+//   gone,
+//       comes again after two million others. 0 is none.
 //
-// Pages nearly always end between two coarse places, where entry 0 is exact: 2^32 places are more than keys.
-// The table carries scans through what lies in one coarse place, which is the keys of a large hash tag.
+//   I4  An entry that has been asked for, so that its scan has gone on, makes room before all that have not:
+//       a fast scan pushes out what it has left behind, and not the place of a slow one.
+//
+// On the ring pages nearly always end between two coarse places, where entry 0 is exact: 2^32 places are more
+// than keys. The table carries scans through what lies in one coarse place, which is the keys of a large hash
+// tag, or where keys are placed by range those that begin alike.
 #pragma once
 
 #include <cstddef>
@@ -25,26 +32,27 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "cluster/position.h"
 #include "engine/bytes.h"
 
 namespace shale::server {
 
 // The first key of a database at or after this one in the order of positions.
 struct ScanPlace {
-  std::uint64_t token = 0;
-  engine::Bytes key;  // among the keys with this token
+  std::uint64_t token = 0;  // cluster::Placement::token()
+  engine::Bytes key;        // among the keys with this token
 
   friend bool operator==(const ScanPlace&, const ScanPlace&) = default;
 };
 
-constexpr std::uint32_t coarse_place(std::uint64_t token) { return static_cast<std::uint32_t>(token >> 32); }
+std::uint32_t coarse_place(cluster::Placement placement, std::uint64_t token, engine::BytesView key);
 
 // One for all clients. Thread-safe.
 class ScanCursors {
  public:
   static constexpr std::size_t kPlacesMax = 4096;
 
-  explicit ScanCursors(std::uint32_t first_entry);
+  ScanCursors(cluster::Placement placement, std::uint32_t first_entry);
 
   // The cursor for a scan that goes on at `next`, and that has walked everything before it. `walked` is the
   // coarse place of the last position that it has walked.
@@ -59,11 +67,17 @@ class ScanCursors {
     std::uint32_t number;
     unsigned database;
     ScanPlace place;
+    bool used = false;
   };
 
+  ScanPlace start_of(std::uint32_t coarse) const;
+  void make_room();
+
+  const cluster::Placement placement_;
   mutable std::mutex mutex_;  // guards everything below
   std::uint32_t next_entry_;
-  std::list<Entry> entries_;  // the one used last first
+  std::list<Entry> waiting_;  // not asked for yet; the newest first
+  std::list<Entry> used_;     // the one used last first
   std::unordered_map<std::uint32_t, std::list<Entry>::iterator> by_number_;
 };
 

@@ -33,7 +33,7 @@ Server::Server(Config& config, cluster::Store& store, engine::Background& backgr
       stats_(thread_count),
       shard_rates_(started_at_),
       thread_clocks_(started_at_),
-      scan_cursors_(std::random_device{}()),
+      scan_cursors_(store.placement(), std::random_device{}()),
       splitter_(store, split_limits(config),
                 [this](ThreadClocks::TimePoint now) { return thread_clocks_.busy_share(now); }) {}
 

@@ -22,7 +22,7 @@
 
 namespace shale::engine::lsm {
 
-// As KeyPolicy::count_class.
+// As KeyPolicy::count_class. Empty if nobody knows: then keys are not counted.
 using CountClassOf = std::function<std::uint32_t(BytesView key)>;
 
 // An entry of a table that its slices hold, and where it stands: of entries with the same key, the one on the

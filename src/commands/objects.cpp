@@ -4,6 +4,7 @@
 #include "src/command/arguments.h"
 #include "src/commands/groups.h"
 #include "src/commands/reply.h"
+#include "src/server.h"
 
 namespace shale::server {
 namespace {
@@ -65,9 +66,9 @@ engine::Status memory_usage(CommandContext& context, Arguments arguments) {
   if (!*found) return reply_null(context);
   Bytes header;
   append_value_header((*found)->type, (*found)->expires_at_ms, header);
-  return reply_integer(context,
-                       static_cast<std::int64_t>(cluster::kPrefixBytes + name.size() + header.size() +
-                                                 (*found)->size() + kRecordOverheadBytes));
+  const std::size_t position_bytes = context.server.store().placement().prefix_bytes() + name.size();
+  return reply_integer(context, static_cast<std::int64_t>(position_bytes + header.size() + (*found)->size() +
+                                                          kRecordOverheadBytes));
 }
 
 // MEMORY HELP -> lines for people

@@ -1,8 +1,9 @@
-// RANGE: keys and values of one hash tag, in the order of the keys.
+// RANGE: keys and values in the order of the keys: on the ring of one hash tag, else of the database.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "cluster/position.h"
@@ -98,9 +99,10 @@ BytesView tag_of(const RangeOptions& options, Arguments& arguments) {
 // The first key behind `key`.
 Bytes after(BytesView key) { return Bytes(key) + '\0'; }
 
-KeyRange key_range(const RangeOptions& options, BytesView any_key) {
+KeyRange key_range(const RangeOptions& options, cluster::Placement placement) {
   using enum Bound::Kind;
-  KeyRange range{.token = cluster::token_of(any_key), .begin = {}, .end = {}, .reverse = options.reverse};
+  const BytesView any_key = options.low.has_key() ? options.low.key : options.high.key;
+  KeyRange range{.token = placement.token(any_key), .begin = {}, .end = {}, .reverse = options.reverse};
   const Bound& low = options.low;
   const Bound& high = options.high;
   if (low.has_key()) range.begin = low.kind == inclusive ? Bytes(low.key) : after(low.key);
@@ -159,11 +161,13 @@ engine::Status range(CommandContext& context, Arguments arguments) {
   }
   const RangeOptions options = take_range_options(arguments);
   if (arguments.failed()) return reply_error(context, arguments.error());
-  const BytesView tag = tag_of(options, arguments);
+  const cluster::Placement placement = context.server.store().placement();
+  std::optional<Bytes> tag;
+  if (placement.is_ring()) tag = tag_of(options, arguments);
   if (arguments.failed()) return reply_error(context, arguments.error());
 
-  RangeQuery query{.keys = key_range(options, options.low.has_key() ? options.low.key : options.high.key),
-                   .tag = Bytes(tag),
+  RangeQuery query{.keys = key_range(options, placement),
+                   .tag = std::move(tag),
                    .keys_only = options.keys_only,
                    .pairs_max = options.limit,
                    .bytes_max = reply_bytes_max(context.server)};
@@ -191,7 +195,8 @@ constexpr CommandSpec kRangeCommands[] = {
      .group = "generic",
      .since = "0.1.0",
      .complexity = "O(log(N)+M), N being the number of keys and M of those between the bounds",
-     .summary = "Gives the keys of a hash tag between two bounds, in order, with their values.",
+     .summary =
+         "Gives the keys between two bounds, in order, with their values; on the hash ring, of one hash tag.",
      .arguments = kRangeArguments,
      .handler = range},
 };

@@ -60,11 +60,12 @@ ScanOptions take_scan_options(Arguments& arguments) {
   return options;
 }
 
-// Where all keys are that match the pattern, if its beginning says so: with a whole hash tag, or a whole key,
-// without anything special in it.
-std::optional<TokenPrefix> neighbours_of_pattern(BytesView pattern) {
+// Where all keys are that match the pattern, if its beginning, up to what is special in it, says so: on the
+// ring with a whole hash tag, or if it is a whole key.
+std::optional<TokenPrefix> neighbours_of_pattern(cluster::Placement placement, BytesView pattern) {
   const std::size_t special = pattern.find_first_of("*?[\\");
   const BytesView literal = pattern.substr(0, special);
+  if (!placement.is_ring()) return TokenPrefix{0, Bytes(literal)};
   const bool names_key = special == BytesView::npos;
   const bool names_tag = cluster::hash_tag(literal).size() != literal.size();
   if (!names_key && !names_tag) return std::nullopt;
@@ -96,9 +97,11 @@ engine::Status scan(CommandContext& context, Arguments arguments) {
     name_bytes.push_back(name.size());
     return names.size() < kPageBytesMax;
   };
-  const auto walked = walk_keys(context.server.store(), keyspace.reads(), keyspace.database(),
-                                keyspace.now_ms(), cursors.place(keyspace.database(), options.cursor),
-                                neighbours_of_pattern(options.pattern), page_limits(options.count), collect);
+  cluster::Store& store = context.server.store();
+  const auto neighbours = neighbours_of_pattern(store.placement(), options.pattern);
+  const auto walked = walk_keys(store, keyspace.reads(), keyspace.database(), keyspace.now_ms(),
+                                cursors.place(keyspace.database(), options.cursor), neighbours,
+                                page_limits(options.count), collect);
   if (!walked) return walked.error();
 
   const std::uint64_t next =

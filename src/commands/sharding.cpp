@@ -52,7 +52,7 @@ engine::Status reshape(CommandContext& context, cluster::ReshapeRequest request)
   }
   job.reset();
   if (!*result) return reply_refusal(context, result->error());
-  write_reply(describe_event(**result), context.reply);
+  write_reply(describe_event(context.server.store().placement(), **result), context.reply);
   return {};
 }
 
@@ -65,7 +65,7 @@ engine::Status split(CommandContext& context, Arguments arguments) {
   if (arguments.take_word("AT", 1)) {
     request.cut.emplace();
     request.cause = "SPLIT AT";
-    cluster::append_position(store.database_id(context.session.database), arguments.take(), *request.cut);
+    store.placement().append(store.database_id(context.session.database), arguments.take(), *request.cut);
   }
   const bool dry_run = arguments.take_word("DRYRUN");
   if (!arguments.empty()) arguments.fail(kSyntaxError);
@@ -73,7 +73,7 @@ engine::Status split(CommandContext& context, Arguments arguments) {
   if (!dry_run) return reshape(context, std::move(request));
   const auto plan = store.reshaper().plan_split(request.shard, request.cut);
   if (!plan) return reply_refusal(context, plan.error());
-  write_reply(describe_plan(request.shard, *plan), context.reply);
+  write_reply(describe_plan(store.placement(), request.shard, *plan), context.reply);
   return {};
 }
 

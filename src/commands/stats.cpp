@@ -61,6 +61,7 @@ constexpr Section kSections[] = {
        return choice.shard ? describe_tree(server, *choice.shard) : describe_lsm(server);
      }},
     {"memory", 0, 0, nullptr, [](Server& server, const Choice&) { return describe_memory(server); }},
+    {"ranges", 0, 0, nullptr, [](Server& server, const Choice&) { return describe_ranges(server); }},
     {"ring", 0, 0, nullptr, [](Server& server, const Choice&) { return describe_ring(server); }},
     {"shard", 1, 1, take_shard,
      [](Server& server, const Choice& choice) { return describe_shard(server, *choice.shard); }},
@@ -103,7 +104,7 @@ engine::Status stats(CommandContext& context, Arguments) {
   return {};
 }
 
-// STATS BTREE [id] | HISTORY | HOTKEYS [n] | LOG | LSM [id] | MEMORY | RING | SHARD id | SHARDS -> a map
+// STATS BTREE [id] | HISTORY | HOTKEYS [n] | LOG | LSM [id] | MEMORY | RANGES | RING | SHARD id | SHARDS -> a map
 engine::Status stats_section(CommandContext& context, Arguments arguments) {
   return reply_section(context, *find_section(context.command.name), arguments,
                        [](CommandContext& own, const Figures& figures) { write_reply(figures, own.reply); });
@@ -143,6 +144,8 @@ engine::Status stats_help(CommandContext& context, Arguments) {
           "    The LSM trees: levels, amplification, caches, compaction.",
           "MEMORY",
           "    How the memory budget is divided and used.",
+          "RANGES",
+          "    Which shard has the keys from where to where, in order.",
           "RING",
           "    How the hash ring is divided among the shards.",
           "SHARD <shard-id>",
@@ -245,6 +248,16 @@ constexpr CommandSpec kSubcommands[] = {
      .since = "0.1.0",
      .complexity = kPerTable,
      .summary = "Tells how the memory budget is divided and used.",
+     .tips = kTips,
+     .handler = stats_section},
+    {.name = "ranges",
+     .arity = exactly(2),
+     .flags = kReport,
+     .categories = AclCategory::dangerous,
+     .group = "server",
+     .since = "0.3.0",
+     .complexity = "O(N), N being the number of ranges and of tables",
+     .summary = "Tells which shard has the keys from where to where.",
      .tips = kTips,
      .handler = stats_section},
     {.name = "ring",

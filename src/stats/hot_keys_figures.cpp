@@ -18,8 +18,10 @@ struct FoundKey {
   unsigned database = 0;
   cluster::HotKey key;
 
+  cluster::Placement placement{cluster::Sharding::ring};
+
   double per_second() const { return key.per_second(); }
-  cluster::BytesView name() const { return cluster::split_position(key.position).key; }
+  cluster::BytesView name() const { return placement.key_of(key.position); }
 };
 
 std::optional<unsigned> database_of(const cluster::Store& store, cluster::DatabaseId id) {
@@ -32,7 +34,9 @@ std::optional<unsigned> database_of(const cluster::Store& store, cluster::Databa
 // Without those of databases that have been flushed since.
 void find_keys(cluster::Store& store, cluster::Shard& shard, std::size_t count,
                std::vector<FoundKey>& found) {
-  const auto id_of = [](cluster::BytesView position) { return cluster::split_position(position).database; };
+  const auto id_of = [&store](cluster::BytesView position) {
+    return store.placement().database_of(position);
+  };
   std::vector<cluster::HotKey> keys;
   {
     const std::lock_guard lock{shard.mutex};
@@ -42,7 +46,7 @@ void find_keys(cluster::Store& store, cluster::Shard& shard, std::size_t count,
   }
   for (cluster::HotKey& key : keys) {
     if (const auto database = database_of(store, id_of(key.position)))
-      found.push_back({shard.id, *database, std::move(key)});
+      found.push_back({shard.id, *database, std::move(key), store.placement()});
   }
 }
 

@@ -8,13 +8,14 @@ namespace {
 
 constexpr std::size_t kShownKeyBytesMax = 64;
 
-// Where a level begins or ends, as the slot and the key that people know.
-void add_position(std::string_view end, engine::BytesView position, Figures& level) {
+// Where a level begins or ends, as the slot (on the ring) and the key that people know.
+void add_position(std::string_view end, cluster::Placement placement, engine::BytesView position,
+                  Figures& level) {
   Figure slot = NotKnown{};
   Figure key = NotKnown{};
-  if (position.size() >= cluster::kPrefixBytes) {
-    const cluster::PositionParts parts = cluster::split_position(position);
-    slot = parts.token >> (64 - cluster::kSlotBits);
+  if (position.size() >= placement.prefix_bytes()) {
+    const cluster::PositionParts parts = placement.split(position);
+    if (placement.is_ring()) slot = parts.token >> (64 - cluster::kSlotBits);
     key = quote_bytes(parts.key, kShownKeyBytesMax);
   }
   level.add(std::string(end) + "_slot", std::move(slot)).add(std::string(end) + "_key", std::move(key));
@@ -86,7 +87,7 @@ Figures describe_reads(const engine::EngineStats& stats) {
   return figures;
 }
 
-Figure::Rows describe_levels(const engine::EngineStats& stats) {
+Figure::Rows describe_levels(const engine::EngineStats& stats, cluster::Placement placement) {
   Figure::Rows rows;
   for (std::size_t number = 0; number < stats.levels.size(); ++number) {
     const engine::LevelStats& level = stats.levels[number];
@@ -100,8 +101,8 @@ Figure::Rows describe_levels(const engine::EngineStats& stats) {
              level.bytes_max == 0 ? Figure(NotKnown{}, Unit::bytes) : Figure(level.bytes_max, Unit::bytes))
         .add("entries", level.entries)
         .add("tombstones", level.tombstones);
-    add_position("begin", level.begin_key, figures);
-    add_position("end", level.end_key, figures);
+    add_position("begin", placement, level.begin_key, figures);
+    add_position("end", placement, level.end_key, figures);
     rows.push_back(std::move(figures));
   }
   return rows;
@@ -121,10 +122,10 @@ void add_tree_figures(const engine::EngineStats& stats, std::uint64_t last_bytes
       .add("reads", describe_reads(stats));
 }
 
-void add_shape_figures(const engine::EngineStats& stats, Figures& into) {
+void add_shape_figures(const engine::EngineStats& stats, cluster::Placement placement, Figures& into) {
   Figures shape;
   shape.add("name", stats.shape).add("reason", stats.shape_reason).add("changes", stats.shape_changes);
-  into.add("shape", std::move(shape)).add("levels", describe_levels(stats));
+  into.add("shape", std::move(shape)).add("levels", describe_levels(stats, placement));
 }
 
 Figures describe_block_cache(const engine::lsm::BlockCache& cache) {

@@ -15,7 +15,7 @@ Figure space_amplification_max(const engine::EngineStats& stats, std::uint64_t l
 // Adds what can be said of one tree or of all, in groups.
 void add_tree_figures(const engine::EngineStats& stats, std::uint64_t last_bytes, Figures& into);
 // Adds what each tree has for itself: its shape, and its levels.
-void add_shape_figures(const engine::EngineStats& stats, Figures& into);
+void add_shape_figures(const engine::EngineStats& stats, cluster::Placement placement, Figures& into);
 
 // Of all trees.
 Figures describe_block_cache(const engine::lsm::BlockCache& cache);

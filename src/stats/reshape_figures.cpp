@@ -22,14 +22,25 @@ std::string_view kind_name(ReshapeKind kind) {
 
 std::uint32_t number(cluster::ShardId id) { return static_cast<std::uint32_t>(id); }
 
-// Where a cut is: the place on the ring, and the key, if one begins there.
-void add_cut(engine::BytesView position, Figures& figures) {
-  std::string token;
-  for (const char byte : position.substr(0, cluster::kTokenBytes))
-    token += fmt::format("{:02x}", static_cast<unsigned char>(byte));
-  const engine::BytesView key =
-      position.size() < cluster::kPrefixBytes ? engine::BytesView{} : position.substr(cluster::kPrefixBytes);
-  figures.add("cut_token", token).add("cut_key", std::string(key));
+// Where a cut is: the place on the ring or the database, and the key, if one begins there.
+void add_cut(cluster::Placement placement, engine::BytesView position, Figures& figures) {
+  const bool has_key = position.size() >= placement.prefix_bytes();
+  if (placement.is_ring()) {
+    std::string token;
+    for (const char byte : position.substr(0, cluster::kTokenBytes))
+      token += fmt::format("{:02x}", static_cast<unsigned char>(byte));
+    figures.add("cut_token", token);
+  } else {
+    figures.add("cut_database", has_key
+                                    ? Figure{cluster::Placement::number_of(placement.database_of(position))}
+                                    : Figure{NotKnown{}});
+  }
+  figures.add("cut_key", std::string(has_key ? placement.key_of(position) : engine::BytesView{}));
+}
+
+// A share of the ring, or not known.
+Figure percent(const std::optional<cluster::SplitPlan::Shares>& shares, double part) {
+  return shares ? Figure{100 * part, Unit::percent} : Figure{NotKnown{}, Unit::percent};
 }
 
 }  // namespace
@@ -39,7 +50,7 @@ const char* engine_name(cluster::EngineKind kind) {
 }
 
 // The same names whatever it was: rows of a table.
-Figures describe_event(const cluster::ReshapeEvent& event) {
+Figures describe_event(cluster::Placement placement, const cluster::ReshapeEvent& event) {
   const bool is_move = event.kind == ReshapeKind::move;
   Figures figures;
   figures.add("change", kind_name(event.kind))
@@ -49,7 +60,7 @@ Figures describe_event(const cluster::ReshapeEvent& event) {
       .add("other_shard", is_move ? Figure{NotKnown{}} : Figure{number(event.other)})
       .add("from", engine_name(event.from))
       .add("to", engine_name(event.to));
-  add_cut(event.cut, figures);
+  add_cut(placement, event.cut, figures);
   return figures.add("cause", event.cause)
       .add("keys", event.keys)
       .add("keys_moved", event.keys_moved)
@@ -58,18 +69,19 @@ Figures describe_event(const cluster::ReshapeEvent& event) {
       .add("result", event.error.empty() ? "ok" : event.error);
 }
 
-Figures describe_plan(cluster::ShardId shard, const cluster::SplitPlan& plan) {
+Figures describe_plan(cluster::Placement placement, cluster::ShardId shard, const cluster::SplitPlan& plan) {
   Figures figures;
   figures.add("shard", number(shard));
-  add_cut(plan.cut, figures);
-  const double moved = plan.share_before > 0 ? plan.share_high / plan.share_before : 0;
+  add_cut(placement, plan.cut, figures);
+  const auto shares = plan.shares.value_or(cluster::SplitPlan::Shares{});
+  const double moved = shares.before > 0 ? shares.high / shares.before : 0;
   return figures.add("cause", plan.reason)
       .add("keys", plan.keys)
       .add("disk_bytes", {plan.bytes, Unit::bytes})
-      .add("share_before_percent", {100 * plan.share_before, Unit::percent})
-      .add("share_low_percent", {100 * plan.share_low, Unit::percent})
-      .add("share_high_percent", {100 * plan.share_high, Unit::percent})
-      .add("moved_of_shard_percent", {100 * moved, Unit::percent});
+      .add("share_before_percent", percent(plan.shares, shares.before))
+      .add("share_low_percent", percent(plan.shares, shares.low))
+      .add("share_high_percent", percent(plan.shares, shares.high))
+      .add("moved_of_shard_percent", percent(plan.shares, moved));
 }
 
 Figures describe_rebalance(const std::vector<cluster::ShardSize>& before,

@@ -1,14 +1,15 @@
 // What splits, merges and moves have done, as Figures.
 #pragma once
 
+#include "cluster/position.h"
 #include "cluster/rebalance.h"
 #include "cluster/reshaper.h"
 #include "src/stats/figures.h"
 
 namespace shale::server {
 
-Figures describe_event(const cluster::ReshapeEvent& event);
-Figures describe_plan(cluster::ShardId shard, const cluster::SplitPlan& plan);
+Figures describe_event(cluster::Placement placement, const cluster::ReshapeEvent& event);
+Figures describe_plan(cluster::Placement placement, cluster::ShardId shard, const cluster::SplitPlan& plan);
 // `before`: all shards, as the plan was made for.
 Figures describe_rebalance(const std::vector<cluster::ShardSize>& before, const cluster::RebalancePlan& plan);
 // "moving to btree, 1200 of about 5000 keys copied"

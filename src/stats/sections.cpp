@@ -32,9 +32,11 @@ std::uint64_t last_levels_bytes(std::span<const ShardSnapshot> shards) {
   return bytes;
 }
 
-// Of the ring that each shard has, by id.
-std::map<cluster::ShardId, double> ring_percentages(const cluster::Layout& layout) {
+// Of the ring that each shard has, by id. None where keys are placed by range.
+std::map<cluster::ShardId, double> ring_percentages(cluster::Placement placement,
+                                                    const cluster::Layout& layout) {
   std::map<cluster::ShardId, double> percentages;
+  if (!placement.is_ring()) return percentages;
   for (const auto& [id, share] : layout.map().shares()) percentages[id] = 100 * share;
   return percentages;
 }
@@ -51,7 +53,8 @@ Figures shard_figures(Server& server, const ShardSnapshot& shard,
   Figures figures;
   figures.add("id", static_cast<std::uint32_t>(shard.id))
       .add("engine", shard.engine.btree ? "btree" : "lsm")
-      .add("ring_percent", {ring_percent == ring_percents.end() ? 0 : ring_percent->second, Unit::percent})
+      .add("ring_percent", ring_percent == ring_percents.end() ? Figure{NotKnown{}, Unit::percent}
+                                                               : Figure{ring_percent->second, Unit::percent})
       .add("keys", shard.keys)
       .add("disk_bytes", {shard.engine.disk_bytes, Unit::bytes})
       .add("memtable_bytes",
@@ -82,7 +85,7 @@ std::vector<ShardSnapshot> take_snapshots_of(cluster::Store& store, cluster::Eng
   return shards;
 }
 
-Figures tree_figures(const ShardSnapshot& shard) {
+Figures tree_figures(cluster::Placement placement, const ShardSnapshot& shard) {
   Figures figures;
   figures.add("id", static_cast<std::uint32_t>(shard.id));
   if (shard.engine.btree) {
@@ -90,7 +93,7 @@ Figures tree_figures(const ShardSnapshot& shard) {
     return figures;
   }
   add_tree_figures(shard.engine, last_level_bytes(shard.engine), figures);
-  add_shape_figures(shard.engine, figures);
+  add_shape_figures(shard.engine, placement, figures);
   return figures;
 }
 
@@ -163,7 +166,7 @@ Figures screen_shards(Server& server, std::vector<ShardSnapshot> shards) {
     shards.resize(kScreenShardsMax);
     std::ranges::sort(shards, {}, &ShardSnapshot::id);
   }
-  const auto ring_percents = ring_percentages(*server.store().layout());
+  const auto ring_percents = ring_percentages(server.store().placement(), *server.store().layout());
   Figure::Rows rows;
   for (const ShardSnapshot& shard : shards) {
     rows.push_back(shard_figures(server, shard, ring_percents)
@@ -219,7 +222,7 @@ Figures describe_overview(Server& server) {
 }
 
 Figures describe_shards(Server& server) {
-  const auto ring_percents = ring_percentages(*server.store().layout());
+  const auto ring_percents = ring_percentages(server.store().placement(), *server.store().layout());
   Figure::Rows rows;
   for (const ShardSnapshot& shard : take_snapshots(server.store())) {
     rows.push_back(shard_figures(server, shard, ring_percents));
@@ -238,7 +241,8 @@ Figure::Rows changes_of(Server& server, cluster::ShardId shard) {
   const auto events = server.store().history().events();
   Figure::Rows rows;
   for (auto event = events.rbegin(); event != events.rend() && rows.size() < kShown; ++event) {
-    if (event->shard == shard || event->other == shard) rows.push_back(describe_event(*event));
+    if (event->shard == shard || event->other == shard)
+      rows.push_back(describe_event(server.store().placement(), *event));
   }
   return rows;
 }
@@ -248,7 +252,7 @@ Figure::Rows changes_of(Server& server, cluster::ShardId shard) {
 Figures describe_shard(Server& server, cluster::Shard& shard_in_use) {
   const auto layout = server.store().layout();
   const ShardSnapshot shard = take_snapshot(server.store(), shard_in_use);
-  Figures figures = shard_figures(server, shard, ring_percentages(*layout));
+  Figures figures = shard_figures(server, shard, ring_percentages(server.store().placement(), *layout));
   const auto progress = server.store().reshaper().progress();
   const bool changes = progress && (progress->shard == shard.id || progress->other == shard.id);
   const auto verdict = server.splitter().verdict(shard.id, server.store().clock().now());
@@ -260,18 +264,18 @@ Figures describe_shard(Server& server, cluster::Shard& shard_in_use) {
       .add("last_changes", changes_of(server, shard.id))
       .add("ring_ranges", std::ranges::count(layout->map().boundaries(), shard.id, &cluster::Boundary::shard))
       .add("hot_keys", describe_hot_keys(server.store(), shard_in_use, kShardHotKeys))
-      .add(shard.engine.btree ? "btree" : "lsm", tree_figures(shard));
+      .add(shard.engine.btree ? "btree" : "lsm", tree_figures(server.store().placement(), shard));
   return figures;
 }
 
 Figures describe_tree(Server& server, cluster::Shard& shard) {
-  return tree_figures(take_snapshot(server.store(), shard));
+  return tree_figures(server.store().placement(), take_snapshot(server.store(), shard));
 }
 
 Figures describe_btree(Server& server) {
   Figure::Rows rows;
   for (const ShardSnapshot& shard : take_snapshots_of(server.store(), cluster::EngineKind::btree)) {
-    rows.push_back(tree_figures(shard));
+    rows.push_back(tree_figures(server.store().placement(), shard));
   }
   Figures figures;
   if (server.store().trees().btree() != nullptr)
@@ -283,7 +287,7 @@ Figures describe_btree(Server& server) {
 Figures describe_lsm(Server& server) {
   const std::vector<ShardSnapshot> shards = take_snapshots_of(server.store(), cluster::EngineKind::lsm);
   Figure::Rows rows;
-  for (const ShardSnapshot& shard : shards) rows.push_back(tree_figures(shard));
+  for (const ShardSnapshot& shard : shards) rows.push_back(tree_figures(server.store().placement(), shard));
   Figures totals;
   add_tree_figures(add_up(shards).engine, last_levels_bytes(shards), totals);
   Figures figures;
@@ -315,7 +319,7 @@ Figures describe_log(Server& server) {
 Figures describe_history(Server& server) {
   Figure::Rows rows;
   for (const cluster::ReshapeEvent& event : server.store().history().events()) {
-    rows.push_back(describe_event(event));
+    rows.push_back(describe_event(server.store().placement(), event));
   }
   const auto progress = server.store().reshaper().progress();
   Figures figures;
@@ -337,24 +341,6 @@ Figures describe_hot_keys(Server& server, std::size_t count) {
 
 Figures describe_memory(Server& server) {
   return memory_figures(server, add_up(take_snapshots(server.store())).engine);
-}
-
-Figures describe_ring(Server& server) {
-  const auto layout = server.store().layout();
-  const cluster::ShardMap& map = layout->map();
-  std::map<cluster::ShardId, std::size_t> ranges;
-  for (const cluster::Boundary& boundary : map.boundaries()) ++ranges[boundary.shard];
-  Figure::Rows rows;
-  for (const auto& [id, share] : map.shares()) {
-    Figures row;
-    row.add("id", static_cast<std::uint32_t>(id))
-        .add("ranges", ranges[id])
-        .add("ring_percent", {100 * share, Unit::percent});
-    rows.push_back(std::move(row));
-  }
-  Figures figures;
-  figures.add("version", map.version()).add("ranges", map.boundaries().size()).add("shards", std::move(rows));
-  return figures;
 }
 
 }  // namespace shale::server

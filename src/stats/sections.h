@@ -21,5 +21,6 @@ Figures describe_hot_keys(Server& server, std::size_t count);
 Figures describe_log(Server& server);
 Figures describe_memory(Server& server);
 Figures describe_ring(Server& server);
+Figures describe_ranges(Server& server);
 
 }  // namespace shale::server

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "engine/encoding.h"
 
 namespace shale::cluster {
@@ -96,9 +98,42 @@ TEST(Catalog, RefusesALayoutThatCannotBe) {
   EXPECT_TRUE(refused(number_to_come));
 }
 
+CatalogState ranges() {
+  CatalogState state = example();
+  const Placement placement{Sharding::range};
+  state.sharding = Sharding::range;
+  for (unsigned database = 0; database < kDatabaseCount; ++database)
+    state.databases[database] = placement.first_id(database) + 2 * database;
+  state.boundaries = {{"", ShardId{1}}, {"", ShardId{0}}};
+  placement.append(state.databases[3], "key", state.boundaries[1].begin);
+  return state;
+}
+
+TEST(Catalog, SaysWhichShardingTheFolderHas) {
+  EXPECT_EQ(CatalogState::decode(example().encode(), "catalog")->sharding, Sharding::ring);
+  const auto read = CatalogState::decode(ranges().encode(), "catalog");
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->sharding, Sharding::range);
+  EXPECT_EQ(read->boundaries[1].begin, ranges().boundaries[1].begin);
+  EXPECT_EQ(read->databases, ranges().databases);
+  CatalogState unknown = example();
+  unknown.sharding = Sharding{2};
+  EXPECT_FALSE(CatalogState::decode(unknown.encode(), "catalog"));
+}
+
+// Flushes take the boundaries along: one that is left behind would have cut off what it should not.
+TEST(Catalog, RefusesRangesBetweenKeysThatAreNoMore) {
+  CatalogState left_behind = ranges();
+  ++left_behind.databases[3];
+  EXPECT_FALSE(CatalogState::decode(left_behind.encode(), "catalog"));
+  CatalogState no_position = ranges();
+  no_position.boundaries[1].begin = "abc";
+  EXPECT_FALSE(CatalogState::decode(no_position.encode(), "catalog"));
+}
+
 TEST(Catalog, RefusesANewerFormatAsSuch) {
   Bytes newer = example().encode();
-  newer[8] = 4;
+  newer[8] = 5;
   const auto read = CatalogState::decode(newer, "catalog");
   ASSERT_FALSE(read);
   EXPECT_EQ(read.error().kind, engine::ErrorKind::unsupported);
@@ -107,13 +142,35 @@ TEST(Catalog, RefusesANewerFormatAsSuch) {
 TEST(DatabaseTable, GivesEveryFlushAnIdentityNeverUsedBefore) {
   DatabaseTable databases;
   const DatabaseId old_id = databases.id(3);
-  const DatabaseId new_id = databases.next_id();
+  const auto after = databases.ids_after_flush(3, 1);
+  ASSERT_TRUE(after);
+  const DatabaseId new_id = (*after)[3];
+  EXPECT_EQ((*after)[2], databases.id(2));
   EXPECT_TRUE(databases.is_live(old_id));
   EXPECT_FALSE(databases.is_live(new_id));
   databases.advance(3, new_id);
   EXPECT_FALSE(databases.is_live(old_id));
   EXPECT_TRUE(databases.is_live(new_id));
-  EXPECT_GT(databases.next_id(), new_id);
+  EXPECT_GT((*databases.ids_after_flush(3, 1))[3], new_id);
+}
+
+TEST(DatabaseTable, FlushingAllGivesEachDatabaseAnIdentityOfItsOwn) {
+  for (const Sharding sharding : {Sharding::ring, Sharding::range}) {
+    const DatabaseTable databases{sharding};
+    const auto after = databases.ids_after_flush(0, kDatabaseCount);
+    ASSERT_TRUE(after);
+    std::set<DatabaseId> ids(after->begin(), after->end());
+    EXPECT_EQ(ids.size(), kDatabaseCount);
+    for (const DatabaseId id : ids) EXPECT_FALSE(databases.is_live(id));
+  }
+}
+
+TEST(DatabaseTable, OfKeyRangesEndsRatherThanTakeAnotherDatabasesIdentity) {
+  DatabaseTable databases{Sharding::range};
+  databases.advance(3, Placement{Sharding::range}.first_id(4) - 1);
+  EXPECT_FALSE(databases.ids_after_flush(3, 1));
+  EXPECT_FALSE(databases.ids_after_flush(0, kDatabaseCount));
+  EXPECT_TRUE(databases.ids_after_flush(4, 1));
 }
 
 TEST(DatabaseTable, IgnoresOlderIdentities) {

@@ -45,7 +45,7 @@ class HotKeysOfAStoreTest : public SimulatedStoreTest {
   }
   std::vector<Bytes> names_of_hot_keys(Shard& shard) {
     std::vector<Bytes> names;
-    for (const HotKey& hot : hot_keys_of(shard)) names.emplace_back(split_position(hot.position).key);
+    for (const HotKey& hot : hot_keys_of(shard)) names.emplace_back(store_->placement().key_of(hot.position));
     return names;
   }
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 
 #include "engine/testing/test_seed.h"
@@ -21,6 +22,32 @@ std::vector<std::pair<Bytes, ShardId>> list(const std::vector<Boundary>& boundar
   return pairs;
 }
 using List = std::vector<std::pair<Bytes, ShardId>>;
+
+TEST(LayoutChange, Neighbours) {
+  const ShardMap three{1, {{"", kA}, {"d", kNew}, {"h", kB}}};
+  EXPECT_TRUE(are_neighbours(three, kA, kNew));
+  EXPECT_TRUE(are_neighbours(three, kB, kNew));
+  EXPECT_FALSE(are_neighbours(three, kA, kB));
+  EXPECT_TRUE(are_neighbours(map(), kB, kA));
+}
+
+TEST(LayoutChange, AFlushTakesTheBoundariesOfItsDatabaseAlong) {
+  const Placement placement{Sharding::range};
+  const auto at = [&](DatabaseId id, BytesView key) {
+    Bytes position;
+    placement.append(id, key, position);
+    return position;
+  };
+  const DatabaseId first = placement.first_id(0);
+  const DatabaseId second = placement.first_id(1);
+  std::vector<Boundary> boundaries{
+      {"", kA}, {at(first, "g"), kB}, {at(second, ""), kA}, {at(second, "g"), kB}};
+  EXPECT_TRUE(move_boundaries(boundaries, second, second + 1));
+  EXPECT_EQ(list(boundaries),
+            (List{{"", kA}, {at(first, "g"), kB}, {at(second + 1, ""), kA}, {at(second + 1, "g"), kB}}));
+  EXPECT_TRUE(std::ranges::is_sorted(boundaries, {}, &Boundary::begin));
+  EXPECT_FALSE(move_boundaries(boundaries, second, second + 1));  // once more
+}
 
 TEST(LayoutChange, RangesOfAShard) {
   EXPECT_EQ(ranges_of(map(), kA), (std::vector<PositionRange>{{"", "d"}, {"h", "m"}}));

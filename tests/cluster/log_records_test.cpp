@@ -5,21 +5,23 @@
 namespace shale::cluster {
 namespace {
 
+constexpr Placement kRing{Sharding::ring};
+
 TEST(LogRecords, ABatchIsReadBackWriteByWrite) {
   Bytes first;
   Bytes second;
-  append_position(1, "a", first);
-  append_position(2, "b", second);
+  kRing.append(1, "a", first);
+  kRing.append(2, "b", second);
   Bytes payload;
   append_put(payload, first, "value");
   append_erase(payload, second);
   BytesView rest = payload;
-  const auto put = take_write(rest);
+  const auto put = take_write(kRing, rest);
   ASSERT_TRUE(put);
   EXPECT_EQ(put->operation, WriteOperation::put);
   EXPECT_EQ(put->position, first);
   EXPECT_EQ(put->value, "value");
-  const auto erase = take_write(rest);
+  const auto erase = take_write(kRing, rest);
   ASSERT_TRUE(erase);
   EXPECT_EQ(erase->operation, WriteOperation::erase);
   EXPECT_EQ(erase->position, second);
@@ -39,11 +41,19 @@ TEST(LogRecords, RefusesWhatIsNotAWrite) {
   append_put(whole, "0123456789ab-key", "value");
   for (std::size_t length = 0; length < whole.size(); ++length) {
     BytesView cut = BytesView{whole}.substr(0, length);
-    EXPECT_FALSE(take_write(cut)) << length;
+    EXPECT_FALSE(take_write(kRing, cut)) << length;
   }
   whole[0] = 9;
   BytesView unknown = whole;
-  EXPECT_FALSE(take_write(unknown));
+  EXPECT_FALSE(take_write(kRing, unknown));
+}
+
+TEST(LogRecords, PositionsAreAsLongAsTheirShardingMakesThem) {
+  Bytes payload;
+  append_put(payload, "0123", "value");
+  BytesView rest = payload;
+  EXPECT_FALSE(take_write(kRing, rest));
+  EXPECT_TRUE(take_write(Placement{Sharding::range}, rest));
 }
 
 }  // namespace

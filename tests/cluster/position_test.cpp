@@ -5,6 +5,9 @@
 namespace shale::cluster {
 namespace {
 
+constexpr Placement kRing{Sharding::ring};
+constexpr Placement kRange{Sharding::range};
+
 // Slots as `CLUSTER KEYSLOT` of redis-server answers them.
 TEST(Position, SlotIsTheOneOfRedisCluster) {
   EXPECT_EQ(slot_of("123456789"), 0x31c3u);  // the check value of CRC-16/XMODEM, below 16384
@@ -27,10 +30,10 @@ TEST(Position, HashTagIsTheFirstNonEmptyBracedText) {
 TEST(Position, KeysOfOneTagAreNeighboursInKeyOrder) {
   Bytes first;
   Bytes second;
-  append_position(0, "{cart}:1", first);
-  append_position(0, "{cart}:2", second);
+  kRing.append(0, "{cart}:1", first);
+  kRing.append(0, "{cart}:2", second);
   EXPECT_EQ(token_of("{cart}:1"), token_of("{cart}:2"));
-  EXPECT_EQ(first.substr(0, kPrefixBytes), second.substr(0, kPrefixBytes));
+  EXPECT_EQ(first.substr(0, kRing.prefix_bytes()), second.substr(0, kRing.prefix_bytes()));
   EXPECT_LT(first, second);
 }
 
@@ -42,11 +45,39 @@ TEST(Position, SlotIsTheTokensHead) {
 
 TEST(Position, SplitsIntoWhatItWasMadeOf) {
   Bytes position;
-  append_position(7, BytesView{"k\0\xff", 3}, position);
-  const PositionParts parts = split_position(position);
+  kRing.append(7, BytesView{"k\0\xff", 3}, position);
+  const PositionParts parts = kRing.split(position);
   EXPECT_EQ(parts.token, token_of(BytesView{"k\0\xff", 3}));
   EXPECT_EQ(parts.database, 7u);
   EXPECT_EQ(parts.key, (BytesView{"k\0\xff", 3}));
+}
+
+Bytes range_position(DatabaseId database, BytesView key) {
+  Bytes position;
+  kRange.append(database, key, position);
+  return position;
+}
+
+TEST(Position, OfKeyRangesAreInTheOrderOfDatabaseAndKey) {
+  EXPECT_EQ(range_position(0x12345678, "key"), "\x12\x34\x56\x78key");
+  const PositionParts parts = kRange.split(range_position(7, BytesView{"k\0\xff", 3}));
+  EXPECT_EQ(parts.token, 0u);
+  EXPECT_EQ(parts.database, 7u);
+  EXPECT_EQ(parts.key, (BytesView{"k\0\xff", 3}));
+  EXPECT_LT(range_position(0, "a{tag}"), range_position(0, "b{tag}"));
+  EXPECT_LT(range_position(0, "\xff\xff"), range_position(kRange.first_id(1), ""));
+}
+
+// What FLUSHDB gives a database stays between its neighbours.
+TEST(Position, OfKeyRangesKeepDatabasesInTheOrderOfTheirNumbers) {
+  for (unsigned database = 0; database < kDatabaseCount; ++database) {
+    DatabaseId id = kRange.first_id(database);
+    EXPECT_EQ(Placement::number_of(id), database);
+    EXPECT_FALSE(Placement::is_last_id(id));
+    id += (1u << 28) - 1;
+    EXPECT_EQ(Placement::number_of(id), database);
+    EXPECT_TRUE(Placement::is_last_id(id));
+  }
 }
 
 TEST(Position, TheEndOfAPrefixIsBehindAllThatBeginWithIt) {

@@ -16,7 +16,7 @@
 #include "cluster/transaction.h"
 #include "engine/testing/simulated_disk.h"
 #include "engine/testing/test_seed.h"
-#include "tests/cluster/engine_of_test.h"
+#include "tests/cluster/folder_of_test.h"
 #include "tests/cluster/store_client.h"
 
 namespace shale::cluster {
@@ -26,7 +26,7 @@ class ReshaperTest : public testing::Test {
  protected:
   ReshaperTest() {
     options_.folder = "/data";
-    options_.engine = engine_of_test();
+    set_folder_of_test(options_, {"key-5"});
     options_.shards = 2;
     options_.virtual_nodes = 4;
     options_.memtable_bytes = 2u << 20;
@@ -124,6 +124,19 @@ class ReshaperTest : public testing::Test {
       all += keys.size();
       const std::lock_guard lock{shard->mutex};
       EXPECT_NEAR(shard->engine->key_count(store_->database_id(0)), std::ssize(keys), 60);
+    }
+    EXPECT_EQ(all, model_.size());
+  }
+  // What has been emptied may be anywhere, and is not looked at.
+  void expect_live_keys_where_they_belong() {
+    const auto layout = store_->layout();
+    std::size_t all = 0;
+    for (const auto& shard : layout->shards()) {
+      for (const Bytes& position : keys_of(*shard)) {
+        if (!store_->is_live(store_->placement().database_of(position))) continue;
+        ++all;
+        ASSERT_EQ(&layout->owner(position), shard.get());
+      }
     }
     EXPECT_EQ(all, model_.size());
   }
@@ -275,7 +288,11 @@ TEST_F(ReshaperTest, RefusesWhatCannotBe) {
   EXPECT_FALSE(split(ShardId{0}, Bytes{}));
   const auto ranges = ranges_of(store_->layout()->map(), ShardId{0});
   EXPECT_FALSE(split(ShardId{0}, ranges.front().begin));
-  EXPECT_TRUE(split(ShardId{0}, ranges.front().begin + '\1'));
+  EXPECT_FALSE(split(ShardId{0}, ranges.back().end));
+  Bytes inside = ranges.back().begin;  // on the ring
+  if (sharding_of_test() == Sharding::range)
+    store_->placement().append(store_->database_id(0), "key-3", inside);
+  EXPECT_TRUE(split(ShardId{0}, inside + '\1'));
   EXPECT_EQ(store_->history().events().size(), 1u);
 }
 
@@ -334,6 +351,43 @@ TEST_F(ReshaperTest, PairsStayWholeWhileShardsChange) {
     EXPECT_EQ(values[0], values[1]);
     EXPECT_EQ(values[0] ? std::stoi(*values[0]) : 0, written[static_cast<std::size_t>(pair)]);
   }
+}
+
+// A flush may come between any two steps of a change: the shards must have what is theirs afterwards, and in
+// a catalog that is read again.
+TEST_F(ReshaperTest, FlushesMeetChanges) {
+  const std::uint64_t seed = engine::test_seed();
+  SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={}", seed));
+  std::mt19937_64 random{seed};
+  std::atomic<bool> stop = false;
+  std::thread changer{[&, choose = std::mt19937_64{seed + 1}]() mutable {
+    while (!stop) {
+      const auto shards = store_->shards();
+      const auto any = [&] { return shards[choose() % shards.size()]->id; };
+      switch (shards.size() > 5 ? 1 : choose() % 3) {
+        case 0: static_cast<void>(split(any()).has_value()); break;
+        case 1: static_cast<void>(merge(any(), any()).has_value()); break;
+        default:
+          static_cast<void>(move(any(), choose() % 4 == 0 ? EngineKind::btree : EngineKind::lsm).has_value());
+      }
+    }
+  }};
+  for (int round = 0; round < 12; ++round) {
+    for (int i = 0; i < 300; ++i) put(fmt::format("key-{}", random() % 2000), Bytes(100, 'f'));
+    if (round % 2 == 0) flush();
+    ASSERT_NO_FATAL_FAILURE(expect_all());
+    if (round == 11) break;
+    ASSERT_TRUE(store_->flush_database(0));
+    model_.clear();
+  }
+  stop = true;
+  changer.join();
+  ASSERT_NO_FATAL_FAILURE(expect_all());
+  ASSERT_NO_FATAL_FAILURE(expect_live_keys_where_they_belong());
+  close();
+  open();
+  ASSERT_NO_FATAL_FAILURE(expect_all());
+  ASSERT_NO_FATAL_FAILURE(expect_live_keys_where_they_belong());
 }
 
 }  // namespace

@@ -11,7 +11,7 @@
 #include "cluster/store.h"
 #include "engine/testing/manual_clock.h"
 #include "engine/testing/simulated_disk.h"
-#include "tests/cluster/engine_of_test.h"
+#include "tests/cluster/folder_of_test.h"
 
 namespace shale::cluster {
 
@@ -20,7 +20,7 @@ class SimulatedStoreTest : public testing::Test {
   SimulatedStoreTest() {
     StoreOptions options;
     options.folder = "/data";
-    options.engine = engine_of_test();
+    set_folder_of_test(options, {"key:5"});
     options.shards = 2;
     options.memtable_bytes = 2u << 20;
     options.cache_bytes = 1u << 20;
@@ -37,7 +37,7 @@ class SimulatedStoreTest : public testing::Test {
 
   Shard& owner(const Bytes& key) {
     Bytes position;
-    append_position(store_->database_id(0), key, position);
+    store_->placement().append(store_->database_id(0), key, position);
     return store_->layout()->owner(position);
   }
   // A key that the shard of this number owns.

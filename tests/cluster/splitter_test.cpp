@@ -10,7 +10,7 @@
 
 #include "engine/testing/simulated_disk.h"
 #include "engine/testing/test_seed.h"
-#include "tests/cluster/engine_of_test.h"
+#include "tests/cluster/folder_of_test.h"
 #include "tests/cluster/store_client.h"
 
 namespace shale::cluster {
@@ -27,7 +27,7 @@ class SplitterTest : public testing::Test {
  protected:
   SplitterTest() {
     options_.folder = "/data";
-    options_.engine = engine_of_test();
+    set_folder_of_test(options_, {"key-1"});
     options_.shards = 2;
     options_.virtual_nodes = 4;
     options_.memtable_bytes = 4u << 20;
@@ -76,7 +76,7 @@ class SplitterTest : public testing::Test {
     const auto layout = store_->layout();
     for (const unsigned number : keys) {
       Bytes position;
-      append_position(store_->database_id(0), key(number), position);
+      store_->placement().append(store_->database_id(0), key(number), position);
       ++counts[layout->owner(position).id];
     }
     for (auto& [shard, count] : counts) count = 100 * count / keys.size();

@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "cluster/transaction.h"
-#include "tests/cluster/engine_of_test.h"
+#include "tests/cluster/folder_of_test.h"
 
 namespace shale::cluster {
 namespace {
@@ -22,7 +22,7 @@ class StoreTest : public testing::Test {
   StoreTest() {
     std::string name = (std::filesystem::temp_directory_path() / "shale-test-XXXXXX").string();
     options_.folder = ::mkdtemp(name.data());
-    options_.engine = engine_of_test();
+    set_folder_of_test(options_, {"b", "key:15", "key:5", "m"});
     options_.memtable_bytes = 4u << 20;
     options_.cache_bytes = 4u << 20;
     options_.log_segment_bytes = 1u << 20;
@@ -268,13 +268,86 @@ TEST_F(StoreTest, RefusesANewerFormat) {
 
 TEST_F(StoreTest, KeepsTheShardsThatTheFolderWasMadeWith) {
   options_.shards = 3;
+  options_.split_points = {"b", "m"};
   open();
   put({{"a", "1"}});
   close();
   options_.shards = 11;
+  options_.split_points = {};
   open();
   EXPECT_EQ(store_->shards().size(), 3u);
   EXPECT_EQ(get("a"), "1");
+}
+
+class RangeStoreTest : public StoreTest {
+ protected:
+  RangeStoreTest() {
+    options_.sharding = Sharding::range;
+    options_.split_points = {"g", "p"};
+  }
+  std::uint32_t owner_of(unsigned database, const Bytes& key) {
+    Bytes position;
+    store_->placement().append(store_->database_id(database), key, position);
+    return static_cast<std::uint32_t>(store_->layout()->owner(position).id);
+  }
+  void expect_cuts_at_g_and_p() {
+    EXPECT_EQ(store_->layout()->map().boundaries().size(), 3u);
+    const std::pair<const char*, std::uint32_t> owners[] = {{"", 0},  {"a", 0}, {"fz", 0}, {"g", 1},
+                                                            {"o", 1}, {"p", 2}, {"z", 2}};
+    for (const auto& [key, shard] : owners) EXPECT_EQ(owner_of(0, key), shard) << key;
+    for (unsigned database = 1; database < kDatabaseCount; ++database)
+      EXPECT_EQ(owner_of(database, "a"), 2u) << database;
+  }
+};
+
+TEST_F(RangeStoreTest, BeginsWithOneShardOrOnePerSplitPoint) {
+  open();
+  EXPECT_EQ(store_->shards().size(), 3u);
+  expect_cuts_at_g_and_p();
+  close();
+  std::filesystem::remove_all(options_.folder);
+  options_.split_points = {};
+  open();
+  EXPECT_EQ(store_->shards().size(), 1u);
+}
+
+TEST_F(RangeStoreTest, AFolderKeepsItsSharding) {
+  open();
+  put({{"a", "1"}});
+  close();
+  options_.sharding = Sharding::ring;
+  open();
+  EXPECT_EQ(store_->placement().sharding(), Sharding::range);
+  EXPECT_EQ(get("a"), "1");
+}
+
+// The log's flush records are replayed over a catalog that knows of none of them, of some, and of all.
+TEST_F(RangeStoreTest, CutsStayAtTheirKeysWhateverIsEmptied) {
+  open();
+  for (int round = 0; round < 6; ++round) {
+    put({{"a", "old"}, {"h", "old"}, {"z", "old"}});
+    put({{"h", "old"}}, 3);
+    const auto flushed = round % 3 == 2 ? store_->flush_all() : store_->flush_database(0);
+    ASSERT_TRUE(flushed) << flushed.error().message;
+    expect_cuts_at_g_and_p();
+    EXPECT_EQ(store_->key_count(0), 0);
+    put({{"g", std::to_string(round)}, {"q", std::to_string(round)}});
+    if (round % 2 == 1) {
+      for (const auto& shard : store_->shards()) {
+        const std::lock_guard lock{shard->mutex};
+        shard->engine->flush();
+      }
+      EXPECT_TRUE(store_->maintain());
+    }
+    close();
+    open();
+    expect_cuts_at_g_and_p();
+    EXPECT_EQ(get("a"), std::nullopt);
+    EXPECT_EQ(get("g"), std::to_string(round));
+    EXPECT_EQ(get("q"), std::to_string(round));
+    EXPECT_EQ(get("h", 3), round % 3 == 2 ? std::nullopt : std::optional<Bytes>{"old"});
+    EXPECT_EQ(store_->key_count(0), 2);
+  }
 }
 
 // Writers on several threads, each checking that what it wrote together is seen together.

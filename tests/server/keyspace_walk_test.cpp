@@ -58,7 +58,7 @@ class KeyspaceWalkTest : public TemporaryStoreTest {
   // A whole scan through cursors: how often each key came.
   std::map<Bytes, int> scan(unsigned database, const WalkLimits& limits, int* pieces = nullptr) {
     std::map<Bytes, int> seen;
-    ScanCursors cursors(1);
+    ScanCursors cursors(store().placement(), 1);
     std::uint64_t cursor = 0;
     int count = 0;
     do {

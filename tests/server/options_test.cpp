@@ -197,9 +197,41 @@ TEST(Settings, LaterOnesWin) {
 }
 
 TEST(Settings, WhatIsNotAvailableYetSaysSo) {
-  const Loaded loaded{std::vector<std::string>{"--sharding", "range", "--daemonize", "yes"}};
-  EXPECT_THAT(loaded.problems, ElementsAre(AllOf(HasSubstr("'sharding'"), HasSubstr("not available yet")),
+  const Loaded loaded{std::vector<std::string>{"--replicaof", "host", "1", "--daemonize", "yes"}};
+  EXPECT_THAT(loaded.problems, ElementsAre(AllOf(HasSubstr("'replicaof'"), HasSubstr("not available yet")),
                                            AllOf(HasSubstr("'daemonize'"), HasSubstr("foreground"))));
+}
+
+TEST(Settings, SplitPointsAreKeysOfAnyBytes) {
+  const Loaded loaded{config_lines("sharding = range\nsplit-points = q \"a b\" \"\\x00\\xff\\\"\" g\n")};
+  EXPECT_THAT(loaded.problems, IsEmpty());
+  const std::string text = loaded.config.text(Option::split_points);
+  const auto keys = split_keys(text);
+  ASSERT_TRUE(keys);
+  EXPECT_THAT(*keys, ElementsAre(std::string{"\0\xff\"", 3}, "a b", "g", "q"));  // in their order
+  const Loaded again{config_lines("sharding = range\nsplit-points = " + text)};
+  EXPECT_EQ(again.config.text(Option::split_points), text);
+  const Loaded line{std::vector<std::string>{"--sharding", "range", "--split-points", "a b", "it's"}};
+  EXPECT_THAT(line.problems, IsEmpty());
+  EXPECT_THAT(*split_keys(line.config.text(Option::split_points)), ElementsAre("a b", "it's"));
+  const Loaded none{std::vector<std::string>{"--sharding", "range", "--split-points", ""}};
+  EXPECT_THAT(none.problems, IsEmpty());
+  EXPECT_EQ(none.config.number(Option::split_points), 0);
+}
+
+TEST(Settings, SplitPointsThatCannotBeAreRefused) {
+  const auto problems_of = [](const std::string& value) {
+    return Loaded{config_lines("sharding = range\nsplit-points = " + value)}.problems;
+  };
+  EXPECT_THAT(problems_of("b a b"),
+              ElementsAre(AllOf(HasSubstr("'split-points'"), HasSubstr("b is there twice"))));
+  EXPECT_THAT(problems_of("a \"\""),
+              ElementsAre(AllOf(HasSubstr("'split-points'"), HasSubstr("the empty one"))));
+  std::string many;
+  for (int number = 0; number < 1024; ++number) many += std::to_string(number) + " ";
+  EXPECT_THAT(problems_of(many), ElementsAre(HasSubstr("these are 1024")));
+  const Loaded ring{config_lines("split-points = a\n")};
+  EXPECT_THAT(ring.problems, ElementsAre(AllOf(HasSubstr("'split-points'"), HasSubstr("sharding = range"))));
 }
 
 TEST(Settings, RedisOptionsWithoutMeaningAreNamedInOneWarning) {

@@ -90,9 +90,10 @@ class RangeReadTest : public TemporaryStoreTest {
     auto catalog = cluster::CatalogState::decode(encoded, path);
     ASSERT_TRUE(catalog) << catalog.error().message;
     catalog->boundaries = {{"", cluster::ShardId{0}}};
+    const cluster::Placement store_placement{catalog->sharding};
     for (std::size_t i = 0; i < at.size(); ++i) {
       Bytes begin;
-      cluster::append_position(cluster::token_of("{t}"), catalog->databases[0], at[i], begin);
+      store_placement.append(cluster::token_of("{t}"), catalog->databases[0], at[i], begin);
       catalog->boundaries.push_back({begin, cluster::ShardId{static_cast<std::uint32_t>((i + 1) % 3)}});
     }
     std::erase_if(catalog->shards, [&](const cluster::ShardRecord& shard) {
@@ -180,9 +181,7 @@ TEST_F(RangeReadTest, CrossesTheBoundariesOfShards) {
   std::mt19937 random{seed};
   const auto random_key = [&] {
     switch (random() % 8) {
-      case 0:
-        return Bytes(
-            store().layout()->map().boundaries()[1 + random() % 5].begin.substr(cluster::kPrefixBytes));
+      case 0: return Bytes(store().layout()->map().boundaries()[1 + random() % 5].begin.substr(12));
       default: return fmt::format("{{t}}{}", random() % 7000);
     }
   };
