@@ -189,8 +189,7 @@ engine::Status Reshaper::Copying::change_layout(ReshapeEvent& event) {
   next.divide = plan_.divide;
   next.shards = plan_.shards;
   next.changed = {record_};
-  next.locked = plan_.sources;
-  if (!is_in_place()) next.locked.push_back(plan_.target);
+  next.locked = plan_.sources;  // another target is nobody's yet
   next.swap = [&] { swap(event); };
   return store().change_layout(next, event.pause);
 }
