@@ -196,6 +196,7 @@ class Tree final : public Engine, public std::enable_shared_from_this<Tree> {
   void join_small(std::span<const WrittenLeaf> leaves, CheckpointProgress& progress);
   void keep_image(Leaf& leaf, const WrittenLeaf& written);
   static bool has_resident_neighbour(const Path& path);  // the one that rebuild() would join it with
+  void mark_changed(InnerNode& node) const;
   void finish_checkpoint(const Status& status, const CheckpointProgress& progress);
 
   // --- Giving back what is obsolete (tree_reclaim.cpp)

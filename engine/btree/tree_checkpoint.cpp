@@ -146,6 +146,14 @@ void Tree::run_checkpoint() {
   if (!released.empty()) store_.file().cut_tail();
 }
 
+// Nodes that have moved are installed in their new places, below nodes that still say the old ones, and that
+// nothing else has changed: those must be written before the old places are free.
+void Tree::mark_changed(InnerNode& node) const {
+  node.changed_epoch = epoch_;
+  if (node.level() == 1) return;
+  for (std::size_t i = 0; i < node.count(); ++i) mark_changed(node.inner(i));
+}
+
 void Tree::finish_checkpoint(const Status& status, const CheckpointProgress& progress) {
   checkpoint_bytes_written_ += progress.bytes_written;
   checkpoint_bytes_read_ += progress.bytes_read;
@@ -163,6 +171,7 @@ void Tree::finish_checkpoint(const Status& status, const CheckpointProgress& pro
   snapshot_.reset();
   if (!status) {
     // The next one takes it all again.
+    if (progress.moved_from != PageFile::kNowhere) mark_changed(*root_);
     if (snapshot.first_lsn != 0) first_lsn_ = snapshot.first_lsn;
     reclaim_pending_ = true;
     if (status.error().kind != ErrorKind::busy) checkpoint_error_ = status.error();
