@@ -163,7 +163,9 @@ engine::Status Reshaper::Copying::copy(std::size_t index) {
 
 // What has been copied is in no log: only once it is on disk may the target be the one that counts.
 engine::Status Reshaper::Copying::persist() {
-  constexpr int kRoundsPerFlush = 200;  // one is enough, unless it fails
+  // Two are enough, unless they fail: the second takes what was written between the copy's end and the first
+  // round, under the number that is waited for.
+  constexpr int kRoundsPerFlush = 200;
   const engine::Lsn copied_up_to = applied_lsn_;
   for (int round = 0;; ++round) {
     {
@@ -177,7 +179,7 @@ engine::Status Reshaper::Copying::persist() {
       // Also for its error, if the disk is in the way: then writers hear of it, and so do we.
       if (auto admitted = tree_->admit_write(0); !admitted && admitted.error().kind != ErrorKind::busy)
         return admitted;
-      if (round % kRoundsPerFlush == 0) tree_->flush();
+      if (round % kRoundsPerFlush <= 1) tree_->flush();
     }
     if (is_stopping()) return Error{ErrorKind::stopped, "the server stops"};
     std::this_thread::sleep_for(std::chrono::milliseconds{5});
