@@ -14,10 +14,6 @@ using engine::Error;
 using engine::ErrorKind;
 using std::chrono::steady_clock;
 
-Error refused(std::string message) { return {ErrorKind::unsupported, std::move(message)}; }
-
-std::uint32_t number(ShardId id) { return static_cast<std::uint32_t>(id); }
-
 // The shards of a layout with another in its place by id, and without one.
 std::vector<std::shared_ptr<Shard>> with(std::vector<std::shared_ptr<Shard>> shards,
                                          std::shared_ptr<Shard> shard) {
@@ -25,16 +21,6 @@ std::vector<std::shared_ptr<Shard>> with(std::vector<std::shared_ptr<Shard>> sha
       std::ranges::lower_bound(shards, shard->id, {}, [](const auto& other) { return other->id; });
   shards.insert(place, std::move(shard));
   return shards;
-}
-
-// Whether all that one of the shards owns lies below all that the other does.
-bool are_apart(const ShardMap& map, ShardId a, ShardId b) {
-  const auto is_below = [](const std::vector<PositionRange>& low, const std::vector<PositionRange>& high) {
-    return !low.back().end.empty() && low.back().end <= high.front().begin;
-  };
-  const auto ranges_of_a = ranges_of(map, a);
-  const auto ranges_of_b = ranges_of(map, b);
-  return is_below(ranges_of_a, ranges_of_b) || is_below(ranges_of_b, ranges_of_a);
 }
 
 }  // namespace
@@ -60,6 +46,8 @@ class Reshaper::Paused {
 };
 
 // --- All changes
+
+Error Reshaper::refused(std::string message) { return {ErrorKind::unsupported, std::move(message)}; }
 
 std::int64_t Reshaper::key_count(const engine::Engine& tree) const {
   std::int64_t keys = 0;
@@ -159,103 +147,11 @@ void Reshaper::divide_memory(int more_lsm, int more_btree) const {
 
 // --- Splits
 
-bool Reshaper::is_of_today(BytesView cut) const {
-  const Placement placement = store_.placement();
-  return placement.is_ring() ||
-         (cut.size() >= placement.prefix_bytes() && store_.is_live(placement.database_of(cut)));
-}
-
 Reshaper::DivideMap Reshaper::divide_at(ShardId shard, const Bytes& cut, ShardId high) const {
   return [this, shard, cut, high](const ShardMap& map) -> engine::Result<std::vector<Boundary>> {
     if (!is_of_today(cut)) return refused("the database of the cut has been emptied meanwhile");
     return split_boundaries(map, shard, cut, high);
   };
-}
-
-engine::Result<Bytes> Reshaper::choose_cut(const ShardMap& map, Shard& shard, std::string& reason,
-                                           bool may_wait) const {
-  const auto serves = [&](const std::optional<Bytes>& cut) {
-    return cut && is_of_today(*cut) && divides(map, shard.id, *cut);
-  };
-  std::unique_lock lock{shard.mutex};
-  if (!shard.engine) return refused("No such shard ID");
-  auto cut = shard.load.middle();
-  if (serves(cut)) {
-    reason = "where the load of late halves";
-    return std::move(*cut);
-  }
-  cut = shard.engine->middle_key();
-  lock.unlock();
-  if (!serves(cut)) cut = middle_of_few(shard, may_wait);
-  if (!serves(cut)) {
-    return refused("the shard has too little data to be split without AT");
-  }
-  reason = "where the data halves";
-  return std::move(*cut);
-}
-
-// For a shard that is too small for its engine to know its middle: the middle one of its keys, if they are
-// few.
-std::optional<Bytes> Reshaper::middle_of_few(Shard& shard, bool may_wait) const {
-  constexpr std::size_t kKeysMax = 2000;
-  for (engine::ReadContext context;;) {
-    {
-      const std::lock_guard lock{shard.mutex};
-      if (!shard.engine) return {};
-      std::vector<Bytes> keys;
-      const auto cursor = shard.engine->cursor({}, context);
-      auto moved = cursor->seek({});
-      std::size_t records_left = kKeysMax;
-      for (; moved && cursor->valid() && records_left > 0; moved = cursor->next(), --records_left)
-        if (is_of_today(cursor->key())) keys.emplace_back(cursor->key());
-      if (moved && (cursor->valid() || keys.size() < 2)) return {};
-      if (moved) return std::move(keys[keys.size() / 2]);
-      if (moved.error().kind != ErrorKind::not_resident || !may_wait) return {};
-    }
-    for (const auto& load : context.missing) load->run();
-  }
-}
-
-SplitPlan::Shares Reshaper::shares_of(const ShardMap& map, ShardId id, const Bytes& cut) {
-  SplitPlan::Shares shares;
-  const ShardId high{UINT32_MAX};
-  const ShardMap after{0, split_boundaries(map, id, cut, high)};
-  for (const auto& [owner, share] : map.shares()) shares.before += owner == id ? share : 0;
-  for (const auto& [owner, share] : after.shares()) {
-    shares.low += owner == id ? share : 0;
-    shares.high += owner == high ? share : 0;
-  }
-  return shares;
-}
-
-engine::Result<SplitPlan> Reshaper::plan_split(ShardId id, const std::optional<Bytes>& at) const {
-  return plan_split(id, at, false);
-}
-
-engine::Result<SplitPlan> Reshaper::plan_split(ShardId id, const std::optional<Bytes>& at,
-                                               bool may_wait) const {
-  const auto layout = store_.layout();
-  const auto shard = layout->find(id);
-  if (!shard) return refused("No such shard ID");
-  SplitPlan plan;
-  if (at) {
-    plan.cut = *at;
-    plan.reason = "as asked for";
-  } else {
-    auto cut = choose_cut(layout->map(), *shard, plan.reason, may_wait);
-    if (!cut) return cut.error();
-    plan.cut = std::move(*cut);
-  }
-  if (!is_of_today(plan.cut)) return refused("the database of the cut has been emptied meanwhile");
-  if (!divides(layout->map(), id, plan.cut)) {
-    return refused(fmt::format("the cut is not inside shard {}: it would leave one side empty", number(id)));
-  }
-  if (store_.placement().is_ring()) plan.shares = shares_of(layout->map(), id, plan.cut);
-  const std::lock_guard lock{shard->mutex};
-  if (!shard->engine) return refused("No such shard ID");
-  plan.keys = key_count(*shard->engine);
-  plan.bytes = shard->engine->stats().disk_bytes;
-  return plan;
 }
 
 engine::Status Reshaper::split(const ReshapeRequest& request, ReshapeEvent& event) {
@@ -307,26 +203,18 @@ engine::Status Reshaper::cut_tree(const std::shared_ptr<Shard>& shard, ReshapeEv
 // --- Merges
 
 engine::Status Reshaper::merge(const ReshapeRequest& request, ReshapeEvent& event) {
-  if (request.shard == request.other) return refused("a shard cannot be merged with itself");
-  const auto first = find(std::min(request.shard, request.other));
-  const auto second = find(std::max(request.shard, request.other));
+  const auto plan = plan_merge(request.shard, request.other);
+  if (!plan) return plan.error();
+  const auto first = find(plan->into);
+  const auto second = find(plan->from);
   if (!first) return first.error();
   if (!second) return second.error();
-  if (!store_.placement().is_ring() &&
-      !are_neighbours(store_.layout()->map(), request.shard, request.other)) {
-    return refused(fmt::format("shards {} and {} are not neighbours: see STATS RANGES", number(request.shard),
-                               number(request.other)));
-  }
-  event.shard = (*first)->id;  // whose lock may be held when the other's is taken
-  event.other = (*second)->id;
-  event.from = (*second)->kind;
-  event.to = (*first)->kind;
+  event.shard = plan->into;
+  event.other = plan->from;
+  event.from = plan->from_engine;
+  event.to = plan->engine;
   const auto layout = store_.layout();
-  // Of key ranges each may have what was emptied, below what both have now.
-  const bool can_be_joined =
-      event.to == EngineKind::lsm ||
-      (store_.placement().is_ring() && are_apart(layout->map(), event.shard, event.other));
-  if (event.from == event.to && can_be_joined) return join_trees(*first, *second, event);
+  if (!plan->is_copied) return join_trees(*first, *second, event);
 
   // What a lock is taken under has a lower id, and so the new tree can have neither's.
   const auto whole = std::make_shared<Shard>(event.shard);

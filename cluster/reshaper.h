@@ -50,6 +50,21 @@ struct SplitPlan {
   std::uint64_t bytes = 0;  // likewise
 };
 
+// What a merge would do. Keys and bytes on disk are as they are now.
+struct MergePlan {
+  ShardId into{};  // the lower id
+  ShardId from{};
+  EngineKind engine{};  // of the shard that stays
+  EngineKind from_engine{};
+  bool is_copied = false;       // else the trees are joined
+  std::int64_t keys = 0;        // of both
+  std::int64_t keys_moved = 0;  // of the one that goes
+  std::uint64_t bytes = 0;
+  std::uint64_t bytes_moved = 0;
+  std::optional<double> share_into;  // of the token space; nothing where keys are placed by range
+  std::optional<double> share_from;
+};
+
 // A change that is going on.
 struct ReshapeProgress {
   ReshapeKind kind{};
@@ -96,8 +111,9 @@ class Reshaper {
   engine::Result<ReshapeEvent> run(const ReshapeRequest& request);
   // The same on a thread of its own. Null if another change is going on.
   std::shared_ptr<ReshapeJob> begin(ReshapeRequest request);
-  // What run() would do now. Takes the shard's lock for microseconds. Errors: unsupported.
+  // What run() would do now. Takes the shards' locks for microseconds. Errors: unsupported.
   engine::Result<SplitPlan> plan_split(ShardId shard, const std::optional<Bytes>& cut) const;
+  engine::Result<MergePlan> plan_merge(ShardId one, ShardId other) const;
 
   std::optional<ReshapeProgress> progress() const;
   // Ends a change that is going on by giving it up.
@@ -128,6 +144,7 @@ class Reshaper {
   class Copying;
   engine::Status copy(const CopyPlan& plan, ReshapeEvent& event);
 
+  static engine::Error refused(std::string message);
   engine::Result<std::shared_ptr<Shard>> find(ShardId id) const;
   // The map with the shard cut, as long as its cut is between keys of today.
   DivideMap divide_at(ShardId shard, const Bytes& cut, ShardId high) const;

@@ -77,15 +77,21 @@ engine::Status split(CommandContext& context, Arguments arguments) {
   return {};
 }
 
-// MERGE shard shard -> a map: what has been merged
+// MERGE shard shard [DRYRUN] -> a map: what has been merged, or would be
 engine::Status merge(CommandContext& context, Arguments arguments) {
   cluster::ReshapeRequest request;
   request.kind = cluster::ReshapeKind::merge;
   request.cause = "MERGE";
   request.shard = take_shard_id(arguments);
   request.other = take_shard_id(arguments);
+  const bool dry_run = arguments.take_word("DRYRUN");
+  if (!arguments.empty()) arguments.fail(kSyntaxError);
   if (arguments.failed()) return reply_error(context, arguments.error());
-  return reshape(context, std::move(request));
+  if (!dry_run) return reshape(context, std::move(request));
+  const auto plan = context.server.store().reshaper().plan_merge(request.shard, request.other);
+  if (!plan) return reply_refusal(context, plan.error());
+  write_reply(describe_plan(*plan), context.reply);
+  return {};
 }
 
 std::vector<cluster::ShardSize> shard_sizes(cluster::Store& store) {
@@ -140,6 +146,7 @@ constexpr ArgumentSpec kSplitArguments[] = {
 constexpr ArgumentSpec kMergeArguments[] = {
     {.name = "shard-id", .type = integer},
     {.name = "other-shard-id", .type = integer},
+    {.name = "dryrun", .type = pure_token, .token = "DRYRUN", .optional = true},
 };
 constexpr ArgumentSpec kRebalanceArguments[] = {
     {.name = "dryrun", .type = pure_token, .token = "DRYRUN", .optional = true},
@@ -165,7 +172,7 @@ constexpr CommandSpec kShardingCommands[] = {
      .arguments = kEngineArguments,
      .handler = engine_command},
     {.name = "merge",
-     .arity = exactly(3),
+     .arity = at_least(3),
      .flags = admin | blocking,
      .categories = AclCategory::dangerous,
      .group = "server",

@@ -38,6 +38,9 @@ void add_cut(cluster::Placement placement, engine::BytesView position, Figures& 
   figures.add("cut_key", std::string(has_key ? placement.key_of(position) : engine::BytesView{}));
 }
 
+Figure percent(std::optional<double> part) {
+  return part ? Figure{100 * *part, Unit::percent} : Figure{NotKnown{}, Unit::percent};
+}
 // A share of the ring, or not known.
 Figure percent(const std::optional<cluster::SplitPlan::Shares>& shares, double part) {
   return shares ? Figure{100 * part, Unit::percent} : Figure{NotKnown{}, Unit::percent};
@@ -82,6 +85,26 @@ Figures describe_plan(cluster::Placement placement, cluster::ShardId shard, cons
       .add("share_low_percent", percent(plan.shares, shares.low))
       .add("share_high_percent", percent(plan.shares, shares.high))
       .add("moved_of_shard_percent", percent(plan.shares, moved));
+}
+
+Figures describe_plan(const cluster::MergePlan& plan) {
+  Figures figures;
+  figures.add("shard", number(plan.into))
+      .add("other_shard", number(plan.from))
+      .add("way", plan.is_copied ? "copied" : "joined without a copy")
+      .add("engine", engine_name(plan.engine))
+      .add("keys", plan.keys)
+      .add("keys_moved", plan.keys_moved)
+      .add("disk_bytes", {plan.bytes, Unit::bytes})
+      .add("disk_bytes_moved", {plan.bytes_moved, Unit::bytes})
+      .add("keys_moved_percent",
+           percentage(static_cast<std::uint64_t>(std::max<std::int64_t>(plan.keys_moved, 0)),
+                      static_cast<std::uint64_t>(std::max<std::int64_t>(plan.keys, 0))))
+      .add("share_into_percent", percent(plan.share_into))
+      .add("share_from_percent", percent(plan.share_from))
+      .add("share_after_percent",
+           plan.share_into ? percent(*plan.share_into + plan.share_from.value_or(0)) : percent({}));
+  return figures;
 }
 
 Figures describe_rebalance(const std::vector<cluster::ShardSize>& before,

@@ -10,6 +10,7 @@ namespace shale::server {
 
 Figures describe_event(cluster::Placement placement, const cluster::ReshapeEvent& event);
 Figures describe_plan(cluster::Placement placement, cluster::ShardId shard, const cluster::SplitPlan& plan);
+Figures describe_plan(const cluster::MergePlan& plan);
 // `before`: all shards, as the plan was made for.
 Figures describe_rebalance(const std::vector<cluster::ShardSize>& before, const cluster::RebalancePlan& plan);
 // "moving to btree, 1200 of about 5000 keys copied"

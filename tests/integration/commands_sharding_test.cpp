@@ -50,6 +50,9 @@ TEST(Sharding, SplitsAndMergesByCommandAndKeepsItOverAKill) {
   Client client{server};
   EXPECT_THAT(client.ask("STATS", "JSON", "SHARDS"), HasSubstr(R"("count":4)"));
   ASSERT_NO_FATAL_FAILURE(expect_all(client));
+  EXPECT_THAT(client.ask("MERGE", "3", "2", "DRYRUN"),
+              StartsWith("[shard, (integer) 2, other_shard, (integer) 3, way, joined without a copy, "));
+  EXPECT_THAT(client.ask("STATS", "JSON", "SHARDS"), HasSubstr(R"("count":4)"));
   EXPECT_THAT(client.ask("MERGE", "2", "3"), StartsWith("[change, merge, "));
   EXPECT_THAT(client.ask("STATS", "JSON", "SHARDS"), HasSubstr(R"("count":3)"));
   ASSERT_NO_FATAL_FAILURE(expect_all(client));
