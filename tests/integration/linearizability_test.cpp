@@ -28,6 +28,7 @@ constexpr unsigned kRegisters = 12;
 constexpr unsigned kGroups = 4;  // registers of several keys: written by MSET, read by MGET
 constexpr unsigned kKeysOfGroup = 3;
 constexpr unsigned kFiller = 3000;
+constexpr std::uint64_t kOperationsPerRound = 2000;
 constexpr int kChangesPerRound = 10;
 
 unsigned rounds() {
@@ -88,6 +89,12 @@ class Workload {
   }
 
   void set_port(unsigned port) { port_ = port; }
+  // Until so many operations have been called in all.
+  void wait_for(std::uint64_t operations) const {
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    while (calls_ < operations && std::chrono::steady_clock::now() < deadline)
+      std::this_thread::sleep_for(std::chrono::milliseconds{1});
+  }
   void stop() { stopping_ = true; }
   const std::vector<std::string>& keys(std::size_t number) const { return keys_[number]; }
   std::size_t count() const { return keys_.size(); }
@@ -116,6 +123,7 @@ class Workload {
     operation.kind = chance < 45 ? Kind::read : chance < 60 && !is_group ? Kind::swap : Kind::write;
     const bool erases = chance >= 95;
     if (operation.kind != Kind::read && !erases) operation.written = next_value_++;
+    ++calls_;
     operation.called = now();
     const Reply reply = session.ask(words_of(number, operation));
     if (!reply) {  // cut off: a write may have happened, or still happen
@@ -164,6 +172,7 @@ class Workload {
   std::atomic<unsigned> port_ = 0;
   std::atomic<bool> stopping_ = false;
   std::atomic<std::uint64_t> next_value_ = 1;
+  std::atomic<std::uint64_t> calls_ = 0;
   std::mutex mutex_;  // guards the histories
   std::vector<std::vector<RegisterOperation>> histories_;
 };
@@ -209,6 +218,7 @@ TEST(Linearizability, HoldsWhileShardsChangeAndTheServerIsKilled) {
   int changes = 0;
   for (unsigned round = 0; round < rounds(); ++round) {
     changes += change_layout(server, workload, random);
+    workload.wait_for(kOperationsPerRound * (round + 1));
     server.kill();
     server.start();
     workload.set_port(server.port());
