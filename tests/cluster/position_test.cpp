@@ -60,7 +60,8 @@ Bytes range_position(DatabaseId database, BytesView key) {
 
 TEST(Position, OfKeyRangesAreInTheOrderOfDatabaseAndKey) {
   EXPECT_EQ(range_position(0x12345678, "key"), "\x12\x34\x56\x78key");
-  const PositionParts parts = kRange.split(range_position(7, BytesView{"k\0\xff", 3}));
+  const Bytes position = range_position(7, BytesView{"k\0\xff", 3});
+  const PositionParts parts = kRange.split(position);
   EXPECT_EQ(parts.token, 0u);
   EXPECT_EQ(parts.database, 7u);
   EXPECT_EQ(parts.key, (BytesView{"k\0\xff", 3}));

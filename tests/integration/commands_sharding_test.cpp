@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 #include <thread>
@@ -21,14 +22,21 @@ constexpr int kKeys = 3000;
 
 std::string key(int number) { return fmt::format("key:{}", number); }
 
-void fill(Client& client) {
-  for (int i = 0; i < kKeys; ++i) client.append({"SET", key(i), fmt::format("value {}", i)});
+std::string value(int number, std::size_t bytes) {
+  std::string value = fmt::format("value {}", number);
+  value.resize(std::max(value.size(), bytes), '.');
+  return value;
+}
+
+// Values of `bytes` at least.
+void fill(Client& client, std::size_t bytes = 0) {
+  for (int i = 0; i < kKeys; ++i) client.append({"SET", key(i), value(i, bytes)});
   for (int i = 0; i < kKeys; ++i) ASSERT_EQ(client.next_text(), "OK");
 }
 
-void expect_all(Client& client) {
+void expect_all(Client& client, std::size_t bytes = 0) {
   for (int i = 0; i < kKeys; ++i) client.append({"GET", key(i)});
-  for (int i = 0; i < kKeys; ++i) ASSERT_EQ(client.next_text(), fmt::format("value {}", i));
+  for (int i = 0; i < kKeys; ++i) ASSERT_EQ(client.next_text(), value(i, bytes));
   EXPECT_EQ(client.ask("DBSIZE"), fmt::format("(integer) {}", kKeys));
 }
 
@@ -98,11 +106,12 @@ TEST(Sharding, SplitsByItself) {
 TEST(Sharding, RebalanceSplitsWhatIsTooLarge) {
   ServerProcess server{{"--shards", "1", "--auto-split", "no"}};
   Client client{server};
-  ASSERT_NO_FATAL_FAILURE(fill(client));
+  constexpr std::size_t kBytes = 500;  // so that a page more or less is little
+  ASSERT_NO_FATAL_FAILURE(fill(client, kBytes));
   EXPECT_THAT(client.ask("REBALANCE", "DRYRUN"), HasSubstr("[keys, (integer) 3000, "));
   EXPECT_THAT(client.ask("REBALANCE", "DRYRUN"), HasSubstr("steps, []"));  // one shard is even
   // Of very different sizes: a half, a quarter, and so on.
-  for (const char* shard : {"0", "1", "2", "3", "4"})
+  for (const char* shard : {"0", "1", "2", "3", "4", "5", "6"})
     ASSERT_THAT(client.ask("SPLIT", shard), StartsWith("[change, split, "));
   const std::string planned = client.ask("REBALANCE", "DRYRUN");
   EXPECT_THAT(planned, HasSubstr("[change, split, shard, (integer) 0, "));
@@ -110,16 +119,19 @@ TEST(Sharding, RebalanceSplitsWhatIsTooLarge) {
   EXPECT_THAT(client.ask("STATS", "HISTORY"), Not(HasSubstr("REBALANCE")));
   EXPECT_EQ(client.ask("REBALANCE"), planned);
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  const auto is_split = [&] {
-    const std::string history = client.ask("STATS", "JSON", "HISTORY");
-    return history.find(R"("cause":"REBALANCE")") != history.rfind(R"("cause":"REBALANCE")");
+  const auto count_of = [](const std::string& text, const std::string& part) {
+    int count = 0;
+    for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+    return count;
   };
-  while (!is_split()) {
+  const int steps = count_of(planned, "[change, ");
+  while (count_of(client.ask("STATS", "JSON", "HISTORY"), R"("cause":"REBALANCE")") < steps) {
     ASSERT_LT(std::chrono::steady_clock::now(), deadline);
     std::this_thread::sleep_for(std::chrono::milliseconds{5});
   }
-  EXPECT_THAT(client.ask("STATS", "JSON", "SHARDS"), HasSubstr(R"("count":6)"));
-  ASSERT_NO_FATAL_FAILURE(expect_all(client));
+  const int shards = count_of(client.ask("STATS", "JSON", "SHARDS"), R"("id":)");
+  EXPECT_THAT(planned, HasSubstr(fmt::format("shards_after, (integer) {}, ", shards)));
+  ASSERT_NO_FATAL_FAILURE(expect_all(client, kBytes));
   EXPECT_EQ(client.ask("REBALANCE", "NOW"), "(error) ERR syntax error");
 }
 
