@@ -55,9 +55,9 @@ TEST(LoadSample, CutsBehindTheFirstOfTwoHotKeys) {
 }
 
 TEST(LoadSample, KeepsTheBeginningOfLongKeys) {
+  const engine::Bytes end(4096, 'x');
   LoadSample sample;
-  for (int i = 0; i < kAccesses; ++i)
-    sample.note(key(static_cast<std::uint64_t>(i)) + engine::Bytes(1 << 20, 'x').substr(0, 4096));
+  for (int i = 0; i < kAccesses; ++i) sample.note(key(static_cast<std::uint64_t>(i)) + end);
   const auto middle = sample.middle();
   ASSERT_TRUE(middle);
   EXPECT_LT(middle->size(), 200u);
