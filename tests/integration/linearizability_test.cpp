@@ -2,6 +2,7 @@
 // while shards split, merge and move between engines, and the server is killed.
 //
 //   LINEARIZABILITY_ROUNDS  kills of the server (default 2)
+//   LINEARIZABILITY_SEED    of the workload; not SHALE_..., which the server would take for an option
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <hiredis/hiredis.h>
@@ -37,9 +38,9 @@ unsigned rounds() {
 }
 
 std::uint64_t seed() {
-  const char* const given = std::getenv("SHALE_TEST_SEED");
+  const char* const given = std::getenv("LINEARIZABILITY_SEED");
   const std::uint64_t seed = given == nullptr ? std::random_device{}() : std::stoull(given);
-  fmt::print("SHALE_TEST_SEED={}\n", seed);
+  fmt::print("LINEARIZABILITY_SEED={}\n", seed);
   return seed;
 }
 
