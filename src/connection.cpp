@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "protocol/reply_writer.h"
+#include "src/admission.h"
 #include "src/error_message.h"
 
 namespace shale::server {
@@ -275,7 +276,7 @@ void Connection::set_parser_limits() {
     bulk_bytes_max_ = bulk_bytes_max;
     parser_.set_limits({.bulk_bytes_max = bulk_bytes_max});
   }
-  const bool authenticated = session_->authenticated || !config.password_required();
+  const bool authenticated = is_authenticated(thread_.server(), *session_);
   if (authenticated != authenticated_) {
     authenticated_ = authenticated;
     parser_.set_authenticated(authenticated);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <span>
 
+#include "src/admission.h"
 #include "src/command/arguments.h"
 #include "src/error_message.h"
 #include "src/server.h"
@@ -54,11 +55,8 @@ Progress Dispatcher::execute(Batch& batch, Session& session, std::string& output
     if (runs_under_locks(batch, batch.next, session)) {
       execute_run(batch, session, output, output_bytes_max, progress);
     } else {
-      const CommandSpec* command = batch.requests[batch.next].command.spec;
-      const bool allowed = command != nullptr &&
-                           command->arity.accepts(batch.requests[batch.next].argument_count) &&
-                           may_run(session, *command);
-      if (allowed) {
+      const Batch::Request& request = batch.requests[batch.next];
+      if (may_run(server_, session, request.command, words_of(batch, request))) {
         answer(batch, {}, session, output, progress);
       } else {
         refuse(batch, session, output, progress);
@@ -76,16 +74,11 @@ Progress Dispatcher::execute(Batch& batch, Session& session, std::string& output
   return progress;
 }
 
-bool Dispatcher::may_run(const Session& session, const CommandSpec& command) const {
-  return session.authenticated || !server_.config().password_required() ||
-         command.flags.has(CommandFlag::no_auth);
-}
-
-bool Dispatcher::runs_under_locks(const Batch& batch, std::size_t at, const Session& session) const {
+bool Dispatcher::runs_under_locks(const Batch& batch, std::size_t at, Session& session) const {
   const Batch::Request& request = batch.requests[at];
   const CommandSpec* command = request.command.spec;
-  return command != nullptr && command->keys.first != 0 && command->arity.accepts(request.argument_count) &&
-         may_run(session, *command);
+  return command != nullptr && command->keys.first != 0 &&
+         may_run(server_, session, request.command, words_of(batch, request));
 }
 
 void Dispatcher::execute_run(Batch& batch, Session& session, std::string& output,
@@ -111,7 +104,7 @@ void Dispatcher::execute_run(Batch& batch, Session& session, std::string& output
 }
 
 // The commands of a run can change neither the database nor who the client is: those that do have no keys.
-void Dispatcher::declare_run(const Batch& batch, const Session& session) {
+void Dispatcher::declare_run(const Batch& batch, Session& session) {
   const unsigned database = session.database.load(std::memory_order_relaxed);
   locks_.clear();
   run_.clear();
@@ -209,16 +202,9 @@ Dispatcher::Answer Dispatcher::answer(Batch& batch, Keys keys, Session& session,
 // The request at batch.next gets an error instead of being run.
 void Dispatcher::refuse(Batch& batch, Session& session, std::string& output, Progress& progress) {
   const Batch::Request& request = batch.requests[batch.next];
-  const auto words = words_of(batch, request);
   const std::size_t reply_begin = output.size();
   protocol::ReplyWriter reply{output, session.protocol_version};
-  if (request.command.spec == nullptr) {
-    write_error(reply, unknown_command_error(words));
-  } else if (!request.command.spec->arity.accepts(request.argument_count)) {
-    write_error(reply, wrong_arity_error(*request.command.spec));
-  } else {
-    reply.error("NOAUTH", "Authentication required.");
-  }
+  write_error(reply, refusal_of(server_, session, request.command, words_of(batch, request)));
   ++batch.next;
   finish_reply(session, output, reply_begin, progress);
 }

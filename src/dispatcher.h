@@ -92,15 +92,14 @@ class Dispatcher {
 
   void execute_run(Batch& batch, Session& session, std::string& output, std::size_t output_bytes_max,
                    Progress& progress);
-  void declare_run(const Batch& batch, const Session& session);
+  void declare_run(const Batch& batch, Session& session);
   void want_rest_of_run(const Batch& batch, std::size_t run_index);
   Answer answer(Batch& batch, Keys keys, Session& session, std::string& output, Progress& progress);
   void keep_loads(Batch& batch);
   void refuse(Batch& batch, Session& session, std::string& output, Progress& progress);
   void finish_reply(Session& session, std::string& output, std::size_t reply_begin, Progress& progress);
   static void take_back(std::string& output, std::size_t reply_begin, Progress& progress);
-  bool may_run(const Session& session, const CommandSpec& command) const;
-  bool runs_under_locks(const Batch& batch, std::size_t at, const Session& session) const;
+  bool runs_under_locks(const Batch& batch, std::size_t at, Session& session) const;
 
   Server& server_;
   ThreadCounters& counters_;

@@ -38,6 +38,7 @@ class Server {
 
   cluster::Store& store() { return store_; }
   Config& config() { return config_; }
+  const Config& config() const { return config_; }
   ClientRegistry& clients() { return clients_; }
   ServerStats& stats() { return stats_; }
   ShardRates& shard_rates() { return shard_rates_; }

@@ -27,10 +27,6 @@ bool password_is_right(CommandContext& context, std::string_view user, std::stri
   return !config.password_required() || equal_in_constant_time(password, config.text(Option::requirepass));
 }
 
-bool is_authenticated(CommandContext& context) {
-  return context.session.authenticated || !context.server.config().password_required();
-}
-
 bool is_client_attribute(std::string_view text) {
   return std::ranges::all_of(text, [](char byte) { return byte >= '!' && byte <= '~'; });
 }

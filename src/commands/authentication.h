@@ -15,8 +15,6 @@ inline constexpr std::string_view kBadClientName =
 // Whether the pair is right. The time it takes tells nothing of the password. There is one user, "default";
 // while it has no password, any is right.
 bool password_is_right(CommandContext& context, std::string_view user, std::string_view password);
-// Whether the client may run commands.
-bool is_authenticated(CommandContext& context);
 
 // What CLIENT LIST can show without ambiguity: printable ASCII without blanks. Empty is fine.
 bool is_client_attribute(std::string_view text);

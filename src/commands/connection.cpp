@@ -4,6 +4,7 @@
 #include <limits>
 #include <optional>
 
+#include "src/admission.h"
 #include "src/command/arguments.h"
 #include "src/commands/authentication.h"
 #include "src/commands/groups.h"
@@ -102,7 +103,7 @@ engine::Status hello(CommandContext& context, Arguments arguments) {
     }
     context.session.authenticated = true;
   }
-  if (!is_authenticated(context)) {
+  if (!is_authenticated(context.server, context.session)) {
     return reply_error(
         context,
         "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO "
