@@ -58,6 +58,7 @@ Progress Dispatcher::execute(Batch& batch, Session& session, std::string& output
       const Batch::Request& request = batch.requests[batch.next];
       if (may_run(server_, session, request.command, words_of(batch, request))) {
         answer(batch, {}, session, output, progress);
+        deliver_events();
       } else {
         refuse(batch, session, output, progress);
       }
@@ -101,6 +102,12 @@ void Dispatcher::execute_run(Batch& batch, Session& session, std::string& output
   progress.write_delay = std::max(progress.write_delay, transaction_.take_write_delay());
   transaction_.reset();
   locks_.clear();
+  deliver_events();
+}
+
+// Nobody can have subscribed to them yet.
+void Dispatcher::deliver_events() {
+  if (!events_.empty()) events_.take_all([](const KeyEvents::Event&) {});
 }
 
 // The commands of a run can change neither the database nor who the client is: those that do have no keys.
@@ -131,13 +138,15 @@ Dispatcher::Answer Dispatcher::answer(Batch& batch, Keys keys, Session& session,
   transaction_.reset();
   Keyspace keyspace{
       transaction_, locks_,     keys.first, keys.count, session.database.load(std::memory_order_relaxed),
-      now_ms_,      batch.loads};
+      now_ms_,      batch.loads, &events_};
+  events_.begin_command(static_cast<std::uint32_t>(server_.config().number(Option::notify_keyspace_events)));
   protocol::ReplyWriter reply{output, session.protocol_version};
   CommandContext context{.server = server_,
                          .session = session,
                          .reply = reply,
                          .keyspace = keyspace,
                          .command = command,
+                         .events = events_,
                          .large_replies = progress.large_replies,
                          .suspend = {},
                          .timed_out = batch.timed_out};
@@ -157,6 +166,7 @@ Dispatcher::Answer Dispatcher::answer(Batch& batch, Keys keys, Session& session,
   }
 
   if (!status) {
+    events_.drop_command();
     take_back(output, reply_begin, progress);
     const engine::Error& error = status.error();
     if (error.kind == engine::ErrorKind::not_resident) {
@@ -174,6 +184,7 @@ Dispatcher::Answer Dispatcher::answer(Batch& batch, Keys keys, Session& session,
     if (keys.count == 0 && command.flags.has(CommandFlag::write)) failed = Failed::write;
     write_error(reply, client_message(error, failed));
   } else if (context.suspend) {
+    events_.drop_command();
     take_back(output, reply_begin, progress);
     progress.wait = Progress::Wait::suspension;
     progress.suspension = std::move(context.suspend);

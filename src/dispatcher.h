@@ -20,6 +20,7 @@
 #include "cluster/transaction.h"
 #include "src/command/context.h"
 #include "src/command/table.h"
+#include "src/key_events.h"
 
 namespace shale::server {
 
@@ -96,6 +97,7 @@ class Dispatcher {
   void want_rest_of_run(const Batch& batch, std::size_t run_index);
   Answer answer(Batch& batch, Keys keys, Session& session, std::string& output, Progress& progress);
   void keep_loads(Batch& batch);
+  void deliver_events();
   void refuse(Batch& batch, Session& session, std::string& output, Progress& progress);
   void finish_reply(Session& session, std::string& output, std::size_t reply_begin, Progress& progress);
   static void take_back(std::string& output, std::size_t reply_begin, Progress& progress);
@@ -105,6 +107,7 @@ class Dispatcher {
   ThreadCounters& counters_;
   cluster::ShardLocks locks_;
   cluster::Transaction transaction_;
+  KeyEvents events_;
   std::vector<Keys> run_;  // by request, from batch.next on
   std::int64_t now_ms_ = 0;
 };

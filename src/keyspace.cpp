@@ -16,22 +16,26 @@ constexpr std::size_t kLinearKeysMax = 12;
 
 Keyspace::Keyspace(cluster::Transaction& transaction, cluster::ShardLocks& locks, std::size_t first_key,
                    std::size_t key_count, unsigned database, std::int64_t now_ms,
-                   std::span<const std::shared_ptr<engine::Load>> loads)
+                   std::span<const std::shared_ptr<engine::Load>> loads, KeyEvents* events)
     : transaction_(transaction),
       locks_(locks),
       first_key_(first_key),
       key_count_(key_count),
       database_(database),
       now_ms_(now_ms),
-      loads_(loads) {}
+      loads_(loads),
+      events_(events) {}
 
 engine::Result<std::optional<Value>> Keyspace::find(BytesView key) { return value_at(index_of(key)); }
 
-engine::Result<std::optional<Value>> Keyspace::read(BytesView key) { return counted(find(key)); }
+engine::Result<std::optional<Value>> Keyspace::read(BytesView key) {
+  const std::size_t index = index_of(key);
+  return counted(value_at(index), index);
+}
 
 engine::Result<std::optional<Value>> Keyspace::read_declared(std::size_t number) {
   assert(number < key_count_);
-  return counted(value_at(first_key_ + number));
+  return counted(value_at(first_key_ + number), first_key_ + number);
 }
 
 void Keyspace::store(BytesView key, BytesView payload, std::int64_t expires_at_ms, ValueType type) {
@@ -120,8 +124,13 @@ engine::Result<std::optional<Value>> Keyspace::value_at(std::size_t index) {
   return std::optional<Value>{value};
 }
 
-engine::Result<std::optional<Value>> Keyspace::counted(engine::Result<std::optional<Value>> found) {
-  if (found) ++(*found ? hits_ : misses_);
+engine::Result<std::optional<Value>> Keyspace::counted(engine::Result<std::optional<Value>> found,
+                                                       std::size_t index) {
+  if (found && *found) ++hits_;
+  if (found && !*found) {
+    ++misses_;
+    if (events_ != nullptr) events_->add(KeyEventClass::key_miss, "keymiss", database_, declared_key(index));
+  }
   return found;
 }
 

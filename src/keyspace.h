@@ -12,6 +12,7 @@
 #include "cluster/transaction.h"
 #include "engine/large/large_composition.h"
 #include "src/command/value_argument.h"
+#include "src/key_events.h"
 #include "src/value.h"
 
 namespace shale::server {
@@ -20,9 +21,10 @@ class Keyspace {
  public:
   // The first `first_key` keys in `locks` belong to earlier commands of the batch; this command's follow, in
   // the order in which its row declares them. `loads`: what earlier runs of the command have waited for.
+  // `events` hear of keys that read() misses.
   Keyspace(cluster::Transaction& transaction, cluster::ShardLocks& locks, std::size_t first_key,
            std::size_t key_count, unsigned database, std::int64_t now_ms,
-           std::span<const std::shared_ptr<engine::Load>> loads = {});
+           std::span<const std::shared_ptr<engine::Load>> loads = {}, KeyEvents* events = nullptr);
 
   // One of the command's declared keys, by its bytes. The value's payload is valid until the keyspace is
   // written to or the command ends. Errors: not_resident (return it: the command will be run again),
@@ -69,7 +71,7 @@ class Keyspace {
 
  private:
   engine::Result<std::optional<Value>> value_at(std::size_t index);
-  engine::Result<std::optional<Value>> counted(engine::Result<std::optional<Value>> found);
+  engine::Result<std::optional<Value>> counted(engine::Result<std::optional<Value>> found, std::size_t index);
   BytesView declared_key(std::size_t index) const;
   std::size_t index_of(BytesView key);
   std::size_t index_by_hash(BytesView key);
@@ -84,6 +86,7 @@ class Keyspace {
   unsigned database_;
   std::int64_t now_ms_;
   std::span<const std::shared_ptr<engine::Load>> loads_;
+  KeyEvents* events_;
   std::uint32_t hits_ = 0;
   std::uint32_t misses_ = 0;
   // Hash of key -> 1 + its first index, open addressing; made by the first lookup among many keys.

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "protocol/inline_request.h"
+#include "src/key_events.h"
 
 namespace shale::server {
 namespace {
@@ -124,6 +125,12 @@ constexpr OptionSpec kOptions[] = {
          "connections' share of 'memory'",
      .least = 64 << 10,
      .most = kNoLimit},
+    {.name = "notify-keyspace-events",
+     .default_value = "",
+     .kind = OptionKind::key_events,
+     .changeable = true,
+     .takes = "letters of Ag$lshzxeKEtmdn, or nothing",
+     .reason = "which changes of keys are published, and where: K by key, E by event"},
     {.name = "dir",
      .default_value = "./data",
      .kind = OptionKind::text,
@@ -441,7 +448,6 @@ constexpr std::string_view kForeignNames[] = {
     "min-replicas-max-lag",
     "min-slaves-max-lag",
     "no-appendfsync-on-rewrite",
-    "notify-keyspace-events",
     "oom-score-adj",
     "oom-score-adj-values",
     "pidfile",
@@ -533,7 +539,6 @@ constexpr FixedAnswer kFixedAnswers[] = {
     {"cluster-enabled", "no"},
     {"maxmemory", "0"},
     {"maxmemory-policy", "noeviction"},
-    {"notify-keyspace-events", ""},
     {"replica-read-only", "yes"},
     {"save", ""},
 };
@@ -651,6 +656,11 @@ std::optional<OptionValue> parse_option(const OptionSpec& spec, std::string_view
       const auto found = std::ranges::find(spec.choices, lower);
       if (found == spec.choices.end()) return std::nullopt;
       return OptionValue{lower, found - spec.choices.begin()};
+    }
+    case OptionKind::key_events: {
+      const auto classes = parse_key_event_classes(text);
+      if (!classes) return std::nullopt;
+      return OptionValue{format_key_event_classes(*classes), *classes};
     }
     case OptionKind::keys: return parse_keys(spec, text, problem);
     case OptionKind::text:

@@ -28,6 +28,7 @@ enum class Option : std::uint8_t {
   proto_max_bulk_len,
   client_query_buffer_limit,
   output_buffer_max,
+  notify_keyspace_events,
   dir,
   appendfsync,
   databases,
@@ -68,6 +69,7 @@ enum class OptionKind : std::uint8_t {
   boolean,  // yes or no
   choice,   // one of `choices`
   text,
+  key_events,  // letters of key_events.h
   words,  // any number of words
   keys,   // any number of keys, which may hold any byte; texts of it are quoted as on a request line
 };

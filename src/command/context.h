@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "protocol/reply_writer.h"
+#include "src/key_events.h"
 #include "src/keyspace.h"
 #include "src/large_replies.h"
 #include "src/session.h"
@@ -38,6 +39,17 @@ struct CommandContext {
   Keyspace& keyspace;  // holds the locks of the keys that the command's row declares; empty for commands
                        // without keys
   const CommandSpec& command;
+  KeyEvents& events;  // told when the command's writes have been committed
+
+  // Says what the command does to a key, as a keyspace notification: Redis's events in Redis's order. `event`
+  // is a literal. Nothing is told if the command fails or is run again. A miss is told by Keyspace::read().
+  void notify(KeyEventClass kind, std::string_view event, BytesView key) {
+    events.add(kind, event, keyspace.database(), key);
+  }
+  // The same of a key in another database (MOVE, COPY).
+  void notify(KeyEventClass kind, std::string_view event, unsigned database, BytesView key) {
+    events.add(kind, event, database, key);
+  }
 
   // Values that belong into the reply but are too large for it: see reply_large().
   std::vector<LargeReply>& large_replies;

@@ -23,6 +23,11 @@ using enum CommandFlag;
 
 constexpr std::string_view kNotAFloat = "ERR value is not a valid float";
 
+void notify_changed(CommandContext& context, BytesView key, bool is_new, std::string_view event) {
+  if (is_new) context.notify(KeyEventClass::new_key, "new", key);
+  context.notify(KeyEventClass::string, event, key);
+}
+
 // Keeps the key's expiry.
 engine::Status increase(CommandContext& context, BytesView key, std::int64_t increment) {
   const auto found = context.keyspace.find(key);
@@ -38,6 +43,7 @@ engine::Status increase(CommandContext& context, BytesView key, std::int64_t inc
   const auto end = std::to_chars(text.data(), text.data() + text.size(), sum).ptr;
   context.keyspace.store(key, {text.data(), static_cast<std::size_t>(end - text.data())},
                          *found ? (*found)->expires_at_ms : kNoExpiry);
+  notify_changed(context, key, !*found, "incrby");
   return reply_integer(context, sum);
 }
 
@@ -110,6 +116,7 @@ engine::Status incrbyfloat(CommandContext& context, Arguments arguments) {
   if (!std::isfinite(sum)) return reply_error(context, "ERR increment would produce NaN or Infinity");
   const std::string text = format_long_double(sum);
   context.keyspace.store(name, text, *found ? (*found)->expires_at_ms : kNoExpiry);
+  notify_changed(context, name, !*found, "incrbyfloat");
   return reply_bulk(context, text);
 }
 

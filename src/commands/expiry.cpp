@@ -73,8 +73,10 @@ engine::Status set_expiry(CommandContext& context, Arguments& arguments, ExpiryU
   if (!*found || !conditions.allow((*found)->expires_at_ms, *expires_at_ms)) return reply_integer(context, 0);
   if (*expires_at_ms <= context.keyspace.now_ms()) {
     context.keyspace.erase(name);
+    context.notify(KeyEventClass::generic, "del", name);
   } else {
     context.keyspace.store_again(name, **found, *expires_at_ms);
+    context.notify(KeyEventClass::generic, "expire", name);
   }
   return reply_integer(context, 1);
 }
@@ -143,6 +145,7 @@ engine::Status persist(CommandContext& context, Arguments arguments) {
   if (!found) return found.error();
   if (!*found || (*found)->expires_at_ms == kNoExpiry) return reply_integer(context, 0);
   context.keyspace.store_again(name, **found, kNoExpiry);
+  context.notify(KeyEventClass::generic, "persist", name);
   return reply_integer(context, 1);
 }
 

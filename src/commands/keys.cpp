@@ -19,6 +19,7 @@ engine::Status del(CommandContext& context, Arguments arguments) {
     if (!found) return found.error();
     if (!*found) continue;
     context.keyspace.erase(name);
+    context.notify(KeyEventClass::generic, "del", name);
     ++deleted;
   }
   return reply_integer(context, deleted);

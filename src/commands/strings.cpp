@@ -43,6 +43,21 @@ engine::Status get(CommandContext& context, Arguments arguments) {
   return reply_value(context, *found);
 }
 
+// A key has been set as a whole.
+void notify_set(CommandContext& context, BytesView key, bool is_new) {
+  if (is_new) context.notify(KeyEventClass::new_key, "new", key);
+  context.notify(KeyEventClass::string, "set", key);
+}
+
+// Whether a command that need not read what it replaces has to, because somebody wants to hear of new keys.
+// Errors: those of Keyspace::find.
+engine::Result<bool> is_heard_as_new(CommandContext& context, BytesView key) {
+  if (!context.events.wants(KeyEventClass::new_key)) return false;
+  const auto found = context.keyspace.find(key);
+  if (!found) return found.error();
+  return !*found;
+}
+
 struct SetOptions {
   bool only_new = false;       // NX
   bool only_existing = false;  // XX
@@ -79,7 +94,8 @@ engine::Status set(CommandContext& context, Arguments arguments) {
   if (!expires_at_ms) return reply_invalid_expiry(context);
 
   std::optional<Value> old;
-  if (options.need_old_value() || options.expiry.time_given()) {
+  if (options.need_old_value() || options.expiry.time_given() ||
+      context.events.wants(KeyEventClass::new_key)) {
     const auto found = context.keyspace.find(key);
     if (!found) return found.error();
     old = *found;
@@ -92,11 +108,15 @@ engine::Status set(CommandContext& context, Arguments arguments) {
     return options.get ? engine::Status{} : reply_null(context);
   }
   if (options.expiry.word_given() && old) expires_at_ms = old->expires_at_ms;
-  if (!is_past(context, *expires_at_ms)) {
+  const bool expires_at_once = is_past(context, *expires_at_ms);
+  if (!expires_at_once) {
     context.keyspace.store(key, value, *expires_at_ms);
   } else if (old) {
     context.keyspace.erase(key);
   }
+  notify_set(context, key, !old);
+  if (options.expiry.time_given()) context.notify(KeyEventClass::generic, "expire", key);
+  if (expires_at_once) context.notify(KeyEventClass::expired, "expired", key);
   return options.get ? engine::Status{} : reply_ok(context);
 }
 
@@ -113,6 +133,7 @@ engine::Status setnx(CommandContext& context, Arguments arguments) {
   if (!found) return found.error();
   if (*found) return reply_integer(context, 0);
   context.keyspace.store(key, arguments.take_value());
+  notify_set(context, key, true);
   return reply_integer(context, 1);
 }
 
@@ -122,7 +143,11 @@ engine::Status set_with_expiry(CommandContext& context, Arguments& arguments, Ex
   if (arguments.failed()) return reply_error(context, arguments.error());
   const auto expires_at_ms = expiry_at(amount, unit, context.keyspace.now_ms());
   if (amount <= 0 || !expires_at_ms) return reply_invalid_expiry(context);
+  const auto is_new = is_heard_as_new(context, key);
+  if (!is_new) return is_new.error();
   context.keyspace.store(key, arguments.take_value(), *expires_at_ms);
+  notify_set(context, key, *is_new);
+  context.notify(KeyEventClass::generic, "expire", key);
   return reply_ok(context);
 }
 
@@ -144,6 +169,7 @@ engine::Status getset(CommandContext& context, Arguments arguments) {
   if (is_other_type(*found)) return reply_error(context, kWrongType);
   if (auto replied = reply_value(context, *found); !replied) return replied;
   context.keyspace.store(key, arguments.take_value());
+  notify_set(context, key, !*found);
   return {};
 }
 
@@ -154,7 +180,9 @@ engine::Status getdel(CommandContext& context, Arguments arguments) {
   if (!found) return found.error();
   if (is_other_type(*found)) return reply_error(context, kWrongType);
   if (auto replied = reply_value(context, *found); !replied) return replied;
-  if (*found) context.keyspace.erase(key);
+  if (!*found) return {};
+  context.keyspace.erase(key);
+  context.notify(KeyEventClass::generic, "del", key);
   return {};
 }
 
@@ -179,8 +207,10 @@ engine::Status getex(CommandContext& context, Arguments arguments) {
   if (!option.time_given() && !persists) return {};
   if (is_past(context, *expires_at_ms)) {
     context.keyspace.erase(key);
+    context.notify(KeyEventClass::generic, "del", key);
   } else {
     context.keyspace.store_again(key, **found, *expires_at_ms);
+    context.notify(KeyEventClass::generic, persists ? "persist" : "expire", key);
   }
   return {};
 }
@@ -199,17 +229,22 @@ engine::Status mget(CommandContext& context, Arguments arguments) {
   return {};
 }
 
-void store_pairs(CommandContext& context, Arguments& arguments) {
+// Errors: those of is_heard_as_new.
+engine::Status store_pairs(CommandContext& context, Arguments& arguments) {
   while (!arguments.empty()) {
     const BytesView key = arguments.take();
+    const auto is_new = is_heard_as_new(context, key);
+    if (!is_new) return is_new.error();
     context.keyspace.store(key, arguments.take_value());
+    notify_set(context, key, *is_new);
   }
+  return {};
 }
 
 // MSET key value [key value ...] -> OK
 engine::Status mset(CommandContext& context, Arguments arguments) {
   if (arguments.remaining() % 2 != 0) return reply_arity_error(context);
-  store_pairs(context, arguments);
+  if (auto stored = store_pairs(context, arguments); !stored) return stored;
   return reply_ok(context);
 }
 
@@ -221,7 +256,7 @@ engine::Status msetnx(CommandContext& context, Arguments arguments) {
     if (!found) return found.error();
     if (*found) return reply_integer(context, 0);
   }
-  store_pairs(context, arguments);
+  if (auto stored = store_pairs(context, arguments); !stored) return stored;
   return reply_integer(context, 1);
 }
 
@@ -240,11 +275,14 @@ engine::Status append(CommandContext& context, Arguments arguments) {
   if (is_other_type(*found)) return reply_error(context, kWrongType);
   if (!*found) {
     context.keyspace.store(key, suffix);
+    context.notify(KeyEventClass::new_key, "new", key);
+    context.notify(KeyEventClass::string, "append", key);
     return reply_integer(context, static_cast<std::int64_t>(suffix.size()));
   }
   const Value& old = **found;
   const std::uint64_t bytes = old.size() + suffix.size();
   if (bytes > string_bytes_max(context)) return reply_error(context, kStringTooLong);
+  context.notify(KeyEventClass::string, "append", key);
   if (is_composed_in_file(context, old, suffix, bytes)) {
     if (suffix.size() == 0) return reply_integer(context, static_cast<std::int64_t>(bytes));
     std::vector<engine::LargePiece> pieces{context.keyspace.piece(old, 0, old.size()),
@@ -323,6 +361,8 @@ engine::Status setrange(CommandContext& context, Arguments arguments) {
   }
   const std::uint64_t end = static_cast<std::uint64_t>(offset) + bytes.size();
   const std::uint64_t length = std::max(end, old.size());
+  if (!*found) context.notify(KeyEventClass::new_key, "new", key);
+  context.notify(KeyEventClass::string, "setrange", key);
   if (is_composed_in_file(context, old, bytes, length)) {
     auto pieces = overwritten(context, old, static_cast<std::uint64_t>(offset), bytes);
     auto stored = context.keyspace.store_composed(key, std::move(pieces), old.expires_at_ms);
