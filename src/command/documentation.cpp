@@ -1,9 +1,12 @@
 #include "src/command/documentation.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <span>
 #include <utility>
 
+#include "src/acl/categories.h"
 #include "src/command/table.h"
 
 namespace shale::server {
@@ -41,30 +44,6 @@ std::vector<std::string_view> names_of(BitSet<Bit> bits, std::span<const NamedBi
   return set;
 }
 
-// In the order in which Redis lists them.
-constexpr std::string_view kCategories[] = {
-    "@keyspace", "@read",   "@write",       "@set",       "@sortedset",  "@list",        "@hash",
-    "@string",   "@bitmap", "@hyperloglog", "@geo",       "@stream",     "@pubsub",      "@admin",
-    "@fast",     "@slow",   "@blocking",    "@dangerous", "@connection", "@transaction", "@scripting",
-};
-
-bool belongs_to(const CommandSpec& command, std::string_view category) {
-  const CommandFlags flags = command.flags;
-  const AclCategories own = command.categories;
-  if (category == "@keyspace") return own.has(AclCategory::keyspace);
-  if (category == "@connection") return own.has(AclCategory::connection);
-  if (category == "@read") return flags.has(CommandFlag::readonly);
-  if (category == "@write") return flags.has(CommandFlag::write);
-  if (category == "@pubsub") return flags.has(CommandFlag::pubsub);
-  if (category == "@admin") return flags.has(CommandFlag::admin) || own.has(AclCategory::admin);
-  if (category == "@dangerous") return flags.has(CommandFlag::admin) || own.has(AclCategory::dangerous);
-  if (category == "@fast") return flags.has(CommandFlag::fast);
-  if (category == "@slow") return !flags.has(CommandFlag::fast);
-  if (category == "@blocking") return flags.has(CommandFlag::blocking);
-  if (category == "@string") return command.group == "string";
-  return false;
-}
-
 std::string_view type_name_of(ArgumentType type) {
   switch (type) {
     case ArgumentType::string: return "string";
@@ -83,6 +62,12 @@ std::string_view type_name_of(ArgumentType type) {
 void write_statuses(const std::vector<std::string_view>& names, protocol::ReplyWriter& reply) {
   reply.set(names.size());
   for (const std::string_view name : names) reply.simple_string(name);
+}
+
+void write_categories(AclCategories categories, protocol::ReplyWriter& reply) {
+  const std::vector<std::string_view> names = acl::names_of(categories);
+  reply.set(names.size());
+  for (const std::string_view name : names) reply.simple_string(fmt::format("@{}", name));
 }
 
 void write_tips(std::string_view tips, protocol::ReplyWriter& reply) {
@@ -183,17 +168,6 @@ void write_arguments(std::span<const ArgumentSpec> arguments, protocol::ReplyWri
 
 }  // namespace
 
-std::vector<std::string_view> acl_categories(const CommandSpec& command) {
-  std::vector<std::string_view> categories;
-  std::ranges::copy_if(kCategories, std::back_inserter(categories),
-                       [&](std::string_view category) { return belongs_to(command, category); });
-  return categories;
-}
-
-bool is_acl_category(std::string_view name) {
-  return std::ranges::find(kCategories, name) != std::end(kCategories);
-}
-
 std::vector<std::string_view> key_flag_names(KeyFlags flags) {
   return names_of(flags, std::span<const NamedBit<KeyFlag>>{kKeyFlagNames});
 }
@@ -206,7 +180,7 @@ void write_command_info(const CommandSpec& command, protocol::ReplyWriter& reply
   reply.integer(command.keys.first);
   reply.integer(command.keys.last);
   reply.integer(command.keys.step);
-  write_statuses(acl_categories(command), reply);
+  write_categories(acl::categories_of(command), reply);
   write_tips(command.tips, reply);
   write_key_specifications(command.keys, reply);
   if (command.subcommands.empty()) return reply.set(0);  // a set here, an array below: as Redis has it

@@ -10,11 +10,6 @@
 
 namespace shale::server {
 
-// "@read", "@string", "@fast": the categories the row names and those that follow from its flags and group,
-// in Redis's order.
-std::vector<std::string_view> acl_categories(const CommandSpec& command);
-bool is_acl_category(std::string_view name);  // "@read"
-
 // "RW", "access", "update": in Redis's order.
 std::vector<std::string_view> key_flag_names(KeyFlags flags);
 

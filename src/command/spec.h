@@ -58,14 +58,33 @@ enum class CommandFlag : std::uint32_t {
 using CommandFlags = BitSet<CommandFlag>;
 constexpr CommandFlags operator|(CommandFlag a, CommandFlag b) { return CommandFlags{a} | CommandFlags{b}; }
 
-// ACL categories that a row names itself; those that follow from its flags and its group (@read, @write,
-// @fast, @slow, @admin, @dangerous, @string, ...) are derived where they are printed.
+// ACL categories, in Redis's order (src/acl/categories.h has their names). A row names those that do not
+// follow from its flags (@read, @write, @fast, @slow, @admin, @pubsub, @blocking, ...) or its group (@string,
+// @bitmap, ...).
 enum class AclCategory : std::uint32_t {
   keyspace = 1u << 0,
-  connection = 1u << 1,
-  dangerous = 1u << 2,
-  admin = 1u << 3,
+  read = 1u << 1,
+  write = 1u << 2,
+  set = 1u << 3,
+  sortedset = 1u << 4,
+  list = 1u << 5,
+  hash = 1u << 6,
+  string = 1u << 7,
+  bitmap = 1u << 8,
+  hyperloglog = 1u << 9,
+  geo = 1u << 10,
+  stream = 1u << 11,
+  pubsub = 1u << 12,
+  admin = 1u << 13,
+  fast = 1u << 14,
+  slow = 1u << 15,
+  blocking = 1u << 16,
+  dangerous = 1u << 17,
+  connection = 1u << 18,
+  transaction = 1u << 19,
+  scripting = 1u << 20,
 };
+constexpr std::size_t kAclCategoryCount = 21;
 using AclCategories = BitSet<AclCategory>;
 constexpr AclCategories operator|(AclCategory a, AclCategory b) {
   return AclCategories{a} | AclCategories{b};
@@ -108,6 +127,20 @@ constexpr KeyPositions kNoKeys{};
 constexpr KeyPositions one_key(int at, KeyFlags flags) { return {at, at, 1, flags}; }
 constexpr KeyPositions keys_from(int first, KeyFlags flags, int step = 1) { return {first, -1, step, flags}; }
 
+// Which arguments are channels of pub/sub that an ACL has to allow, and as what: from `first` to `last`, as
+// with keys.
+enum class ChannelUse : std::uint8_t {
+  name,     // published to, or subscribed to: has to match one of the user's patterns
+  pattern,  // a pattern that is subscribed to: has to be one of the user's patterns, letter by letter
+};
+struct ChannelPositions {
+  int first = 0;  // 0: none
+  int last = 0;
+  ChannelUse use = ChannelUse::name;
+};
+constexpr ChannelPositions one_channel(int at) { return {at, at, ChannelUse::name}; }
+constexpr ChannelPositions channels_from(int first, ChannelUse use) { return {first, -1, use}; }
+
 // Which arguments become values as they are, and may be larger than memory: `first`, then every `step`-th;
 // step 0: no more. Counted as KeyPositions. Handlers take them with Arguments::take_value().
 struct ValuePositions {
@@ -148,6 +181,7 @@ struct CommandSpec {
   CommandFlags flags = {};
   KeyPositions keys = {};
   ValuePositions values = {};
+  ChannelPositions channels = {};
   AclCategories categories = {};
   std::string_view group;  // as COMMAND DOCS: "string", "generic", "connection", "server", ...
   std::string_view since;

@@ -56,32 +56,46 @@ class Table {
     std::ranges::sort(rows_, {}, &CommandSpec::name);
     assert(std::ranges::adjacent_find(rows_, {}, &CommandSpec::name) == rows_.end());
     assert(rows_.size() * 4 <= kSlots);
+    std::size_t next_id = 0;
     for (const CommandSpec* row : rows_) {
       std::size_t slot = hash_name(row->name) % kSlots;
-      while (slots_[slot] != nullptr) slot = (slot + 1) % kSlots;
-      slots_[slot] = row;
+      while (slots_[slot].row != nullptr) slot = (slot + 1) % kSlots;
+      slots_[slot] = {row, static_cast<CommandId>(next_id)};
+      next_id += 1 + row->subcommands.size();
     }
+    assert(next_id < kCommandIdsMax);
   }
 
   const std::vector<const CommandSpec*>& rows() const { return rows_; }
 
-  const CommandSpec* find(std::string_view name) const {
-    for (std::size_t slot = hash_name(name) % kSlots; slots_[slot] != nullptr; slot = (slot + 1) % kSlots) {
-      if (names(slots_[slot]->name, name)) return slots_[slot];
+  // A row and its number; its subcommands' follow it.
+  struct Numbered {
+    const CommandSpec* row = nullptr;
+    CommandId id = 0;
+  };
+  Numbered find(std::string_view name) const {
+    for (std::size_t slot = hash_name(name) % kSlots; slots_[slot].row != nullptr;
+         slot = (slot + 1) % kSlots) {
+      if (names(slots_[slot].row->name, name)) return slots_[slot];
     }
-    return nullptr;
+    return {};
   }
 
  private:
   static constexpr std::size_t kSlots = 1024;
 
   std::vector<const CommandSpec*> rows_;
-  std::array<const CommandSpec*, kSlots> slots_{};
+  std::array<Numbered, kSlots> slots_{};
 };
 
 const Table& table() {
   static const Table the_table;
   return the_table;
+}
+
+CommandId id_of_subcommand(const CommandSpec& container, CommandId container_id,
+                           const CommandSpec& subcommand) {
+  return static_cast<CommandId>(container_id + 1 + (&subcommand - container.subcommands.data()));
 }
 
 // As C's "%.128s" and its like end a text.
@@ -101,7 +115,7 @@ std::string upper_case(std::string_view text) {
 
 std::span<const CommandSpec* const> all_commands() { return table().rows(); }
 
-const CommandSpec* find_command(std::string_view name) { return table().find(name); }
+const CommandSpec* find_command(std::string_view name) { return table().find(name).row; }
 
 const CommandSpec* find_subcommand(const CommandSpec& command, std::string_view name) {
   const auto found = std::ranges::find_if(
@@ -117,9 +131,16 @@ const CommandSpec* find_by_full_name(std::string_view name) {
 }
 
 ResolvedCommand resolve_command(std::span<const std::string_view> words) {
-  const CommandSpec* command = find_command(words[0]);
-  if (command == nullptr || command->subcommands.empty() || words.size() == 1) return {command, 1};
-  return {find_subcommand(*command, words[1]), 2};
+  const auto [command, id] = table().find(words[0]);
+  if (command == nullptr || command->subcommands.empty() || words.size() == 1) return {command, 1, id};
+  const CommandSpec* subcommand = find_subcommand(*command, words[1]);
+  return {subcommand, 2, subcommand == nullptr ? id : id_of_subcommand(*command, id, *subcommand)};
+}
+
+CommandId command_id(const CommandSpec& command) {
+  const CommandSpec* container = container_of(command);
+  if (container == nullptr) return table().find(command.name).id;
+  return id_of_subcommand(*container, table().find(container->name).id, command);
 }
 
 std::string unknown_command_error(std::span<const std::string_view> words) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,12 +19,19 @@ const CommandSpec* find_command(std::string_view name);
 const CommandSpec* find_subcommand(const CommandSpec& command, std::string_view name);
 const CommandSpec* find_by_full_name(std::string_view name);  // "get", "config|get"
 
-// What a request asks for: the row that will run, and how many words name it. `spec` is null if there is no
-// such command or subcommand. A command with a handler of its own and subcommands (COMMAND) runs as itself
-// when it stands alone; arity is for the caller to check.
+// Numbers all rows, subcommands included: what bitmaps of commands are indexed by.
+using CommandId = std::uint16_t;
+constexpr std::size_t kCommandIdsMax = 1024;
+// `command` must be a row of the table. Searches: not for the request path.
+CommandId command_id(const CommandSpec& command);
+
+// What a request asks for: the row that will run, its number, and how many words name it. `spec` is null if
+// there is no such command or subcommand. A command with a handler of its own and subcommands (COMMAND) runs
+// as itself when it stands alone; arity is for the caller to check.
 struct ResolvedCommand {
   const CommandSpec* spec = nullptr;
   std::size_t name_words = 1;
+  CommandId id = 0;
 };
 ResolvedCommand resolve_command(std::span<const std::string_view> words);
 
@@ -45,6 +53,16 @@ void for_each_key(const CommandSpec& command, std::span<const std::string_view> 
   const auto count = static_cast<int>(words.size());
   const int last = keys.last < 0 ? count + keys.last : keys.last;
   for (int at = keys.first; at <= last && at < count; at += keys.step) visit(static_cast<std::size_t>(at));
+}
+
+// Likewise for channels.
+template <class Visit>
+void for_each_channel(const CommandSpec& command, std::span<const std::string_view> words, Visit visit) {
+  const ChannelPositions& channels = command.channels;
+  if (channels.first == 0) return;
+  const auto count = static_cast<int>(words.size());
+  const int last = channels.last < 0 ? count + channels.last : channels.last;
+  for (int at = channels.first; at <= last && at < count; ++at) visit(static_cast<std::size_t>(at));
 }
 
 }  // namespace shale::server

@@ -1,6 +1,7 @@
 // COMMAND: what the server says of its commands. All of it is read from the command table.
 #include <vector>
 
+#include "src/acl/categories.h"
 #include "src/command/arguments.h"
 #include "src/command/documentation.h"
 #include "src/command/table.h"
@@ -72,11 +73,9 @@ engine::Status reply_names(CommandContext& context, Wanted wanted) {
   return {};
 }
 
-bool is_in_category(const CommandSpec& row, std::string_view category) {
-  for (const std::string_view name : acl_categories(row)) {
-    if (equals_ignoring_case(category, name.substr(1))) return true;
-  }
-  return false;
+bool is_in_category(const CommandSpec& row, std::string_view name) {
+  const auto category = acl::find_category(name);
+  return category && acl::categories_of(row).has(*category);
 }
 
 // COMMAND LIST [FILTERBY MODULE name | ACLCAT category | PATTERN pattern] -> names of commands and

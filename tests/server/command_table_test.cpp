@@ -126,12 +126,16 @@ TEST(CommandTable, NamesTheKeysOfARequest) {
   EXPECT_EQ(keys_of({"ping"}), Indices{});
 }
 
-TEST(CommandTable, DerivesCategoriesFromFlagsAndGroup) {
-  using Names = std::vector<std::string_view>;
-  EXPECT_EQ(acl_categories(*find_command("get")), (Names{"@read", "@string", "@fast"}));
-  EXPECT_EQ(acl_categories(*find_command("del")), (Names{"@keyspace", "@write", "@slow"}));
-  EXPECT_EQ(acl_categories(*find_by_full_name("client|kill")),
-            (Names{"@admin", "@slow", "@dangerous", "@connection"}));
+TEST(CommandTable, NumbersEveryRowOnceAndTheRequestPathKnowsTheNumber) {
+  std::set<CommandId> ids;
+  for (const CommandSpec* row : all_rows()) {
+    EXPECT_TRUE(ids.insert(command_id(*row)).second) << full_name(*row);
+    EXPECT_LT(command_id(*row), kCommandIdsMax);
+  }
+  const CommandSpec* container = find_command("client");
+  EXPECT_EQ(resolve_command(Words{"GET", "a"}).id, command_id(*find_command("get")));
+  EXPECT_EQ(resolve_command(Words{"client"}).id, command_id(*container));
+  EXPECT_EQ(resolve_command(Words{"client", "kill"}).id, command_id(*find_subcommand(*container, "kill")));
 }
 
 TEST(CommandTable, DescribesARowAsRedisDoes) {
