@@ -123,7 +123,8 @@ void Dispatcher::declare_run(const Batch& batch, Session& session) {
     if (!run_.empty() && arguments > kRunArgumentsMax) break;
     const auto words = words_of(batch, request);
     const std::size_t first = locks_.key_count();
-    for_each_key(*request.command.spec, words, [&](std::size_t word) { locks_.add(database, words[word]); });
+    for_each_locked_key(*request.command.spec, words, database,
+                        [&](unsigned of_key, std::size_t word) { locks_.add(of_key, words[word]); });
     run_.push_back({first, locks_.key_count() - first});
   }
 }

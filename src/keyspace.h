@@ -55,6 +55,12 @@ class Keyspace {
   engine::Status store_composed(BytesView key, std::vector<engine::LargePiece> pieces,
                                 std::int64_t expires_at_ms);
 
+  // The last declared key alone, which is of another database (CommandSpec::extra_key): reads and writes
+  // through it are this command's as well.
+  Keyspace of_extra_key(unsigned database) const {
+    return {transaction_, locks_, first_key_ + key_count_ - 1, 1, database, now_ms_, loads_};
+  }
+
   unsigned database() const { return database_; }
   // The same for the whole command: Unix milliseconds.
   std::int64_t now_ms() const { return now_ms_; }

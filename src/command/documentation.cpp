@@ -81,36 +81,54 @@ void write_tips(std::string_view tips, protocol::ReplyWriter& reply) {
   reply.finish(written, count);
 }
 
-int last_relative_to_first(const KeyPositions& keys) {
-  return keys.last < 0 ? keys.last : keys.last - keys.first;
+// A part of a key specification: its type, and a map of what belongs to it.
+template <class... Figures>
+void write_specification_part(protocol::ReplyWriter& reply, std::string_view part, std::string_view type,
+                              Figures... figures) {
+  reply.bulk(part);
+  reply.map(2);
+  reply.bulk("type");
+  reply.bulk(type);
+  reply.bulk("spec");
+  reply.map(sizeof...(figures));
+  [[maybe_unused]] const auto write = [&](const std::pair<std::string_view, int>& figure) {
+    reply.bulk(figure.first);
+    reply.integer(figure.second);
+  };
+  (write(figures), ...);
 }
 
-void write_key_specifications(const KeyPositions& keys, protocol::ReplyWriter& reply) {
-  if (keys.first == 0) return reply.set(0);
-  reply.set(1);
+void write_key_specification(const KeyPositions& keys, protocol::ReplyWriter& reply) {
+  using Figure = std::pair<std::string_view, int>;
   reply.map(3);
   reply.bulk("flags");
   write_statuses(key_flag_names(keys.flags), reply);
-  reply.bulk("begin_search");
-  reply.map(2);
-  reply.bulk("type");
-  reply.bulk("index");
-  reply.bulk("spec");
-  reply.map(1);
-  reply.bulk("index");
-  reply.integer(keys.first);
-  reply.bulk("find_keys");
-  reply.map(2);
-  reply.bulk("type");
-  reply.bulk("range");
-  reply.bulk("spec");
-  reply.map(3);
-  reply.bulk("lastkey");
-  reply.integer(last_relative_to_first(keys));
-  reply.bulk("keystep");
-  reply.integer(keys.step);
-  reply.bulk("limit");
-  reply.integer(0);
+  if (keys.first == 0) {
+    write_specification_part(reply, "begin_search", "unknown");
+    write_specification_part(reply, "find_keys", "unknown");
+    return;
+  }
+  write_specification_part(reply, "begin_search", "index", Figure{"index", keys.first});
+  const int last = keys.last < 0 ? keys.last : keys.last - keys.first;  // relative to the first
+  write_specification_part(reply, "find_keys", "range", Figure{"lastkey", last}, Figure{"keystep", keys.step},
+                           Figure{"limit", 0});
+}
+
+void write_key_specifications(const CommandSpec& command, protocol::ReplyWriter& reply) {
+  if (command.keys.first == 0) return reply.set(0);
+  reply.set(1 + command.more_keys.size());
+  write_key_specification(command.keys, reply);
+  for (const KeyPositions& keys : command.more_keys) write_key_specification(keys, reply);
+}
+
+// The last key of the run that all positions make together: COMMAND INFO's, of the days before key
+// specifications.
+int last_key(const CommandSpec& command) {
+  int last = command.keys.last;
+  for (const KeyPositions& keys : command.more_keys) {
+    if (keys.first != 0) last = keys.last;
+  }
+  return last;
 }
 
 // Pairs of a map whose number is known at its end.
@@ -178,11 +196,11 @@ void write_command_info(const CommandSpec& command, protocol::ReplyWriter& reply
   reply.integer(command.arity.redis_arity());
   write_statuses(names_of(command.flags, std::span<const NamedBit<CommandFlag>>{kFlagNames}), reply);
   reply.integer(command.keys.first);
-  reply.integer(command.keys.last);
+  reply.integer(last_key(command));
   reply.integer(command.keys.step);
   write_categories(acl::categories_of(command), reply);
   write_tips(command.tips, reply);
-  write_key_specifications(command.keys, reply);
+  write_key_specifications(command, reply);
   if (command.subcommands.empty()) return reply.set(0);  // a set here, an array below: as Redis has it
   reply.array(command.subcommands.size());
   for (const CommandSpec& subcommand : command.subcommands) write_command_info(subcommand, reply);

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -126,6 +127,15 @@ struct KeyPositions {
 constexpr KeyPositions kNoKeys{};
 constexpr KeyPositions one_key(int at, KeyFlags flags) { return {at, at, 1, flags}; }
 constexpr KeyPositions keys_from(int first, KeyFlags flags, int step = 1) { return {first, -1, step, flags}; }
+// Keys that no position tells: their place, or their names, depend on arguments or data (SORT).
+constexpr KeyPositions keys_somewhere(KeyFlags flags) { return {0, 0, 0, flags}; }
+
+// A key that has no fixed position, or is of another database than the client's.
+struct ExtraKey {
+  std::size_t word;  // the argument that names it
+  unsigned database;
+  KeyFlags flags;
+};
 
 // Which arguments are channels of pub/sub that an ACL has to allow, and as what: from `first` to `last`, as
 // with keys.
@@ -180,6 +190,8 @@ struct CommandSpec {
   Arity arity;            // a subcommand's counts the command's word too
   CommandFlags flags = {};
   KeyPositions keys = {};
+  // Further runs of keys, with which the command does something else: what RENAME makes, what BITOP reads.
+  std::span<const KeyPositions> more_keys = {};
   ValuePositions values = {};
   ChannelPositions channels = {};
   AclCategories categories = {};
@@ -194,6 +206,10 @@ struct CommandSpec {
   Handler handler = nullptr;  // none: a command that is nothing without its subcommand
   // For rows whose keys are flagged `variable`: what these arguments (the name included) make of them.
   KeyFlags (*key_flags_of)(std::span<const std::string_view> words) = nullptr;
+  // For rows that have a key beside those: SORT's behind STORE, and where COPY and MOVE go with it in another
+  // database, which then stands at one of the positions, too. `selected` is the client's database. Nothing:
+  // these arguments have none. It is the last of the command's declared keys (Keyspace::of_extra_key).
+  std::optional<ExtraKey> (*extra_key)(std::span<const std::string_view> words, unsigned selected) = nullptr;
   std::span<const CommandSpec> subcommands = {};
 };
 

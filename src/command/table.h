@@ -1,6 +1,7 @@
 // The command table: finds a row by name.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -45,10 +46,9 @@ std::string full_name(const CommandSpec& command);
 // The command whose subcommand this is; nullptr for a command that stands alone.
 const CommandSpec* container_of(const CommandSpec& subcommand);
 
-// Calls visit(index) with the index into `words` of every key that the row declares.
+// Calls visit(word) with the index into `words` of every key at these positions.
 template <class Visit>
-void for_each_key(const CommandSpec& command, std::span<const std::string_view> words, Visit visit) {
-  const KeyPositions& keys = command.keys;
+void for_each_position(const KeyPositions& keys, std::span<const std::string_view> words, Visit visit) {
   if (keys.first == 0) return;
   const auto count = static_cast<int>(words.size());
   const int last = keys.last < 0 ? count + keys.last : keys.last;
@@ -63,6 +63,41 @@ void for_each_channel(const CommandSpec& command, std::span<const std::string_vi
   const auto count = static_cast<int>(words.size());
   const int last = channels.last < 0 ? count + channels.last : channels.last;
   for (int at = channels.first; at <= last && at < count; ++at) visit(static_cast<std::size_t>(at));
+}
+
+// Calls visit(database, word) for every key that the command has locked while it runs, for a client that has
+// selected `database`: in the order in which the handler's Keyspace has them.
+template <class Visit>
+void for_each_locked_key(const CommandSpec& command, std::span<const std::string_view> words,
+                         unsigned database, Visit visit) {
+  const auto visit_selected = [&](std::size_t word) { visit(database, word); };
+  for_each_position(command.keys, words, visit_selected);
+  for (const KeyPositions& keys : command.more_keys) for_each_position(keys, words, visit_selected);
+  if (command.extra_key == nullptr) return;
+  if (const auto extra = command.extra_key(words, database)) visit(extra->database, extra->word);
+}
+
+// Calls visit(word), or visit(word, flags), once for every argument that names a key, wherever it is. The
+// arity must be right.
+template <class Visit>
+void for_each_key(const CommandSpec& command, std::span<const std::string_view> words, Visit visit) {
+  const auto visit_with = [&](KeyFlags flags) {
+    return [&visit, flags](std::size_t word) {
+      if constexpr (std::invocable<Visit, std::size_t, KeyFlags>) {
+        visit(word, flags);
+      } else {
+        visit(word);
+      }
+    };
+  };
+  const bool variable = command.key_flags_of != nullptr;
+  for_each_position(command.keys, words,
+                    visit_with(variable ? command.key_flags_of(words) : command.keys.flags));
+  for (const KeyPositions& keys : command.more_keys) for_each_position(keys, words, visit_with(keys.flags));
+  if (command.extra_key == nullptr) return;
+  constexpr unsigned kSelected = 0;
+  const auto extra = command.extra_key(words, kSelected);
+  if (extra && extra->database == kSelected) visit_with(extra->flags)(extra->word);
 }
 
 }  // namespace shale::server

@@ -138,15 +138,14 @@ engine::Status command_getkeysandflags(CommandContext& context, Arguments argume
   const auto words = arguments.rest();
   const CommandSpec* row = row_with_keys(context, words);
   if (row == nullptr) return {};
-  const auto flags =
-      key_flag_names(row->key_flags_of != nullptr ? row->key_flags_of(words) : row->keys.flags);
   const auto written = context.reply.begin_array(1);
   std::size_t count = 0;
-  for_each_key(*row, words, [&](std::size_t index) {
+  for_each_key(*row, words, [&](std::size_t index, KeyFlags flags) {
+    const auto names = key_flag_names(flags);
     context.reply.array(2);
     context.reply.bulk(words[index]);
-    context.reply.set(flags.size());
-    for (const std::string_view flag : flags) context.reply.simple_string(flag);
+    context.reply.set(names.size());
+    for (const std::string_view flag : names) context.reply.simple_string(flag);
     ++count;
   });
   context.reply.finish(written, count);
