@@ -4,13 +4,10 @@
 #include <cmath>
 #include <map>
 
+#include "cluster/ring.h"
+
 namespace shale::cluster {
 namespace {
-
-Bytes encode_head(std::uint64_t head) {
-  head = __builtin_bswap64(head);
-  return Bytes(reinterpret_cast<const char*>(&head), sizeof head);
-}
 
 std::vector<Bytes> begins_but_first(const std::vector<Boundary>& boundaries) {
   std::vector<Bytes> begins;
@@ -43,14 +40,13 @@ std::vector<Boundary> make_ring(std::uint32_t shards, std::uint32_t virtual_node
       nodes;  // two nodes on one token (practically never): the first one keeps it
   for (std::uint32_t shard = 0; shard < shards; ++shard) {
     for (std::uint32_t node = 0; node < virtual_nodes; ++node) {
-      const std::uint32_t name[2] = {shard, node};
-      nodes.emplace(XXH3_64bits(name, sizeof name), ShardId{shard});
+      nodes.emplace(node_token(shard, node), ShardId{shard});
     }
   }
   // The stretch before the first node belongs to the last one: the ring closes.
   std::vector<Boundary> boundaries{{Bytes{}, nodes.rbegin()->second}};
   for (const auto& [token, shard] : nodes) {
-    boundaries.push_back({encode_head(token), shard});
+    boundaries.push_back({encode_token(token), shard});
   }
   return boundaries;
 }
