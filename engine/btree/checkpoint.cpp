@@ -36,14 +36,16 @@ bool Checkpoint::is_clean(const InnerNode& node) const {
 Result<Checkpoint::NodeOnDisk> Checkpoint::write_node(const InnerNode::Ref& node) {
   const bool is_moving = move_from_ != PageFile::kNowhere;
   bool is_changed = false;
+  bool is_given_up = tree_.store_.background().stopping();
   NodeOnDisk before;
   {
     const std::lock_guard lock{tree_.owner_};
     is_changed = !is_clean(*node);
+    is_given_up |= tree_.stopping_;  // others are to take the tree's place, and wait
     before = {node->page, node->written_keys};
   }
   if (!is_changed && !is_moving) return before;
-  if (tree_.store_.background().stopping()) return Error{ErrorKind::busy, {}};
+  if (is_given_up) return Error{ErrorKind::busy, {}};
   const std::uint64_t written_before = pages_written_;
   InnerPage page;
   page.level = node->level();
