@@ -124,8 +124,9 @@ engine::Result<std::optional<BytesView>> Transaction::get(std::size_t index) {
   if (!found) {
     if (found.error().kind == engine::ErrorKind::not_resident) ++shard.stats.not_resident;
   } else if (*found) {  // keys that are not there are no reason to split
-    shard.stats.read_units += units(value_bytes(**found), kReadUnitBytes);
-    shard.load.note(locks_.key(index).bytes);
+    const std::uint64_t cost = units(value_bytes(**found), kReadUnitBytes);
+    shard.stats.read_units += cost;
+    shard.load.note(locks_.key(index).bytes, cost);
     note_hot_read(index, **found);
   } else {
     ++shard.stats.absent_reads;
@@ -236,19 +237,20 @@ engine::Result<engine::Lsn> Transaction::commit() {
   for (std::size_t number = 0; number < writes_.size(); ++number) {
     const Write& write = writes_[number];
     Shard& shard = locks_.shard(write.key_index);
+    std::uint64_t cost = 1;
     ++shard.stats.writes;
-    shard.load.note(locks_.key(write.key_index).bytes);
     if (const unsigned weight = locks_.access_weight(write.key_index)) {
       shard.hot_keys.note(locks_.key(write.key_index), Access::write, weight);
     }
     if (write.erases) {
-      ++shard.stats.write_units;
       shard.engine->erase(locks_.key(write.key_index), *lsn);
     } else {
       const BytesView value = BytesView{payload_}.substr(write.value_offset, write.value_length);
-      shard.stats.write_units += units(value_bytes(value), kWriteUnitBytes);
+      cost = units(value_bytes(value), kWriteUnitBytes);
       shard.engine->put(locks_.key(write.key_index), value, *lsn);
     }
+    shard.stats.write_units += cost;
+    shard.load.note(locks_.key(write.key_index).bytes, cost);
     note_large_values(write, number, *lsn);
   }
   return *lsn;
