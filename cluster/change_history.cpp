@@ -10,7 +10,8 @@ namespace shale::cluster {
 namespace {
 
 constexpr std::string_view kMagic = "SHALEHIS";
-constexpr std::uint32_t kFormatVersion = 1;
+constexpr std::uint32_t kFormatVersion = 2;
+constexpr std::uint32_t kFormatVersionWithoutEffect = 1;
 
 void append_event(Bytes& out, const ReshapeEvent& event) {
   engine::append_u8(out, static_cast<std::uint8_t>(event.kind));
@@ -27,9 +28,10 @@ void append_event(Bytes& out, const ReshapeEvent& event) {
   engine::append_u64(out, static_cast<std::uint64_t>(event.keys));
   engine::append_u64(out, static_cast<std::uint64_t>(event.keys_moved));
   engine::append_length_prefixed(out, event.error);
+  engine::append_length_prefixed(out, event.effect);
 }
 
-ReshapeEvent take_event(engine::ByteReader& reader) {
+ReshapeEvent take_event(engine::ByteReader& reader, std::uint32_t version) {
   const auto take_signed = [&] { return static_cast<std::int64_t>(reader.u64()); };
   ReshapeEvent event;
   event.kind = static_cast<ReshapeKind>(reader.u8());
@@ -46,11 +48,13 @@ ReshapeEvent take_event(engine::ByteReader& reader) {
   event.keys = take_signed();
   event.keys_moved = take_signed();
   event.error = reader.length_prefixed();
+  if (version > kFormatVersionWithoutEffect) event.effect = reader.length_prefixed();
   return event;
 }
 
 bool is_possible(const ReshapeEvent& event) {
-  return event.kind <= ReshapeKind::move && event.from <= EngineKind::btree && event.to <= EngineKind::btree;
+  return event.kind <= ReshapeKind::leaves && event.from <= EngineKind::btree &&
+         event.to <= EngineKind::btree;
 }
 
 }  // namespace
@@ -84,7 +88,7 @@ engine::Result<std::deque<ReshapeEvent>> decode_history(BytesView bytes, const s
   bool possible = true;
   const auto count = reader.u32();
   for (std::uint32_t i = 0; i < count && possible && !reader.failed(); ++i) {
-    events.push_back(take_event(reader));
+    events.push_back(take_event(reader, version));
     possible = is_possible(events.back());
   }
   if (!possible || reader.failed() || !reader.at_end()) return damaged("holds an impossible change");

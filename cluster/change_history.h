@@ -1,4 +1,4 @@
-// What has become of the shards: the last thousand splits, merges and moves, over restarts.
+// What has become of the shards: the last thousand changes, over restarts.
 //
 // The file `history` in the data folder is replaced whole with every change, which are few. It is for people,
 // and tells the splitter which shards it has made itself: nothing that is stored depends on it. Bytes on
@@ -20,23 +20,32 @@
 
 namespace shale::cluster {
 
-enum class ReshapeKind : std::uint8_t { split = 0, merge = 1, move = 2 };  // stored
+enum class ReshapeKind : std::uint8_t {  // stored: append, never renumber
+  split = 0,
+  merge = 1,
+  move = 2,    // to another engine
+  grow = 3,    // of the ring, by a shard
+  shrink = 4,  // likewise
+  shape = 5,   // what an LSM tree's compaction aims at; the tree has seen a reason (shape_watch.h)
+  leaves = 6,  // what a B+ tree's leaves aim at; likewise
+};
 
 // A change that has been made, or was given up.
 struct ReshapeEvent {
   ReshapeKind kind{};
   bool automatic = false;  // nobody has asked for it
-  ShardId shard{};         // that was split, moved, or stays after a merge
+  ShardId shard{};         // that was split, moved, stays after a merge, or comes or goes
   ShardId other{};         // that came of a split, or went with a merge
   EngineKind from{};
   EngineKind to{};
   Bytes cut;  // of a split, a position
   std::string cause;
+  std::string effect;        // for people, where the figures do not say it
   std::int64_t unix_ms = 0;  // when it began
   std::chrono::microseconds duration{0};
   std::chrono::microseconds pause{0};  // how long the shards were locked at its end
   std::int64_t keys = 0;               // of the shards concerned, then; of all databases
-  std::int64_t keys_moved = 0;         // to the other shard
+  std::int64_t keys_moved = 0;         // to the other shard, or others
   std::string error;                   // why it was given up; empty: it was made
 };
 

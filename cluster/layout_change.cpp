@@ -53,6 +53,16 @@ bool are_neighbours(const ShardMap& map, ShardId a, ShardId b) {
   return false;
 }
 
+// Ownership changes at boundaries only.
+std::set<ShardId> heirs_of(const ShardMap& before, const ShardMap& after, ShardId shard) {
+  std::set<ShardId> heirs;
+  for (const ShardMap* map : {&before, &after}) {
+    for (const Boundary& boundary : map->boundaries())
+      if (before.owner(boundary.begin) == shard) heirs.insert(after.owner(boundary.begin));
+  }
+  return heirs;
+}
+
 bool move_boundaries(std::vector<Boundary>& boundaries, DatabaseId emptied, DatabaseId fresh) {
   const Placement placement{Sharding::range};
   bool moved = false;

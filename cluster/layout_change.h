@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <vector>
 
 #include "cluster/shard_map.h"
@@ -30,6 +31,9 @@ std::vector<Boundary> merged_boundaries(const ShardMap& map, ShardId into, Shard
 
 // Whether a range of the one begins where a range of the other ends.
 bool are_neighbours(const ShardMap& map, ShardId a, ShardId b);
+
+// The shards that own in `after` something of what `shard` owns in `before`.
+std::set<ShardId> heirs_of(const ShardMap& before, const ShardMap& after, ShardId shard);
 
 // Where keys are placed by range: what was between the keys of database `emptied` is between those of the
 // identity that follows it, `fresh`. Their order stays. Whether there was anything.

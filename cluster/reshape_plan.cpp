@@ -25,6 +25,22 @@ bool are_apart(const ShardMap& map, ShardId a, ShardId b) {
 
 }  // namespace
 
+DataSize Reshaper::size_of(const engine::Engine& tree) const {
+  return {std::max<std::int64_t>(key_count(tree), 0), tree.stats().disk_bytes};
+}
+
+DataSize Reshaper::size_of_all() const {
+  DataSize all;
+  for (const auto& shard : store_.shards()) {
+    const std::lock_guard lock{shard->mutex};
+    if (!shard->engine) continue;
+    const DataSize size = size_of(*shard->engine);
+    all.keys += size.keys;
+    all.bytes += size.bytes;
+  }
+  return all;
+}
+
 bool Reshaper::is_of_today(BytesView cut) const {
   const Placement placement = store_.placement();
   return placement.is_ring() ||
@@ -110,10 +126,11 @@ engine::Result<SplitPlan> Reshaper::plan_split(ShardId id, const std::optional<B
     return refused(fmt::format("the cut is not inside shard {}: it would leave one side empty", number(id)));
   }
   if (store_.placement().is_ring()) plan.shares = shares_of(layout->map(), id, plan.cut);
+  plan.all = size_of_all();
   const std::lock_guard lock{shard->mutex};
   if (!shard->engine) return refused("No such shard ID");
-  plan.keys = key_count(*shard->engine);
-  plan.bytes = shard->engine->stats().disk_bytes;
+  plan.data = size_of(*shard->engine);
+  plan.part_low = Trees::part_below(*shard->engine, plan.cut);
   return plan;
 }
 
@@ -140,15 +157,13 @@ engine::Result<MergePlan> Reshaper::plan_merge(ShardId one, ShardId other) const
   for (const auto& shard : {into, from}) {
     const std::lock_guard lock{shard->mutex};
     if (!shard->engine) return refused("No such shard ID");
-    const std::int64_t keys = key_count(*shard->engine);
-    const std::uint64_t bytes = shard->engine->stats().disk_bytes;
-    plan.keys += keys;
-    plan.bytes += bytes;
+    const DataSize size = size_of(*shard->engine);
+    plan.data.keys += size.keys;
+    plan.data.bytes += size.bytes;
     (shard == into ? plan.engine : plan.from_engine) = shard->kind;
-    if (shard == into) continue;
-    plan.keys_moved = keys;
-    plan.bytes_moved = bytes;
+    if (shard == from) plan.moved = size;
   }
+  plan.all = size_of_all();
   // Of key ranges each may have what was emptied, below what both have now.
   const bool can_be_joined =
       plan.engine == EngineKind::lsm || (is_ring && are_apart(layout->map(), plan.into, plan.from));

@@ -84,6 +84,10 @@ engine::Result<ReshapeEvent> Reshaper::change(const ReshapeRequest& request) {
     case ReshapeKind::split: made = split(request, event); break;
     case ReshapeKind::merge: made = merge(request, event); break;
     case ReshapeKind::move: made = move(request, event); break;
+    case ReshapeKind::grow: made = grow_ring(event); break;
+    case ReshapeKind::shrink: made = shrink_ring(request, event); break;
+    case ReshapeKind::shape:
+    case ReshapeKind::leaves: made = refused("trees do that by themselves"); break;
   }
   event.duration = std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - begin);
   divide_memory(0, 0);
@@ -218,14 +222,10 @@ engine::Status Reshaper::merge(const ReshapeRequest& request, ReshapeEvent& even
 
   // What a lock is taken under has a lower id, and so the new tree can have neither's.
   const auto whole = std::make_shared<Shard>(event.shard);
-  CopyPlan copying;
-  copying.sources = {*first, *second};
-  copying.target = whole;
-  copying.kind = event.to;
+  CopyPlan copying{{*first, *second}, {{whole, event.to}}, layout->map(), event.other, {}, layout->shards()};
   copying.divide = [into = event.shard, from = event.other](const ShardMap& map) {
     return merged_boundaries(map, into, from);
   };
-  copying.shards = layout->shards();
   std::erase(copying.shards, *second);
   std::ranges::replace(copying.shards, *first, whole);
   return copy(copying, event);

@@ -1,4 +1,4 @@
-// Splits shards, merges them, and moves them between engines, while they serve.
+// Splits shards, merges them, moves them between engines, and lets a ring grow and shrink, while they serve.
 //
 // A change makes new trees beside the old ones, durably; replaces the catalog, which is the moment that
 // counts over a crash; puts the new trees in the old ones' place under the locks of the shards concerned; and
@@ -27,12 +27,17 @@ namespace shale::cluster {
 
 struct ReshapeRequest {
   ReshapeKind kind{};
-  ShardId shard{};
+  ShardId shard{};           // none where a ring grows
   ShardId other{};           // of a merge
   EngineKind engine{};       // of a move
   std::optional<Bytes> cut;  // of a split, a position: else where the load halves, or the data
   std::string cause;         // for people
   bool automatic = false;    // nobody has asked for it
+};
+
+struct DataSize {
+  std::int64_t keys = 0;    // of all databases
+  std::uint64_t bytes = 0;  // on disk
 };
 
 // What a split would do, by estimate.
@@ -46,8 +51,9 @@ struct SplitPlan {
     double high = 0;
   };
   std::optional<Shares> shares;
-  std::int64_t keys = 0;    // of the shard
-  std::uint64_t bytes = 0;  // likewise
+  DataSize data;                   // the shard's
+  DataSize all;                    // of all shards
+  std::optional<double> part_low;  // of the shard's data, below the cut; nothing while it is being copied
 };
 
 // What a merge would do. Keys and bytes on disk are as they are now.
@@ -56,13 +62,31 @@ struct MergePlan {
   ShardId from{};
   EngineKind engine{};  // of the shard that stays
   EngineKind from_engine{};
-  bool is_copied = false;       // else the trees are joined
-  std::int64_t keys = 0;        // of both
-  std::int64_t keys_moved = 0;  // of the one that goes
-  std::uint64_t bytes = 0;
-  std::uint64_t bytes_moved = 0;
+  bool is_copied = false;            // else the trees are joined
+  DataSize data;                     // of both
+  DataSize moved;                    // of the one that goes
+  DataSize all;                      // of all shards
   std::optional<double> share_into;  // of the token space; nothing where keys are placed by range
   std::optional<double> share_from;
+};
+
+// What a ring would be with one shard more, or less. Shares are of the token space; keys and bytes are as
+// they are now, and what moves of them is by share.
+struct RingPlan {
+  struct Part {
+    ShardId shard{};
+    double share_before = 0;
+    double share_after = 0;
+    std::int64_t keys_moved = 0;  // from it, or to it
+  };
+  ShardId shard{};  // that comes or goes; the id of one that comes may be another when it does
+  EngineKind engine{};
+  std::vector<Boundary> boundaries;
+  double share = 0;         // of the shard
+  std::vector<Part> parts;  // of the others whose share changes, by id
+  DataSize data;            // of all shards
+  DataSize moved;
+  std::int64_t keys_copied = 0;  // what does not move is copied, too, if its shard's tree is made anew
 };
 
 // A change that is going on.
@@ -114,6 +138,8 @@ class Reshaper {
   // What run() would do now. Takes the shards' locks for microseconds. Errors: unsupported.
   engine::Result<SplitPlan> plan_split(ShardId shard, const std::optional<Bytes>& cut) const;
   engine::Result<MergePlan> plan_merge(ShardId one, ShardId other) const;
+  engine::Result<RingPlan> plan_ring_growth() const;
+  engine::Result<RingPlan> plan_ring_shrinkage(ShardId removed) const;
 
   std::optional<ReshapeProgress> progress() const;
   // Ends a change that is going on by giving it up.
@@ -124,9 +150,14 @@ class Reshaper {
   using DivideMap = decltype(Store::NewLayout::divide);
   // What shards are copied to which, and the layout that comes of it.
   struct CopyPlan {
-    std::vector<std::shared_ptr<Shard>> sources;  // by id; of a merge both
-    std::shared_ptr<Shard> target;                // the source itself, or of a merge one in the place of both
-    EngineKind kind{};
+    struct Target {
+      std::shared_ptr<Shard> shard;  // the only source itself, or one that nobody knows yet
+      EngineKind kind{};
+    };
+    std::vector<std::shared_ptr<Shard>> sources;  // by id
+    std::vector<Target> targets;                  // by id
+    ShardMap map;                                 // as it will be; of one target it does not matter
+    ShardId moved{};                              // whose keys are those that have moved
     DivideMap divide;
     std::vector<std::shared_ptr<Shard>> shards;
   };
@@ -140,6 +171,12 @@ class Reshaper {
   engine::Status join_trees(const std::shared_ptr<Shard>& into, const std::shared_ptr<Shard>& from,
                             ReshapeEvent& event);
   engine::Status move(const ReshapeRequest& request, ReshapeEvent& event);
+  engine::Status grow_ring(ReshapeEvent& event);
+  engine::Status shrink_ring(const ReshapeRequest& request, ReshapeEvent& event);
+  engine::Result<RingPlan> plan_ring_growth(ShardId added) const;
+  engine::Status measure(const ShardMap& before, RingPlan& plan) const;
+  // All that is another's in the map that follows is copied to new trees.
+  engine::Status copy_ring(const Layout& before, ShardMap after, ReshapeEvent& event);
 
   class Copying;
   engine::Status copy(const CopyPlan& plan, ReshapeEvent& event);
@@ -151,6 +188,8 @@ class Reshaper {
   // Of key ranges, whether it is not in a database that has been emptied since it was chosen.
   bool is_of_today(BytesView cut) const;
   std::int64_t key_count(const engine::Engine& tree) const;  // of all databases
+  DataSize size_of(const engine::Engine& tree) const;
+  DataSize size_of_all() const;  // takes the shards' locks, one after the other
   engine::Result<SplitPlan> plan_split(ShardId shard, const std::optional<Bytes>& cut, bool may_wait) const;
   static SplitPlan::Shares shares_of(const ShardMap& map, ShardId id, const Bytes& cut);
   engine::Result<Bytes> choose_cut(const ShardMap& map, Shard& shard, std::string& reason,

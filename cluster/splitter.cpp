@@ -56,6 +56,7 @@ void Splitter::step(TimePoint now) {
   note_history(now);
   const bool first = !measured_at_;
   const SplitPolicy::Window window = measure(now);
+  note_shapes();
   if (first) return;  // there is nothing to compare with
   SplitPolicy::Decision decision;
   {
@@ -72,15 +73,34 @@ void Splitter::note_history(TimePoint now) {
   const std::lock_guard lock{mutex_};
   for (const ReshapeEvent& event : events) {
     kinship_.note(event);
-    const TimePoint at = now - std::chrono::milliseconds{unix_ms - event.unix_ms} + event.duration;
-    if (!event.error.empty() || event.kind == ReshapeKind::move) {
-      policy_.note_change(event.shard, at);
-    } else if (event.kind == ReshapeKind::split) {
-      policy_.note_split(event.shard, event.other, at);
-    } else {
-      policy_.note_merge(event.shard, event.other, at);
-    }
+    note_event(event, now - std::chrono::milliseconds{unix_ms - event.unix_ms} + event.duration);
   }
+}
+
+void Splitter::note_event(const ReshapeEvent& event, TimePoint at) {
+  switch (event.kind) {
+    case ReshapeKind::shape:
+    case ReshapeKind::leaves: return;  // the shard serves what it served before
+    case ReshapeKind::split:
+      if (event.error.empty()) return policy_.note_split(event.shard, event.other, at);
+      break;
+    case ReshapeKind::merge:
+      if (event.error.empty()) return policy_.note_merge(event.shard, event.other, at);
+      break;
+    case ReshapeKind::move:
+    case ReshapeKind::grow:
+    case ReshapeKind::shrink: break;
+  }
+  policy_.note_change(event.shard, at);
+}
+
+// Where it cannot be written, it is with the next change.
+void Splitter::note_shapes() {
+  for (ReshapeEvent& event : shape_changes_) {
+    event.unix_ms = store_.clock().unix_ms();
+    static_cast<void>(store_.history().add(std::move(event)).has_value());
+  }
+  shape_changes_.clear();
 }
 
 SplitPolicy::Window Splitter::measure(TimePoint now) {
@@ -116,7 +136,9 @@ SplitPolicy::ShardWindow Splitter::measure(Shard& shard, double seconds) {
       .write_units = per_second(stats.write_units, before.stats.write_units, seconds),
       .heat = kNanoseconds * per_second(stats.busy_ns, before.stats.busy_ns, seconds),
       .lock_wait = kNanoseconds * per_second(stats.lock_wait_ns, before.stats.lock_wait_ns, seconds)};
-  window.bytes = shard.engine->stats().disk_bytes;
+  const engine::EngineStats tree = shard.engine->stats();
+  window.bytes = tree.disk_bytes;
+  if (auto change = shapes_.observe(shard.id, shard.tree, tree)) shape_changes_.push_back(std::move(*change));
   window.shape = shard.load.shape();
   before = {stats, shard.kind};
   return window;

@@ -1,5 +1,5 @@
 // Splits and merges shards without being asked: measures every shard each second, asks the policy, and has
-// the reshaper make what it decides.
+// the reshaper make what it decides. What engines have adapted by themselves it notes in the history.
 #pragma once
 
 #include <chrono>
@@ -16,6 +16,7 @@
 
 #include "cluster/kinship.h"
 #include "cluster/reshaper.h"
+#include "cluster/shape_watch.h"
 #include "cluster/shard.h"
 #include "cluster/split_policy.h"
 #include "cluster/store.h"
@@ -63,8 +64,10 @@ class Splitter {
   };
 
   void note_history(TimePoint now);
+  void note_event(const ReshapeEvent& event, TimePoint at);  // with mutex_
   SplitPolicy::Window measure(TimePoint now);
   SplitPolicy::ShardWindow measure(Shard& shard, double seconds);
+  void note_shapes();
   void make(const SplitPolicy::Decision& decision, TimePoint now);
   std::optional<Bytes> place_cut(Shard& shard, const SplitPolicy::Decision& decision) const;
 
@@ -74,6 +77,8 @@ class Splitter {
   std::optional<TimePoint> measured_at_;
   std::uint64_t noted_events_ = 0;  // of the history
   Kinship kinship_;
+  ShapeWatch shapes_;
+  std::vector<ReshapeEvent> shape_changes_;  // that the last measurement has seen
   void make_enqueued();
 
   mutable std::mutex mutex_;  // guards what follows

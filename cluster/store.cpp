@@ -306,14 +306,18 @@ std::shared_ptr<const Layout> Store::layout() const {
   return layout_;
 }
 
+// Shards that come and go while it is counted could be counted twice, or not at all.
 std::int64_t Store::key_count(unsigned database) {
-  const DatabaseId id = database_id(database);
-  std::int64_t count = 0;
-  for (const auto& shard : shards()) {
-    std::lock_guard lock{shard->mutex};
-    if (shard->engine) count += shard->engine->key_count(id);
+  for (;;) {
+    const std::uint64_t counted_in = epoch();
+    const DatabaseId id = database_id(database);
+    std::int64_t count = 0;
+    for (const auto& shard : shards()) {
+      std::lock_guard lock{shard->mutex};
+      if (shard->engine) count += shard->engine->key_count(id);
+    }
+    if (counted_in == epoch()) return std::max<std::int64_t>(count, 0);
   }
-  return std::max<std::int64_t>(count, 0);
 }
 
 engine::Result<engine::Lsn> Store::flush_database(unsigned database) { return flush_databases(database, 1); }

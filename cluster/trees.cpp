@@ -111,6 +111,11 @@ std::unique_ptr<engine::TreeUnion> Trees::join_trees(EngineKind kind, engine::En
   return std::make_unique<engine::btree::TreeUnion>(*btree(), low, high, std::move(boundary));
 }
 
+std::optional<double> Trees::part_below(const engine::Engine& tree, BytesView cut) {
+  const auto of_lsm = engine::lsm::TreeCut::part_below(tree, cut);
+  return of_lsm ? of_lsm : engine::btree::TreeCut::part_below(tree, cut);
+}
+
 void Trees::divide_memory(std::size_t lsm_shards, std::size_t btree_shards) {
   const StoreOptions& options = context_.options;
   const auto shards = static_cast<double>(std::max<std::size_t>(1, lsm_shards + btree_shards));

@@ -27,6 +27,7 @@
 #include "src/machine.h"
 #include "src/running_address.h"
 #include "src/server.h"
+#include "src/stats/reshape_figures.h"
 #include "src/value.h"
 
 namespace shale::server {
@@ -136,12 +137,17 @@ void log_recovery(const cluster::StoreRecovery& recovery, std::int64_t took_ms) 
 }
 
 void log_event(const cluster::ReshapeEvent& event) {
+  using enum cluster::ReshapeKind;
   const auto number = [](cluster::ShardId id) { return static_cast<std::uint32_t>(id); };
-  constexpr std::string_view kKinds[] = {"split", "merge", "move"};
+  if (event.kind == shape || event.kind == leaves) {
+    return spdlog::info("{} of shard {}: {}; {}", kind_name(event.kind), number(event.shard), event.cause,
+                        event.effect);
+  }
+  const bool has_other = event.kind == split || event.kind == merge;
   spdlog::info("{} of shard {}{}: {}; {} of {} keys moved, {} ms, shards locked for {} us{}{}",
-               kKinds[static_cast<std::size_t>(event.kind)], number(event.shard),
-               event.kind == cluster::ReshapeKind::move ? "" : fmt::format(" ({})", number(event.other)),
-               event.cause, event.keys_moved, event.keys, event.duration.count() / 1000, event.pause.count(),
+               kind_name(event.kind), number(event.shard),
+               has_other ? fmt::format(" ({})", number(event.other)) : "", event.cause, event.keys_moved,
+               event.keys, event.duration.count() / 1000, event.pause.count(),
                event.error.empty() ? "" : "; given up: ", event.error);
 }
 

@@ -16,7 +16,33 @@ std::uint64_t count_inner(const InnerNode& node) {
   return count;
 }
 
+// A leaf that is not in memory is taken to be cut in the middle.
+double part_of_leaf_below(const Leaf& leaf, BytesView cut) {
+  if (!leaf.is_resident()) return 0.5;
+  std::size_t keys = 0;
+  std::size_t below = 0;
+  const Layers layers = leaf.layers();
+  LayersMerge merge{layers};
+  for (const MergedKey* key = merge.next(); key != nullptr; key = merge.next()) {
+    ++keys;
+    below += BytesView{key->key} < cut;
+  }
+  return static_cast<double>(below) / static_cast<double>(std::max<std::size_t>(keys, 1));
+}
+
+double part_below(const InnerNode& node, BytesView cut) {
+  const std::size_t child = node.child_index(cut);
+  const double of_child =
+      node.level() > 1 ? part_below(node.inner(child), cut) : part_of_leaf_below(node.leaf(child), cut);
+  return (static_cast<double>(child) + of_child) / static_cast<double>(node.count());
+}
+
 }  // namespace
+
+std::optional<double> TreeCut::part_below(const Engine& engine, BytesView cut) {
+  const auto* const tree = dynamic_cast<const Tree*>(&engine);
+  return tree == nullptr ? std::nullopt : std::optional{btree::part_below(*tree->root_, cut)};
+}
 
 void TreeCut::begin_part() {
   const std::lock_guard lock{parent_.owner_};
@@ -107,17 +133,7 @@ void TreeCut::hand_over() {
   is_settled_ = true;
 }
 
-// By where the path to the cut goes, as if all nodes of a level were of one size.
-bool TreeCut::low_is_smaller() const {
-  const Tree::Path path = parent_.path_to(cut_);
-  double low = 0;
-  double part = 1;
-  for (std::size_t i = 0; i < path.depth; ++i) {
-    part /= static_cast<double>(path.steps[i].node->count());
-    low += static_cast<double>(path.steps[i].index) * part;
-  }
-  return low < 0.5;
-}
+bool TreeCut::low_is_smaller() const { return btree::part_below(*parent_.root_, cut_) < 0.5; }
 
 TreeCut::Halves TreeCut::cut_inner(InnerNode& node, std::vector<PageAddress>& pages) {
   const std::size_t index = node.child_index(cut_);

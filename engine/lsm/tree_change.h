@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "engine/bytes.h"
 #include "engine/lsm/tree.h"
@@ -30,6 +31,10 @@ class TreeCut final : public engine::TreeCut {
 
   std::shared_ptr<Engine> low() const override { return low_; }
   std::shared_ptr<Engine> high() const override { return high_; }
+
+  // About which part of a tree's data lies below `cut`, by its tables, or by its memtable if that has more.
+  // With the owner's mutex; microseconds. Nothing if that is no LSM tree.
+  static std::optional<double> part_below(const Engine& tree, BytesView cut);
 
  private:
   struct Halves {

@@ -86,6 +86,29 @@ TableRef narrowed_at_cut(const LiveTable& slice, BytesView from, BytesView to, s
   return std::make_shared<const LiveTable>(slice.file(), std::move(descriptor));
 }
 
+double tables_below(const Version& version, BytesView cut) {
+  std::uint64_t below = 0;
+  version.for_each([&](const TableRef& slice) {
+    if (slice->end_key() <= cut) {
+      below += slice->bytes();
+    } else if (slice->begin_key() < cut) {
+      below += std::min(slice->bytes(), slice->approximate_bytes(slice->begin_key(), cut));
+    }
+  });
+  return static_cast<double>(below) / static_cast<double>(std::max<std::uint64_t>(version.bytes(), 1));
+}
+
+// Of its first entries, if they are many.
+double entries_below(const Memtable& memtable, BytesView cut) {
+  constexpr std::size_t kStepsMax = 20'000;
+  std::size_t steps = 0;
+  std::size_t below = 0;
+  auto cursor = memtable.cursor();
+  for (cursor.seek({}); cursor.valid() && steps < kStepsMax; cursor.next(), ++steps)
+    below += cursor.entry().key < cut;
+  return static_cast<double>(below) / static_cast<double>(std::max<std::size_t>(memtable.entry_count(), 1));
+}
+
 struct VersionHalves {
   Slices low;
   Slices high;
@@ -145,6 +168,14 @@ Status TreeCut::make(TreePlace low, TreePlace high) {
   if (!high_tree) return high_tree.error();
   high_ = std::move(*high_tree);
   return {};
+}
+
+std::optional<double> TreeCut::part_below(const Engine& engine, BytesView cut) {
+  const auto* const tree = dynamic_cast<const Tree*>(&engine);
+  if (tree == nullptr) return {};
+  const Memtable& written = tree->active_->memtable;
+  return tree->version_->bytes() >= written.live_bytes() ? tables_below(*tree->version_, cut)
+                                                         : entries_below(written, cut);
 }
 
 TreeCut::Halves TreeCut::divide(const LoggedMemtable& memtable) const {

@@ -20,6 +20,7 @@ std::span<const CommandSpec> client_commands();         // client.cpp
 std::span<const CommandSpec> server_commands();         // server.cpp
 std::span<const CommandSpec> stats_commands();          // stats.cpp
 std::span<const CommandSpec> sharding_commands();       // sharding.cpp
+std::span<const CommandSpec> ring_commands();           // ring.cpp
 std::span<const CommandSpec> config_commands();         // config.cpp
 std::span<const CommandSpec> durability_commands();     // durability.cpp
 std::span<const CommandSpec> introspection_commands();  // introspection.cpp

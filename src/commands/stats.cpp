@@ -104,7 +104,8 @@ engine::Status stats(CommandContext& context, Arguments) {
   return {};
 }
 
-// STATS BTREE [id] | HISTORY | HOTKEYS [n] | LOG | LSM [id] | MEMORY | RANGES | RING | SHARD id | SHARDS -> a map
+// STATS BTREE [id] | HISTORY | HOTKEYS [n] | LOG | LSM [id] | MEMORY | RANGES | RING | SHARD id | SHARDS -> a
+// map
 engine::Status stats_section(CommandContext& context, Arguments arguments) {
   return reply_section(context, *find_section(context.command.name), arguments,
                        [](CommandContext& own, const Figures& figures) { write_reply(figures, own.reply); });
@@ -133,7 +134,7 @@ engine::Status stats_help(CommandContext& context, Arguments) {
           "BTREE [<shard-id>]",
           "    The B+ trees and their page file: nodes, pool, checkpoints.",
           "HISTORY",
-          "    The splits, merges and moves since the server was started.",
+          "    The last thousand splits, merges, moves and changes of the ring, and of trees' shapes.",
           "HOTKEYS [<count>]",
           "    The keys that are accessed most of late. 10 by default.",
           "JSON [<section> [<shard-id> | <count>]]",
@@ -194,7 +195,7 @@ constexpr CommandSpec kSubcommands[] = {
      .group = "server",
      .since = "0.3.0",
      .complexity = "O(N), N being the number of changes",
-     .summary = "Tells how shards were split, merged and moved.",
+     .summary = "Tells how the layout and the shapes of trees have changed.",
      .tips = kTips,
      .handler = stats_section},
     {.name = "hotkeys",

@@ -1,7 +1,5 @@
 #include "src/stats/sections.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <functional>
 #include <map>
@@ -241,8 +239,7 @@ Figure::Rows changes_of(Server& server, cluster::ShardId shard) {
   const auto events = server.store().history().events();
   Figure::Rows rows;
   for (auto event = events.rbegin(); event != events.rend() && rows.size() < kShown; ++event) {
-    if (event->shard == shard || event->other == shard)
-      rows.push_back(describe_event(server.store().placement(), *event));
+    if (concerns(*event, shard)) rows.push_back(describe_event(server.store().placement(), *event));
   }
   return rows;
 }
@@ -254,7 +251,7 @@ Figures describe_shard(Server& server, cluster::Shard& shard_in_use) {
   const ShardSnapshot shard = take_snapshot(server.store(), shard_in_use);
   Figures figures = shard_figures(server, shard, ring_percentages(server.store().placement(), *layout));
   const auto progress = server.store().reshaper().progress();
-  const bool changes = progress && (progress->shard == shard.id || progress->other == shard.id);
+  const bool changes = progress && concerns(*progress, shard.id);
   const auto verdict = server.splitter().verdict(shard.id, server.store().clock().now());
   figures.add("engine_advice", engine_advice(shard, server.shard_rates().of(shard.id)))
       .add("change", changes ? describe_progress(*progress) : "none")
@@ -323,10 +320,7 @@ Figures describe_history(Server& server) {
   }
   const auto progress = server.store().reshaper().progress();
   Figures figures;
-  figures
-      .add("now", progress ? fmt::format("shard {} is {}", static_cast<std::uint32_t>(progress->shard),
-                                         describe_progress(*progress))
-                           : "nothing")
+  figures.add("now", progress ? describe_progress(*progress) : "nothing")
       .add("count", rows.size())
       .add("events", std::move(rows));
   return figures;

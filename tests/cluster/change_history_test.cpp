@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/encoding.h"
 #include "engine/testing/simulated_disk.h"
 
 namespace shale::cluster {
@@ -26,6 +27,7 @@ ReshapeEvent event_number(std::uint32_t number) {
   event.keys = 1000;
   event.keys_moved = 400;
   event.error = "no space";
+  event.effect = "leaves of 8 instead of 4 KiB";
   return event;
 }
 
@@ -58,6 +60,7 @@ TEST(ChangeHistory, OutlivesARestartAndKeepsTheLastThousand) {
   EXPECT_EQ(last.keys, wanted.keys);
   EXPECT_EQ(last.keys_moved, wanted.keys_moved);
   EXPECT_EQ(last.error, wanted.error);
+  EXPECT_EQ(last.effect, wanted.effect);
 }
 
 TEST(ChangeHistory, EveryFlippedByteAndEveryTruncationIsNamed) {
@@ -71,6 +74,21 @@ TEST(ChangeHistory, EveryFlippedByteAndEveryTruncationIsNamed) {
     EXPECT_THAT(read.error().message, HasSubstr("data/history"));
     EXPECT_FALSE(decode_history(BytesView{sound}.substr(0, i), "history")) << i << " bytes";
   }
+}
+
+TEST(ChangeHistory, ReadsWhatWasWrittenBeforeChangesHadEffects) {
+  ReshapeEvent event = event_number(7);
+  event.effect.clear();
+  Bytes old = encode_history({event});
+  constexpr std::size_t kVersionOffset = 8;
+  old[kVersionOffset] = 1;
+  old.resize(old.size() - 1 - sizeof(std::uint64_t));  // the effect's length, and the checksum
+  engine::append_u64(old, engine::hash_bytes(old));
+  const auto read = decode_history(old, "history");
+  ASSERT_TRUE(read) << read.error().message;
+  ASSERT_EQ(read->size(), 1u);
+  EXPECT_EQ(read->front().shard, ShardId{7});
+  EXPECT_EQ(read->front().error, "no space");
 }
 
 }  // namespace

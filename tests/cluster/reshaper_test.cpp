@@ -63,6 +63,13 @@ class ReshaperTest : public testing::Test {
     return store_->reshaper().run({ReshapeKind::move, shard, {}, engine, {}, "a test"});
   }
 
+  engine::Result<ReshapeEvent> grow() {
+    return store_->reshaper().run({ReshapeKind::grow, {}, {}, {}, {}, "a test"});
+  }
+  engine::Result<ReshapeEvent> shrink(ShardId shard) {
+    return store_->reshaper().run({ReshapeKind::shrink, shard, {}, {}, {}, "a test"});
+  }
+
   void put(const Bytes& key, const Bytes& value) {
     if (value.empty()) {
       model_.erase(key);
@@ -85,7 +92,7 @@ class ReshaperTest : public testing::Test {
   void flush() {
     for (const auto& shard : store_->shards()) {
       const std::lock_guard lock{shard->mutex};
-      shard->engine->flush();
+      if (shard->engine) shard->engine->flush();  // it may have gone meanwhile
     }
   }
   void expect_all() {
@@ -254,6 +261,30 @@ TEST_F(ReshaperTest, MovesBetweenEnginesAndBack) {
   EXPECT_FALSE(move(ShardId{0}, second));  // it is there already
 }
 
+// Of LSM trees a flush is, and of B+ trees a checkpoint, which is given up half-way: the new trees write
+// again what it has not.
+TEST_F(ReshaperTest, SplitsAndMergesWhileTheDiskIsWrittenTo) {
+  std::mt19937_64 random{engine::test_seed()};
+  fill(random);
+  ReshapeEvent last;
+  for (int round = 0; round < 12; ++round) {
+    for (int i = 0; i < 400; ++i) {
+      const Bytes key = fmt::format("key-{}", random() % 2000);
+      put(key, i % 7 == 0 ? Bytes{} : Bytes(random() % 700, static_cast<char>('a' + round)));
+    }
+    flush();
+    const auto made = round % 2 == 0 ? split(largest_shard()) : merge(last.shard, last.other);
+    ASSERT_TRUE(made) << made.error().message;
+    last = *made;
+    if (round % 3 == 2) {
+      close();
+      open();
+    }
+    ASSERT_NO_FATAL_FAILURE(expect_all());
+  }
+  ASSERT_NO_FATAL_FAILURE(expect_shards_to_have_their_own());
+}
+
 // Copied, both of them, to a tree of the lower id's engine. Their ranges lie between each other's on the
 // ring.
 TEST_F(ReshaperTest, MergesShardsOfDifferentEngines) {
@@ -280,7 +311,73 @@ TEST_F(ReshaperTest, MergesShardsOfDifferentEngines) {
   ASSERT_NO_FATAL_FAILURE(expect_shards_to_have_their_own());
 }
 
+// With shards of both engines; and the new one's keys are those that move.
+TEST_F(ReshaperTest, ARingGrowsAndShrinks) {
+  if (sharding_of_test() == Sharding::range) GTEST_SKIP() << "there is no ring";
+  std::mt19937_64 random{engine::test_seed()};
+  fill(random);
+  const EngineKind first = engine_of_test();
+  ASSERT_TRUE(move(ShardId{1}, first == EngineKind::lsm ? EngineKind::btree : EngineKind::lsm));
+  settle();
+  const auto keys = std::ssize(model_);
+  for (std::uint32_t added = 2; added <= 3; ++added) {
+    const auto plan = store_->reshaper().plan_ring_growth();
+    ASSERT_TRUE(plan) << plan.error().message;
+    const ShardMap before = store_->layout()->map();
+    const auto made = grow();
+    ASSERT_TRUE(made) << made.error().message;
+    EXPECT_EQ(made->shard, ShardId{added});
+    EXPECT_EQ(made->to, first);
+    const double share = 1.0 / (added + 1);
+    EXPECT_NEAR(plan->share, share, share / 50);
+    EXPECT_NEAR(static_cast<double>(made->keys_moved), static_cast<double>(keys) * share, 0.1 * keys);
+    EXPECT_NEAR(static_cast<double>(plan->moved.keys), static_cast<double>(made->keys_moved), 0.1 * keys);
+    const auto layout = store_->layout();
+    for (const auto& shard : layout->shards()) {
+      for (const Bytes& position : keys_of(*shard))
+        ASSERT_EQ(shard->id, shard->id == made->shard ? made->shard : before.owner(position));
+    }
+    for (int i = 0; i < 300; ++i) put(fmt::format("key-{}", i), Bytes(50, 'w'));
+    ASSERT_NO_FATAL_FAILURE(expect_all());
+    ASSERT_NO_FATAL_FAILURE(expect_shards_to_have_their_own());
+  }
+  close();
+  open();
+  EXPECT_EQ(ids(), (std::vector<std::uint32_t>{0, 1, 2, 3}));
+  ASSERT_NO_FATAL_FAILURE(expect_all());
+  for (const std::uint32_t removed : {1u, 3u, 0u}) {
+    const auto plan = store_->reshaper().plan_ring_shrinkage(ShardId{removed});
+    ASSERT_TRUE(plan) << plan.error().message;
+    const auto made = shrink(ShardId{removed});
+    ASSERT_TRUE(made) << made.error().message;
+    EXPECT_NEAR(static_cast<double>(plan->moved.keys), static_cast<double>(made->keys_moved), 0.1 * keys);
+    ASSERT_NO_FATAL_FAILURE(expect_all());
+    ASSERT_NO_FATAL_FAILURE(expect_shards_to_have_their_own());
+  }
+  EXPECT_FALSE(shrink(ShardId{2})) << "the last one";
+  EXPECT_FALSE(shrink(ShardId{1})) << "it is gone";
+  close();
+  open();
+  EXPECT_EQ(ids(), (std::vector<std::uint32_t>{2}));
+  ASSERT_NO_FATAL_FAILURE(expect_all());
+  ASSERT_NO_FATAL_FAILURE(expect_shards_to_have_their_own());
+  const auto growing = store_->reshaper().begin({ReshapeKind::grow, {}, {}, {}, {}, "a test"});
+  ASSERT_TRUE(growing);
+  const auto meanwhile = split(ShardId{2});
+  ASSERT_FALSE(meanwhile);
+  EXPECT_EQ(meanwhile.error().kind, engine::ErrorKind::busy);
+  while (!growing->result()) std::this_thread::sleep_for(std::chrono::milliseconds{1});
+  ASSERT_TRUE(*growing->result());
+  EXPECT_EQ((*growing->result())->shard, ShardId{4}) << "an id is never given twice";
+  EXPECT_EQ(store_->history().events().back().kind, ReshapeKind::grow);
+}
+
 TEST_F(ReshaperTest, RefusesWhatCannotBe) {
+  if (sharding_of_test() == Sharding::range) {
+    EXPECT_FALSE(grow());
+    EXPECT_FALSE(shrink(ShardId{1}));
+    EXPECT_FALSE(store_->reshaper().plan_ring_growth());
+  }
   EXPECT_FALSE(split(ShardId{7}));
   EXPECT_FALSE(split(ShardId{0}));  // no data: nowhere to cut
   EXPECT_FALSE(merge(ShardId{0}, ShardId{0}));
@@ -329,14 +426,16 @@ TEST_F(ReshaperTest, PairsStayWholeWhileShardsChange) {
   });
   std::mt19937_64 random{seed + 2};
   int changes = 0;
-  for (int turn = 0; turn < 24; ++turn) {
+  for (int turn = 0; turn < 30; ++turn) {
     const auto shards = store_->shards();
     const auto any = [&] { return shards[random() % shards.size()]; };
     const auto shard = any();
     engine::Result<ReshapeEvent> made = engine::Error{engine::ErrorKind::busy, {}};
-    switch (shards.size() > 6 ? 1 : turn % 3) {
+    switch (shards.size() > 6 ? 1 : turn % 5) {
       case 0: made = split(shard->id); break;
       case 1: made = merge(shard->id, any()->id); break;
+      case 2: made = grow(); break;
+      case 3: made = shrink(shard->id); break;
       default: made = move(shard->id, turn % 2 == 0 ? EngineKind::btree : EngineKind::lsm); break;
     }
     changes += made.has_value();
@@ -364,9 +463,11 @@ TEST_F(ReshaperTest, FlushesMeetChanges) {
     while (!stop) {
       const auto shards = store_->shards();
       const auto any = [&] { return shards[choose() % shards.size()]->id; };
-      switch (shards.size() > 5 ? 1 : choose() % 3) {
+      switch (shards.size() > 5 ? 1 : choose() % 5) {
         case 0: static_cast<void>(split(any()).has_value()); break;
         case 1: static_cast<void>(merge(any(), any()).has_value()); break;
+        case 2: static_cast<void>(grow().has_value()); break;
+        case 3: static_cast<void>(shrink(any()).has_value()); break;
         default:
           static_cast<void>(move(any(), choose() % 4 == 0 ? EngineKind::btree : EngineKind::lsm).has_value());
       }

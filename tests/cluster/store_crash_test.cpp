@@ -3,8 +3,8 @@
 // Every record n of the workload writes "marker" = n together with keys in other shards. So what recovery
 // must give is plain: if it finds marker m, then the whole store is as it was after record m (a prefix of the
 // log, every record whole), and m is not less than the last record that was acknowledged as durable. Shards
-// are split, merged and moved between engines meanwhile, and now and then the keys' database is emptied; the
-// marker is in another.
+// are split, merged and moved between engines meanwhile, and the ring grows and shrinks; now and then the
+// keys' database is emptied; the marker is in another.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -157,9 +157,11 @@ class Machine {
     const ShardId second = shards[static_cast<std::size_t>(turn + 1) % shards.size()]->id;
     ReshapeRequest request;
     request.shard = first;
-    switch (turn % 6) {
+    switch (turn % 8) {
       case 0:
       case 3: request.kind = ReshapeKind::split; break;
+      case 6: request.kind = ReshapeKind::grow; break;
+      case 7: request.kind = ReshapeKind::shrink; break;
       case 1:
         request.kind = ReshapeKind::move;
         request.engine = EngineKind::btree;

@@ -1,5 +1,5 @@
 // What clients see of a live server is linearizable, per key and for keys that are always written together,
-// while shards split, merge and move between engines, and the server is killed.
+// while shards split, merge and move between engines, the ring grows and shrinks, and the server is killed.
 //
 //   LINEARIZABILITY_ROUNDS  kills of the server (default 2)
 //   LINEARIZABILITY_SEED    of the workload; not SHALE_..., which the server would take for an option
@@ -178,7 +178,7 @@ class Workload {
   std::vector<std::vector<RegisterOperation>> histories_;
 };
 
-// Splits, merges and moves, some of which cannot be. Returns how many were made.
+// Splits, merges, moves and changes of the ring, some of which cannot be. Returns how many were made.
 int change_layout(const ServerProcess& server, const Workload& workload, std::mt19937_64& random) {
   Client client{server};
   int made = 0;
@@ -187,8 +187,10 @@ int change_layout(const ServerProcess& server, const Workload& workload, std::mt
     const std::string key = workload.keys(random() % workload.count()).front();
     const bool lsm = random() % 2 == 0;
     std::vector<std::string> command;
-    switch (random() % 4) {
+    switch (random() % 6) {
       case 0: command = {"SPLIT", shard()}; break;
+      case 3: command = {"RING", "ADD"}; break;
+      case 4: command = {"RING", "REMOVE", shard()}; break;
       case 1: command = {"SPLIT", shard(), "AT", key}; break;
       case 2: command = {"MERGE", shard(), shard()}; break;
       default: command = {"ENGINE", shard(), lsm ? "lsm" : "btree"}; break;

@@ -63,6 +63,36 @@ TEST(RangeSharding, CutsStayWhereTheyWereMade) {
   EXPECT_EQ(run_server({"--verify", server.folder() + "/data"}).exit_code, 0);
 }
 
+// The number behind a name in a flat reply.
+double figure(const std::string& reply, const std::string& name) {
+  const auto at = reply.find(name + ", ");
+  if (at == std::string::npos) return -1;
+  const std::string rest = reply.substr(at + name.size() + 2);
+  return std::stod(rest.substr(rest.find_first_of("0123456789")));
+}
+
+TEST(RangeSharding, PlansTellTheSharesOfKeys) {
+  std::vector<std::string> options = kThreeShards;
+  options.insert(options.end(), {"--auto-split", "no"});
+  ServerProcess server{options};
+  Client client{server};
+  for (int i = 0; i < 1500; ++i)
+    client.append({"SET", fmt::format("{}{:04}", i < 1000 ? "a" : "h", i), "value"});
+  for (int i = 0; i < 1500; ++i) ASSERT_EQ(client.next_text(), "OK");
+  const std::string split = client.ask("SPLIT", "0", "AT", "a0250", "DRYRUN");
+  EXPECT_NEAR(figure(split, "keys_moved_percent"), 75, 1);
+  EXPECT_NEAR(figure(split, "key_share_before_percent"), 100 * 2.0 / 3, 1);
+  EXPECT_NEAR(figure(split, "key_share_low_percent"), 100.0 / 6, 1);
+  EXPECT_NEAR(figure(split, "key_share_high_percent"), 50, 1);
+  EXPECT_GE(figure(split, "byte_share_before_percent"), 0);
+  EXPECT_THAT(split, HasSubstr("share_before_percent, (nil)"));  // of a ring
+  const std::string merge = client.ask("MERGE", "0", "1", "DRYRUN");
+  EXPECT_NEAR(figure(merge, "key_share_into_percent"), 100 * 2.0 / 3, 1);
+  EXPECT_NEAR(figure(merge, "key_share_from_percent"), 100.0 / 3, 1);
+  EXPECT_NEAR(figure(merge, "key_share_after_percent"), 100, 0.1);
+  EXPECT_THAT(client.ask("REBALANCE", "DRYRUN"), HasSubstr("keys_moved_percent"));
+}
+
 TEST(RangeSharding, RangeReadsADatabaseAcrossShardsInOrder) {
   ServerProcess server{kThreeShards};
   Client client{server};
