@@ -3,6 +3,7 @@
 // executes a request, and whoever queues requests to execute them later.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,7 +15,7 @@ namespace shale::server {
 
 class Server;
 
-// Whether the client has said who it is, or need not.
+// Whether the client has said who it is, or need not: the default user may have no password.
 bool is_authenticated(const Server& server, const Session& session);
 
 // Whether the request `words`, which resolved to `command`, may run for this client. Asked for every request,
@@ -26,5 +27,20 @@ bool may_run(const Server& server, Session& session, const ResolvedCommand& comm
 // refusals are counted. On the connection's thread.
 std::string refusal_of(Server& server, Session& session, const ResolvedCommand& command,
                        std::span<const std::string_view> words);
+
+// For requests that were admitted when they were queued, and are about to be executed (EXEC): what has
+// changed since then is why they may not run any more, as the error to reply. nullopt if they may. Asked once
+// for each of them.
+std::optional<std::string> refusal_at_exec(Server& server, Session& session, const ResolvedCommand& command,
+                                           std::span<const std::string_view> words);
+
+// The user of the session as the ACL log and CLIENT LIST show it; any thread.
+std::string shown_user(const Session& session);
+// AUTH and HELLO: the client becomes that user if the password is right. If it is not, the ACL log says so;
+// `object` is the word that asked. On the connection's thread.
+bool log_in(Server& server, Session& session, std::string_view user, std::string_view password,
+            std::string_view object);
+// As a client that has just connected, and after RESET. On the connection's thread.
+void become_default_user(Server& server, Session& session);
 
 }  // namespace shale::server

@@ -35,7 +35,6 @@ std::string Config::text(Option option) const {
 
 void Config::assign(Option option, OptionValue value) {
   const std::lock_guard lock{mutex_};
-  if (option == Option::requirepass) password_required_.store(!value.text.empty(), std::memory_order_relaxed);
   texts_[index(option)] = std::move(value.text);
   numbers_[index(option)].store(value.number, std::memory_order_relaxed);
 }
@@ -52,7 +51,7 @@ std::vector<std::pair<std::string_view, std::string>> Config::show() const {
 }
 
 std::optional<std::string> Config::change(std::span<const std::string_view> names_and_values) {
-  std::vector<std::pair<Option, OptionValue>> changes;
+  Changes changes;
   std::vector<std::string_view> seen;
   for (std::size_t at = 0; at + 1 < names_and_values.size(); at += 2) {
     const std::string_view name = names_and_values[at];
@@ -76,6 +75,11 @@ std::optional<std::string> Config::change(std::span<const std::string_view> name
     auto parsed = parse_option(spec, value, problem);
     if (!parsed) return change_failure(name, fmt::format("it takes {}", spec.takes));
     changes.emplace_back(*option, std::move(*parsed));
+  }
+  if (judge_) {
+    if (const auto objection = judge_(changes)) {
+      return change_failure(option_spec(objection->option).name, objection->reason);
+    }
   }
   for (auto& [option, value] : changes) assign(option, std::move(value));
   if (listener_) {

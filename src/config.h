@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "src/acl/users.h"
 #include "src/options.h"
 
 namespace shale::server {
@@ -27,8 +28,10 @@ class Config {
   bool enabled(Option option) const { return number(option) != 0; }
   // As CONFIG GET shows it. Thread-safe.
   std::string text(Option option) const;
-  // Whether clients have to authenticate. Thread-safe, cheap.
-  bool password_required() const { return password_required_.load(std::memory_order_relaxed); }
+
+  // What the configuration's lines "user name rule ..." define. Constant once the server runs.
+  const acl::Users::Definitions& users() const { return users_; }
+  void set_users(acl::Users::Definitions users) { users_ = std::move(users); }
 
   // Sets a value that parse_option has checked.
   void assign(Option option, OptionValue value);
@@ -41,6 +44,18 @@ class Config {
   // there is one. Thread-safe.
   std::optional<std::string> change(std::span<const std::string_view> names_and_values);
 
+  // Asked by change() before it changes anything, with all that it is about to change: what is wrong with it,
+  // for the client, and the option it is wrong with; nullopt if nothing is. Set once, before the first
+  // change.
+  using Changes = std::vector<std::pair<Option, OptionValue>>;
+  struct Objection {
+    Option option;
+    std::string reason;
+  };
+  void before_change(std::function<std::optional<Objection>(const Changes&)> judge) {
+    judge_ = std::move(judge);
+  }
+
   // Called after change() has changed an option, by the thread that did. Set once, before the first change.
   void on_change(std::function<void(Option)> listener) { listener_ = std::move(listener); }
 
@@ -48,9 +63,10 @@ class Config {
   static constexpr std::size_t index(Option option) { return static_cast<std::size_t>(option); }
 
   std::array<std::atomic<std::int64_t>, kOptionCount> numbers_{};
-  std::atomic<bool> password_required_ = false;
+  acl::Users::Definitions users_;
   mutable std::mutex mutex_;  // guards texts_, and changes
   std::array<std::string, kOptionCount> texts_;
+  std::function<std::optional<Objection>(const Changes&)> judge_;
   std::function<void(Option)> listener_;
 };
 

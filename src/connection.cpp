@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <utility>
 
+#include <boost/asio/post.hpp>
+
 #include "protocol/reply_writer.h"
 #include "src/admission.h"
 #include "src/error_message.h"
@@ -31,6 +33,7 @@ constexpr std::size_t kSentBytesKeptMax = 64u << 10;
 constexpr std::chrono::microseconds kShortestPause{1000};
 constexpr std::chrono::microseconds kRetryPause{1000};
 constexpr std::uint64_t kClosingSecondsMax = 10;
+constexpr std::uint64_t kHandshakeSecondsMax = 5;
 constexpr int kDrainReadsMax = 64;
 constexpr std::string_view kRequestTooLong =
     "request exceeds the memory that connections may use; see option memory";
@@ -52,10 +55,12 @@ void run_load(engine::Background& background, std::shared_ptr<engine::Load> load
 
 }  // namespace
 
-Connection::Connection(IoThread& thread, Socket socket, std::shared_ptr<Session> session)
+Connection::Connection(IoThread& thread, Socket socket, std::shared_ptr<Session> session,
+                       std::unique_ptr<tls::Stream> tls)
     : thread_(thread),
       socket_(std::move(socket)),
       session_(std::move(session)),
+      transport_(socket_.native_handle(), std::move(tls)),
       active_second_(thread.second()) {}
 
 Connection::~Connection() { thread_.counters().buffer_bytes.add(-static_cast<std::int64_t>(counted_bytes_)); }
@@ -77,6 +82,7 @@ void Connection::start() {
     }
   }
   count_memory();
+  if (transport_.tls() != nullptr) return shake_hands();
   wait_readable();
 }
 
@@ -100,7 +106,7 @@ void Connection::close() {
 // The peer gets what has been sent: closing a socket while bytes that it has received are unread would reset
 // it.
 void Connection::close_in_order() {
-  ::shutdown(descriptor(), SHUT_WR);
+  transport_.end_sending();
   char unread[4096];
   for (int reads = 0; reads<kDrainReadsMax&& ::recv(descriptor(), unread, sizeof unread, MSG_DONTWAIT)> 0;)
     ++reads;
@@ -114,6 +120,7 @@ void Connection::close_when_answered() {
 void Connection::sweep() {
   const auto idle_seconds = thread_.second() - active_second_;
   const auto timeout = static_cast<std::uint64_t>(thread_.server().config().number(Option::timeout));
+  if (shaking_hands_ && idle_seconds > kHandshakeSecondsMax) return give_up_handshake("it takes too long");
   const bool idle = timeout != 0 && idle_seconds > timeout && !suspended_ && !syncing_;
   if (idle || (closing_ && idle_seconds > kClosingSecondsMax)) close();
 }
@@ -125,19 +132,32 @@ void Connection::wait_readable() {
   waits_readable_ = true;
   socket_.async_wait(Socket::wait_read, [self = shared_from_this()](boost::system::error_code failed) {
     self->waits_readable_ = false;
-    if (failed || !self->open()) return;
-    if (self->may_execute()) {
-      self->on_readable();
-    } else {
-      self->notice_hangup();
-    }
+    if (!failed) self->on_may_read();
   });
+}
+
+// For what the transport holds although the socket has no more.
+void Connection::read_what_was_received() {
+  if (waits_readable_) return;
+  waits_readable_ = true;
+  boost::asio::post(thread_.context(), [self = shared_from_this()] {
+    self->waits_readable_ = false;
+    self->on_may_read();
+  });
+}
+
+void Connection::on_may_read() {
+  if (!open()) return;
+  if (may_execute()) {
+    on_readable();
+  } else {
+    notice_hangup();
+  }
 }
 
 // A client that has gone waits for nothing. One that has sent more is looked at when its turn comes.
 void Connection::notice_hangup() {
-  char byte = 0;
-  if (::recv(descriptor(), &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0) close();
+  if (transport_.peer_has_gone()) close();
 }
 
 void Connection::on_readable() {
@@ -146,13 +166,14 @@ void Connection::on_readable() {
   if (bulk && begin_large_argument(*bulk)) return receive_large_argument();
   if (!make_room()) return fail_request(fmt::format("ERR {}", kRequestTooLong));
   const auto room = input_.room();
-  const ssize_t received = ::recv(descriptor(), room.data(), room.size(), MSG_DONTWAIT);
+  const ssize_t received = transport_.receive(room);
   if (received == 0 || (received < 0 && errno != EAGAIN && errno != EINTR)) return close();
   if (received > 0) {
     input_.commit(static_cast<std::size_t>(received));
     note_received(static_cast<std::size_t>(received));
     advance();
   } else {
+    if (transport_.wants_write()) wait_writable();
     settle();
   }
 }
@@ -418,7 +439,7 @@ void Connection::send_what_may_be_seen() {
 
 // How many of them the socket has taken; closes the connection if it is broken.
 std::size_t Connection::send_bytes(std::string_view bytes) {
-  const ssize_t count = ::send(descriptor(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  const ssize_t count = transport_.send(bytes);
   if (count < 0 && errno != EAGAIN && errno != EINTR) close();
   if (count <= 0) return 0;
   thread_.counters().output_bytes.add(count);
@@ -476,6 +497,7 @@ void Connection::wait_writable() {
 }
 
 void Connection::on_sent() {
+  if (transport_.wants_write() && may_execute()) return on_readable();
   const std::size_t unsent_before = unsent_bytes();
   send();
   if (!open()) return;
@@ -541,13 +563,16 @@ void Connection::settle() {
   return_input();
   count_memory();
   const bool has_room = large_argument_ == nullptr || !large_argument_->room(memory_is_short(0)).empty();
-  if ((may_execute() || waits_for_command_) && !thread_.stopping() && has_room) wait_readable();
+  if ((may_execute() || waits_for_command_) && !thread_.stopping() && has_room) {
+    transport_.has_received() ? read_what_was_received() : wait_readable();
+  }
 }
 
 void Connection::count_memory() {
   const std::size_t bytes = kIdleClientBytes + input_.capacity() + output_.capacity() +
                             parser_.memory_bytes() + large_replies_.memory_bytes() +
-                            (large_argument_ != nullptr ? large_argument_->memory_bytes() : 0);
+                            (large_argument_ != nullptr ? large_argument_->memory_bytes() : 0) +
+                            transport_.memory_bytes();
   if (bytes == counted_bytes_) return;
   thread_.counters().buffer_bytes.add(static_cast<std::int64_t>(bytes) -
                                       static_cast<std::int64_t>(counted_bytes_));

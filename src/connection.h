@@ -39,6 +39,7 @@
 #include "src/large_argument.h"
 #include "src/large_replies.h"
 #include "src/session.h"
+#include "src/transport.h"
 
 namespace shale::server {
 
@@ -48,7 +49,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   using Socket = boost::asio::basic_stream_socket<boost::asio::generic::stream_protocol,
                                                   boost::asio::io_context::executor_type>;
 
-  Connection(IoThread& thread, Socket socket, std::shared_ptr<Session> session);
+  // `tls`: none for a client that speaks plainly.
+  Connection(IoThread& thread, Socket socket, std::shared_ptr<Session> session,
+             std::unique_ptr<tls::Stream> tls);
   ~Connection();
 
   void start();
@@ -60,8 +63,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void sweep();
 
  private:
+  // Before anything else, where the client speaks TLS (connection_tls.cpp).
+  void shake_hands();
+  void wait_to_shake(Socket::wait_type readiness);
+  void give_up_handshake(std::string_view why);
+
   // Receiving.
   void wait_readable();
+  void read_what_was_received();
+  void on_may_read();
   void on_readable();
   void notice_hangup();
   bool make_room();
@@ -123,6 +133,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   IoThread& thread_;
   Socket socket_;
   const std::shared_ptr<Session> session_;
+  Transport transport_;
   protocol::RequestParser parser_;
   std::size_t bulk_bytes_max_ = 0;  // that the parser has been told
   bool authenticated_ = true;       // likewise
@@ -135,6 +146,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::unique_ptr<Batch> batch_;                           // being executed, or waiting
   std::string protocol_error_;                             // met behind the batch's requests
 
+  bool shaking_hands_ = false;
   bool waits_readable_ = false;
   bool waits_writable_ = false;
   bool suspended_ = false;          // the batch waits

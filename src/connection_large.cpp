@@ -43,7 +43,7 @@ bool Connection::begin_large_argument(const ArrivingBulk& bulk) {
 void Connection::receive_large_argument() {
   const auto room = large_argument_->room(memory_is_short(0));
   if (!room.empty()) {
-    const ssize_t received = ::recv(descriptor(), room.data(), room.size(), MSG_DONTWAIT);
+    const ssize_t received = transport_.receive(room);
     if (received == 0 || (received < 0 && errno != EAGAIN && errno != EINTR)) return close();
     if (received > 0) {
       large_argument_->commit(static_cast<std::size_t>(received));

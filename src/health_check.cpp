@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -11,6 +13,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <memory>
 #include <sstream>
 
 namespace shale::server {
@@ -66,14 +69,71 @@ int connect_to(const RunningAddress& address, Time deadline) {
   return -1;
 }
 
-// The last of `lines` lines that the server sends, or empty with errno.
-std::string read_lines(int descriptor, int lines, Time deadline) {
-  std::string line;
-  while (wait_for(descriptor, POLLIN, deadline)) {
-    char byte = 0;
-    const ssize_t received = ::recv(descriptor, &byte, 1, 0);
+// A connection to the server, waited for until a deadline. With TLS, the server's name is not checked,
+// because it is on this machine; in case it asks for a certificate, it is shown its own.
+class Talk {
+ public:
+  Talk(int descriptor, Time deadline) : descriptor_(descriptor), deadline_(deadline) {}
+  ~Talk() {
+    ssl_.reset();
+    ::close(descriptor_);
+  }
+  Talk(const Talk&) = delete;
+  Talk& operator=(const Talk&) = delete;
+
+  bool begin_tls(const tls::Settings& settings) {
+    context_.reset(SSL_CTX_new(TLS_client_method()));
+    SSL_CTX_set_default_passwd_cb_userdata(context_.get(), const_cast<char*>(settings.key_password.c_str()));
+    SSL_CTX_use_certificate_chain_file(context_.get(), settings.certificate_file.c_str());
+    SSL_CTX_use_PrivateKey_file(context_.get(), settings.key_file.c_str(), SSL_FILETYPE_PEM);
+    ssl_.reset(SSL_new(context_.get()));
+    SSL_set_fd(ssl_.get(), descriptor_);
+    return repeat([this] { return SSL_connect(ssl_.get()); });
+  }
+  bool send(const std::string& request) {
+    const auto size = static_cast<ssize_t>(request.size());
+    if (ssl_ == nullptr) return ::send(descriptor_, request.data(), request.size(), MSG_NOSIGNAL) == size;
+    return repeat([&] { return SSL_write(ssl_.get(), request.data(), static_cast<int>(size)); });
+  }
+  bool receive(char& byte) {
+    if (ssl_ != nullptr) return repeat([&] { return SSL_read(ssl_.get(), &byte, 1); });
+    if (!wait_for(descriptor_, POLLIN, deadline_)) return false;
+    const ssize_t received = ::recv(descriptor_, &byte, 1, 0);
     if (received == 0) errno = ECONNRESET;
-    if (received <= 0) return {};
+    return received == 1;
+  }
+
+ private:
+  // An operation of OpenSSL, until it has succeeded. False, with errno, if it fails.
+  template <class Operation>
+  bool repeat(Operation operation) {
+    for (;;) {
+      ERR_clear_error();
+      errno = 0;
+      const int result = operation();
+      if (result > 0) return true;
+      const int error = SSL_get_error(ssl_.get(), result);
+      const bool waits = error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE;
+      if (!waits && errno == 0) errno = EPROTO;
+      if (!waits || !wait_for(descriptor_, error == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, deadline_))
+        return false;
+    }
+  }
+
+  struct Free {
+    void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
+    void operator()(SSL* ssl) const { SSL_free(ssl); }
+  };
+  const int descriptor_;
+  const Time deadline_;
+  std::unique_ptr<SSL_CTX, Free> context_;
+  std::unique_ptr<SSL, Free> ssl_;
+};
+
+// The last of `lines` lines that the server sends, or empty with errno.
+std::string read_lines(Talk& talk, int lines) {
+  std::string line;
+  for (char byte = 0; talk.receive(byte);) {
     if (byte == '\r') continue;
     if (byte != '\n') {
       line += byte;
@@ -88,32 +148,32 @@ std::string read_lines(int descriptor, int lines, Time deadline) {
 
 }  // namespace
 
-std::string check_health(const RunningAddress& address, const std::string& password) {
+std::string check_health(const RunningAddress& address, const std::string& password,
+                         const tls::Settings& settings) {
   const std::string name =
       address.port != 0 ? fmt::format("{} port {}", address.host, address.port) : address.unix_path;
   const Time deadline = std::chrono::steady_clock::now() + kPatience;
   const int descriptor = connect_to(address, deadline);
   if (descriptor < 0) return reason(fmt::format("cannot connect to {}", name));
+  Talk talk{descriptor, deadline};
+  if (address.tls && !talk.begin_tls(settings)) return reason(fmt::format("no TLS from {}", name));
   std::string request;
   if (!password.empty())
     request = fmt::format("*2\r\n$4\r\nAUTH\r\n${}\r\n{}\r\n", password.size(), password);
   request += "PING\r\n";
   std::string answer;
-  if (::send(descriptor, request.data(), request.size(), MSG_NOSIGNAL) ==
-      static_cast<ssize_t>(request.size())) {
-    answer = read_lines(descriptor, password.empty() ? 1 : 2, deadline);
-  }
-  std::string problem;
-  if (answer.empty()) problem = reason(fmt::format("no answer from {}", name));
-  ::close(descriptor);
-  if (problem.empty() && answer != "+PONG" && !answer.starts_with("-NOAUTH"))
-    problem = "it answers " + answer;
-  return problem;
+  if (talk.send(request)) answer = read_lines(talk, password.empty() ? 1 : 2);
+  if (answer.empty()) return reason(fmt::format("no answer from {}", name));
+  // Who may not PING is refused by a server that lives.
+  const bool lives = answer == "+PONG" || answer.starts_with("-NOAUTH") || answer.starts_with("-NOPERM");
+  return lives ? std::string{} : "it answers " + answer;
 }
 
 RunningAddress configured_address(const Config& config) {
   RunningAddress address;
-  address.port = static_cast<unsigned>(config.number(Option::port));
+  const std::int64_t port = config.number(Option::port);
+  address.tls = port == 0 && config.number(Option::tls_port) != 0;
+  address.port = static_cast<unsigned>(address.tls ? config.number(Option::tls_port) : port);
   address.unix_path = config.text(Option::unixsocket);
   address.host = "127.0.0.1";
   std::istringstream hosts{config.text(Option::bind)};

@@ -72,6 +72,7 @@ void write_server(Fields& fields, Server& server) {
   fields.add("process_supervised", "no");
   fields.add("run_id", server.run_id());
   fields.add("tcp_port", server.port());
+  fields.add("tls_port", server.config().number(Option::tls_port));
   fields.add("server_time_usec", std::chrono::duration_cast<std::chrono::microseconds>(now).count());
   fields.add("uptime_in_seconds", uptime_seconds);
   fields.add("uptime_in_days", std::chrono::floor<std::chrono::days>(server.uptime()).count());
@@ -174,6 +175,10 @@ void write_stats(Fields& fields, Server& server) {
   fields.add("latest_fork_usec", 0);
   fields.add("total_forks", 0);
   fields.add("total_error_replies", totals.error_replies);
+  fields.add("acl_access_denied_auth", server.acl_log().refusals(acl::Reason::auth));
+  fields.add("acl_access_denied_cmd", server.acl_log().refusals(acl::Reason::command));
+  fields.add("acl_access_denied_key", server.acl_log().refusals(acl::Reason::key));
+  fields.add("acl_access_denied_channel", server.acl_log().refusals(acl::Reason::channel));
 }
 
 void write_replication(Fields& fields, Server& server) {

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include "src/admission.h"
 #include "src/connection.h"
 
 namespace shale::server {
@@ -79,7 +80,7 @@ void IoThread::add_connection(AcceptedSocket accepted) {
   session->counters = &counters_;
   session->connected_at_ms = server_.store().clock().unix_ms();
   session->last_command_at_ms = session->connected_at_ms;
-  session->authenticated = !server_.config().password_required();
+  become_default_user(server_, *session);
 
   boost::system::error_code failed;
   const int protocol = accepted.family == AF_UNIX ? 0 : IPPROTO_TCP;
@@ -91,6 +92,8 @@ void IoThread::add_connection(AcceptedSocket accepted) {
     connection_count_.fetch_sub(1, std::memory_order_relaxed);
     return;
   }
+  std::unique_ptr<tls::Stream> tls;
+  if (accepted.tls) tls = std::make_unique<tls::Stream>(server_.tls_context(), accepted.descriptor);
   counters_.connections.add();
   counters_.connections_accepted.add();
   const std::uint64_t id = session->id;
@@ -99,7 +102,8 @@ void IoThread::add_connection(AcceptedSocket accepted) {
       if (const auto connection = thread.find(id)) connection->close();
     });
   });
-  const auto connection = std::make_shared<Connection>(*this, std::move(socket), std::move(session));
+  const auto connection =
+      std::make_shared<Connection>(*this, std::move(socket), std::move(session), std::move(tls));
   connections_.emplace(id, connection);
   connection->start();
 }

@@ -27,6 +27,7 @@ struct AcceptedSocket {
   int family = 0;    // AF_INET, AF_INET6, AF_UNIX
   std::string peer;  // as CLIENT LIST shows it
   std::string local;
+  bool tls = false;  // what it has to speak
 };
 
 class IoThread {

@@ -88,17 +88,10 @@ bool is_loopback(const sockaddr_storage& address) {
   return IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
 }
 
-void turn_away(int descriptor, std::string_view why) {
-  [[maybe_unused]] const auto sent = ::send(descriptor, why.data(), why.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-  ::shutdown(descriptor, SHUT_WR);
-  char unread[4096];  // closing with unread bytes would reset the connection before the reason has arrived
-  [[maybe_unused]] const auto received = ::recv(descriptor, unread, sizeof unread, MSG_DONTWAIT);
-}
-
 using Listeners = std::vector<std::shared_ptr<Listener>>;
 
 // Every address that `host` stands for. `optional`: fine if this machine has none of them.
-engine::Status bind_host(const std::string& host, bool optional, unsigned port,
+engine::Status bind_host(const std::string& host, bool optional, unsigned port, bool tls,
                          std::vector<std::unique_ptr<IoThread>>& threads, Listeners& listeners) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
@@ -131,7 +124,8 @@ engine::Status bind_host(const std::string& host, bool optional, unsigned port,
       if (optional && missing) continue;
       return socket_error(name, errno);
     }
-    listeners.push_back(std::make_shared<Listener>(threads, descriptor.release(), address->ai_family, name));
+    listeners.push_back(
+        std::make_shared<Listener>(threads, descriptor.release(), address->ai_family, name, tls));
   }
   return {};
 }
@@ -162,10 +156,11 @@ engine::Status bind_unix(const std::string& path, std::int64_t permissions,
 }  // namespace
 
 Listener::Listener(std::vector<std::unique_ptr<IoThread>>& threads, int descriptor, int family,
-                   std::string name)
+                   std::string name, bool tls)
     : threads_(threads),
       family_(family),
       name_(std::move(name)),
+      tls_(tls),
       socket_(threads.front()->context(),
               boost::asio::generic::stream_protocol{family, family == AF_UNIX ? 0 : IPPROTO_TCP}, descriptor),
       pause_timer_(threads.front()->context()) {}
@@ -217,6 +212,15 @@ void Listener::pause_after(int error) {
   });
 }
 
+// With the reason, to who understands it without a handshake.
+void Listener::turn_away(int descriptor, std::string_view why) const {
+  if (tls_) return;
+  [[maybe_unused]] const auto sent = ::send(descriptor, why.data(), why.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  ::shutdown(descriptor, SHUT_WR);
+  char unread[4096];  // closing with unread bytes would reset the connection before the reason has arrived
+  [[maybe_unused]] const auto received = ::recv(descriptor, unread, sizeof unread, MSG_DONTWAIT);
+}
+
 void Listener::admit(int accepted) {
   Descriptor descriptor{accepted};
   Server& server = threads_.front()->server();
@@ -229,7 +233,8 @@ void Listener::admit(int accepted) {
     return turn_away(descriptor.get(), kTooManyClients);
   }
 
-  AcceptedSocket socket{.descriptor = -1, .family = family_, .peer = name_ + ":0", .local = name_ + ":0"};
+  AcceptedSocket socket{
+      .descriptor = -1, .family = family_, .peer = name_ + ":0", .local = name_ + ":0", .tls = tls_};
   if (!is_unix()) {
     sockaddr_storage peer{};
     sockaddr_storage local{};
@@ -237,7 +242,7 @@ void Listener::admit(int accepted) {
     socklen_t local_bytes = sizeof local;
     if (getpeername(descriptor.get(), reinterpret_cast<sockaddr*>(&peer), &peer_bytes) != 0) return;
     if (getsockname(descriptor.get(), reinterpret_cast<sockaddr*>(&local), &local_bytes) != 0) return;
-    if (config.enabled(Option::protected_mode) && !config.password_required() && !is_loopback(peer)) {
+    if (config.enabled(Option::protected_mode) && server.users().default_is_open() && !is_loopback(peer)) {
       server.stats().count_rejected_connection();
       return turn_away(descriptor.get(), kDenied);
     }
@@ -253,13 +258,15 @@ void Listener::admit(int accepted) {
 engine::Result<Listeners> bind_listeners(const Config& config,
                                          std::vector<std::unique_ptr<IoThread>>& threads) {
   Listeners listeners;
-  const auto port = static_cast<unsigned>(config.number(Option::port));
-  if (port != 0) {
+  for (const Option option : {Option::port, Option::tls_port}) {
+    const auto port = static_cast<unsigned>(config.number(option));
+    if (port == 0) continue;
+    const bool tls = option == Option::tls_port;
     std::istringstream hosts{config.text(Option::bind)};
     for (std::string host; hosts >> host;) {
       const bool optional = host.starts_with('-');
       if (optional) host.erase(0, 1);
-      if (auto bound = bind_host(host, optional, port, threads, listeners); !bound) return bound.error();
+      if (auto bound = bind_host(host, optional, port, tls, threads, listeners); !bound) return bound.error();
     }
   }
   if (const std::string path = config.text(Option::unixsocket); !path.empty()) {
@@ -267,8 +274,9 @@ engine::Result<Listeners> bind_listeners(const Config& config,
     if (!bound) return bound.error();
   }
   if (listeners.empty()) {
-    return engine::Error{engine::ErrorKind::io,
-                         "there is nothing to listen on: see the options port, bind and unixsocket"};
+    return engine::Error{
+        engine::ErrorKind::io,
+        "there is nothing to listen on: see the options port, tls-port, bind and unixsocket"};
   }
   return listeners;
 }

@@ -56,11 +56,13 @@ int check_config(const Config& config, const std::string& warning) {
 // one has.
 int health_check(const Config& config, const std::vector<Setting>& arguments) {
   const bool named = std::ranges::any_of(arguments, [](const Setting& setting) {
-    return setting.name == "port" || setting.name == "bind" || setting.name == "unixsocket";
+    return setting.name == "port" || setting.name == "tls-port" || setting.name == "bind" ||
+           setting.name == "unixsocket";
   });
   RunningAddress address = configured_address(config);
   if (!named) address = read_running_address(config.text(Option::dir)).value_or(address);
-  const std::string problem = check_health(address, config.text(Option::requirepass));
+  const std::string problem =
+      check_health(address, config.text(Option::requirepass), tls::settings_of(config));
   if (!problem.empty()) return report({problem});
   fmt::print("healthy\n");
   return 0;

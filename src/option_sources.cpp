@@ -11,6 +11,7 @@
 #include <boost/program_options.hpp>
 
 #include "protocol/inline_request.h"
+#include "src/acl/file.h"
 
 namespace shale::server {
 namespace {
@@ -18,6 +19,7 @@ namespace {
 namespace po = boost::program_options;
 
 constexpr std::string_view kCommandLine = "command line";
+constexpr std::string_view kUserLine = "user";
 constexpr std::string_view kEnvironmentPrefix = "SHALE_";
 
 bool begins_option(const std::string& word) { return word.size() > 2 && word.starts_with("--"); }
@@ -143,6 +145,25 @@ void apply_own(Option option, const Setting& setting, Config& config, Problems& 
   }
 }
 
+// Behind all others: what a new user may do is an option, too.
+void apply_users(std::span<const Setting> settings, Config& config, Problems& problems) {
+  const bool channels_by_default = config.text(Option::acl_pubsub_default) == "allchannels";
+  acl::Users::Definitions users;
+  for (const Setting& setting : settings) {
+    if (setting.name != kUserLine) continue;
+    const std::vector<std::string_view> words(setting.words.begin(), setting.words.end());
+    if (const auto problem = acl::add_definition(words, channels_by_default, users)) {
+      problems.push_back(
+          fmt::format("user '{}': {} ({})", words.empty() ? "" : words.front(), *problem, setting.origin));
+    }
+  }
+  if (!users.empty() && !config.text(Option::aclfile).empty()) {
+    problems.emplace_back(
+        "users are defined in the configuration and in 'aclfile': only one of the two may be");
+  }
+  config.set_users(std::move(users));
+}
+
 }  // namespace
 
 CommandLine read_command_line(const std::vector<std::string>& arguments, Problems& problems) {
@@ -237,6 +258,8 @@ void apply_settings(std::span<const Setting> settings, Config& config, std::stri
   for (const Setting& setting : settings) {
     if (const auto option = find_option(setting.name)) {
       apply_own(*option, setting, config, problems);
+    } else if (setting.name == kUserLine) {
+      continue;
     } else if (const ForeignOption* foreign = find_foreign_option(setting.name)) {
       apply_foreign(*foreign, setting, ignored, problems);
     } else {
@@ -247,6 +270,7 @@ void apply_settings(std::span<const Setting> settings, Config& config, std::stri
     warning = fmt::format("these options of Redis have no meaning here and are ignored: {}",
                           fmt::join(ignored, ", "));
   }
+  apply_users(settings, config, problems);
   if (config.number(Option::split_points) > 0 && config.text(Option::sharding) != "range") {
     problems.emplace_back("option 'split-points' takes keys only with sharding = range");
   }
@@ -272,6 +296,9 @@ std::string print_config(const Config& config) {
     } else {
       fmt::format_to(std::back_inserter(text), "{} = {}\n", spec.name, value.empty() ? "\"\"" : value);
     }
+  }
+  for (const auto& [name, rules] : config.users()) {
+    fmt::format_to(std::back_inserter(text), "# user {} is defined\n", name);
   }
   return text;
 }

@@ -25,6 +25,20 @@ enum class Option : std::uint8_t {
   maxclients,
   protected_mode,
   requirepass,
+  aclfile,
+  acllog_max_len,
+  acl_pubsub_default,
+  tls_port,
+  tls_cert_file,
+  tls_key_file,
+  tls_key_file_pass,
+  tls_ca_cert_file,
+  tls_ca_cert_dir,
+  tls_auth_clients,
+  tls_protocols,
+  tls_ciphers,
+  tls_ciphersuites,
+  tls_prefer_server_ciphers,
   proto_max_bulk_len,
   client_query_buffer_limit,
   output_buffer_max,
@@ -70,8 +84,8 @@ enum class OptionKind : std::uint8_t {
   choice,   // one of `choices`
   text,
   key_events,  // letters of key_events.h
-  words,  // any number of words
-  keys,   // any number of keys, which may hold any byte; texts of it are quoted as on a request line
+  words,       // any number of words
+  keys,        // any number of keys, which may hold any byte; texts of it are quoted as on a request line
 };
 
 struct OptionSpec {

@@ -20,6 +20,7 @@
 #include "engine/io/background.h"
 #include "engine/io/file_system.h"
 #include "engine/lsm/tree_store.h"
+#include "src/acl/file.h"
 #include "src/health_check.h"
 #include "src/io_thread.h"
 #include "src/listener.h"
@@ -28,6 +29,7 @@
 #include "src/running_address.h"
 #include "src/server.h"
 #include "src/stats/reshape_figures.h"
+#include "src/tls/context.h"
 #include "src/value.h"
 
 namespace shale::server {
@@ -162,13 +164,55 @@ void show_sharding(Config& config, const cluster::Store& store) {
   config.assign(Option::sharding, *parse_option(option_spec(Option::sharding), sharding, problem));
 }
 
+// Certificates and all that is said about TLS are tried before they are taken. Waits for the disk.
+std::optional<Config::Objection> try_tls_settings(const Config::Changes& changes, Server& server) {
+  const auto changed =
+      std::ranges::find_if(changes, [](const auto& change) { return tls::is_tls_setting(change.first); });
+  if (changed == changes.end() || server.tls_context() == nullptr) return std::nullopt;
+  std::string problem;
+  auto context = tls::Context::make(tls::settings_of(server.config(), changes), problem);
+  if (context == nullptr) {
+    spdlog::error("TLS is left as it was: {}", problem);
+    return Config::Objection{changed->first, "Unable to update TLS configuration. Check server logs."};
+  }
+  server.set_tls_context(std::move(context));
+  return std::nullopt;
+}
+
 void apply_change(Option option, Server& server) {
   const Config& config = server.config();
   if (option == Option::appendfsync) server.store().log().set_sync_mode(sync_mode_of(config));
+  if (option == Option::requirepass) server.users().set_default_password(config.text(Option::requirepass));
   if (option == Option::loglevel) set_log_level(config.number(Option::loglevel));
   server.splitter().set_limits(split_limits(config));
   spdlog::info("option {} changed{}", option_spec(option).name,
                option_spec(option).secret ? "" : " to " + config.text(option));
+}
+
+// Users from the configuration or from the ACL file, which must be sound: who is missing could not log in,
+// who may do too much could do harm. Empty, or what is wrong.
+std::string load_users(Server& server) {
+  const Config& config = server.config();
+  acl::Users& users = server.users();
+  const bool channels_by_default = config.text(Option::acl_pubsub_default) == "allchannels";
+  if (const std::string password = config.text(Option::requirepass); !password.empty()) {
+    users.set_default_password(password);
+  }
+  acl::Users::Definitions definitions = config.users();
+  if (const std::string path = config.text(Option::aclfile); !path.empty()) {
+    std::string errors;
+    const auto contents = acl::read_file(path, errors);
+    auto parsed = contents ? acl::parse_file(*contents, path, channels_by_default, errors) : std::nullopt;
+    if (!parsed) return fmt::format("option 'aclfile': {}", errors);
+    definitions = std::move(*parsed);
+  } else {
+    definitions.try_emplace(std::string{acl::kDefaultUser}, *users.rules_of(*users.default_user()));
+  }
+  for (const auto& [name, rules] : definitions) {
+    if (!rules.enabled()) spdlog::warn("user '{}' is disabled: its rules do not say 'on'", name);
+  }
+  users.replace_all(std::move(definitions), channels_by_default);
+  return {};
 }
 
 // The threads, from the first client to the last.
@@ -201,9 +245,10 @@ class Service {
     for (const auto& listener : listeners_) {
       auto listening = listener->listen(static_cast<int>(config_.number(Option::tcp_backlog)));
       if (!listening) return listening;
-      spdlog::info("listening on {}", listener->name());
-      if (!listener->is_unix()) server_.set_port(static_cast<unsigned>(config_.number(Option::port)));
+      spdlog::info("listening on {}{}", listener->name(), listener->is_tls() ? " for TLS" : "");
     }
+    const std::int64_t port = config_.number(Option::port);
+    server_.set_port(static_cast<unsigned>(port != 0 ? port : config_.number(Option::tls_port)));
     return {};
   }
 
@@ -258,9 +303,17 @@ int serve(Config& config, cluster::Store& store, engine::Background& background,
   Server server{config, store, background, budget, resolve_resources(config).threads};
   server.set_config_file(facts.config_file);
   server.set_client_cap(facts.client_cap);
+  if (const std::string problem = load_users(server); !problem.empty()) return fail(problem);
+  if (config.number(Option::tls_port) != 0) {
+    std::string problem;
+    server.set_tls_context(tls::Context::make(tls::settings_of(config), problem));
+    if (!problem.empty()) return fail(problem);
+  }
   Service service{server, config};
   if (const auto bound = service.bind(); !bound) return fail(bound.error().message);
   if (const auto listening = service.listen(); !listening) return fail(listening.error().message);
+  config.before_change(
+      [&server](const Config::Changes& changes) { return try_tls_settings(changes, server); });
   config.on_change([&server](Option option) { apply_change(option, server); });
   const std::string folder = config.text(Option::dir);
   write_running_address(folder, configured_address(config));
@@ -269,6 +322,7 @@ int serve(Config& config, cluster::Store& store, engine::Background& background,
   server.splitter().start();
   service.serve();
   remove_running_address(folder);
+  config.before_change({});
   config.on_change({});
   return 0;
 }

@@ -10,6 +10,7 @@ namespace shale::server {
 struct RunningAddress {
   std::string host;   // numeric, of this machine
   unsigned port = 0;  // 0: none
+  bool tls = false;   // what that port speaks
   std::string unix_path;
 };
 

@@ -7,11 +7,15 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <mutex>
 #include <string>
 
 #include "cluster/splitter.h"
 #include "cluster/store.h"
 #include "engine/io/background.h"
+#include "src/acl/log.h"
+#include "src/acl/users.h"
 #include "src/client_registry.h"
 #include "src/config.h"
 #include "src/memory_budget.h"
@@ -21,6 +25,10 @@
 #include "src/thread_clocks.h"
 
 namespace shale::server {
+
+namespace tls {
+class Context;
+}
 
 // In bytes, as they are now.
 struct MemoryFigures {
@@ -40,6 +48,9 @@ class Server {
   Config& config() { return config_; }
   const Config& config() const { return config_; }
   ClientRegistry& clients() { return clients_; }
+  acl::Users& users() { return users_; }
+  const acl::Users& users() const { return users_; }
+  acl::Log& acl_log() { return acl_log_; }
   ServerStats& stats() { return stats_; }
   ShardRates& shard_rates() { return shard_rates_; }
   ThreadClocks& thread_clocks() { return thread_clocks_; }  // of those that execute commands
@@ -52,7 +63,7 @@ class Server {
   std::int64_t started_at_ms() const { return started_at_ms_; }  // Unix milliseconds
   std::chrono::seconds uptime() const;
   unsigned thread_count() const { return thread_count_; }
-  // The TCP port it listens on, 0 if on none.
+  // The TCP port it listens on, that for TLS if there is no other; 0 if on none.
   unsigned port() const { return port_.load(std::memory_order_relaxed); }
   void set_port(unsigned port) { port_.store(port, std::memory_order_relaxed); }
   // So many clients at most, whatever maxclients says: what open files and memory allow.
@@ -61,6 +72,16 @@ class Server {
   // The configuration file's absolute path, empty if there is none. Constant once the server runs.
   const std::string& config_file() const { return config_file_; }
   void set_config_file(std::string path) { config_file_ = std::move(path); }
+
+  // What new TLS connections begin with; nullptr as long as there are none.
+  std::shared_ptr<tls::Context> tls_context() const {
+    const std::lock_guard lock{tls_mutex_};
+    return tls_context_;
+  }
+  void set_tls_context(std::shared_ptr<tls::Context> context) {
+    const std::lock_guard lock{tls_mutex_};
+    tls_context_ = std::move(context);
+  }
 
   const MemoryBudget& memory_budget() const { return budget_; }
   // Reads /proc and the allocator's statistics: not per command.
@@ -88,11 +109,15 @@ class Server {
   std::string config_file_;
   std::atomic<unsigned> port_ = 0;
   ClientRegistry clients_;
+  acl::Users users_;
+  acl::Log acl_log_;
   ServerStats stats_;
   ShardRates shard_rates_;
   ThreadClocks thread_clocks_;
   ScanCursors scan_cursors_;
   std::function<void()> shutdown_listener_;
+  mutable std::mutex tls_mutex_;  // guards tls_context_
+  std::shared_ptr<tls::Context> tls_context_;
   mutable std::atomic<std::uint64_t> resident_peak_ = 0;
   cluster::Splitter splitter_;  // last: its thread uses the others
 };

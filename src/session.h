@@ -10,6 +10,11 @@
 
 #include "engine/bytes.h"
 #include "protocol/reply_writer.h"
+#include "src/acl/users.h"
+
+namespace shale::server::acl {
+class FileJob;
+}
 
 namespace shale::cluster {
 class ReshapeJob;
@@ -34,12 +39,14 @@ struct Session {
   // Used by the connection's thread only.
   protocol::Version protocol_version = protocol::Version::resp2;
   bool authenticated = false;
+  acl::SessionUser identity;
   bool no_evict = false;
   bool no_touch = false;
   ReplyMode reply_mode = ReplyMode::on;
-  engine::Lsn last_write_lsn = 0;  // for WAITAOF
+  engine::Lsn last_write_lsn = 0;                    // for WAITAOF
   std::shared_ptr<cluster::ReshapeJob> reshape_job;  // that the client waits for (SPLIT, MERGE)
-  bool close_after_reply = false;  // QUIT, CLIENT KILL of oneself
+  std::shared_ptr<acl::FileJob> acl_file_job;        // likewise (ACL LOAD, ACL SAVE)
+  bool close_after_reply = false;                    // QUIT, CLIENT KILL of oneself
 
   // Written by the connection's thread, shown by others.
   std::atomic<unsigned> database = 0;
@@ -52,11 +59,11 @@ struct Session {
   std::atomic<std::uint64_t> output_buffer_bytes = 0;
   std::atomic<int> shown_protocol = 2;
 
-  std::mutex shown_mutex;  // guards the strings below
+  mutable std::mutex shown_mutex;  // guards the strings below
   std::string name;
   std::string library_name;
   std::string library_version;
-  std::string user = "default";
+  std::string user{acl::kDefaultUser};  // the identity's name
 };
 
 }  // namespace shale::server

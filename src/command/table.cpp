@@ -50,7 +50,7 @@ class Table {
          {string_commands(), counter_commands(), key_commands(), expiry_commands(), scan_commands(),
           range_commands(), object_commands(), database_commands(), connection_commands(), client_commands(),
           server_commands(), config_commands(), stats_commands(), sharding_commands(), ring_commands(),
-          durability_commands(), introspection_commands(), cluster_commands()}) {
+          durability_commands(), introspection_commands(), cluster_commands(), acl_commands()}) {
       for (const CommandSpec& row : rows) rows_.push_back(&row);
     }
     std::ranges::sort(rows_, {}, &CommandSpec::name);

@@ -12,10 +12,6 @@ inline constexpr std::string_view kWrongPassword =
 inline constexpr std::string_view kBadClientName =
     "ERR Client names cannot contain spaces, newlines or special characters.";
 
-// Whether the pair is right. The time it takes tells nothing of the password. There is one user, "default";
-// while it has no password, any is right.
-bool password_is_right(CommandContext& context, std::string_view user, std::string_view password);
-
 // What CLIENT LIST can show without ambiguity: printable ASCII without blanks. Empty is fine.
 bool is_client_attribute(std::string_view text);
 void set_client_name(Session& session, std::string_view name);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "src/admission.h"
 #include "src/client_description.h"
 #include "src/command/arguments.h"
 #include "src/commands/authentication.h"
@@ -98,6 +99,7 @@ struct KillFilter {
   std::optional<std::string_view> local_address;
   std::optional<ClientType> type;
   std::optional<std::uint64_t> id;
+  std::optional<std::string_view> user;
   std::optional<std::int64_t> age_seconds_min;
   bool skip_self = true;
 
@@ -105,6 +107,7 @@ struct KillFilter {
     return (!address || session.address == *address) &&
            (!local_address || session.local_address == *local_address) &&
            (!type || *type == ClientType::normal) && (!id || session.id == *id) &&
+           (!user || shown_user(session) == *user) &&
            (!age_seconds_min || (now_ms - session.connected_at_ms) / 1000 >= *age_seconds_min);
   }
 };
@@ -134,10 +137,11 @@ bool take_kill_option(CommandContext& context, Arguments& arguments, KillFilter&
     filter.local_address = arguments.take();
   } else if (arguments.take_word("USER", 1)) {
     const std::string_view user = arguments.take();
-    if (user != "default") {
+    if (context.server.users().find(user) == nullptr) {
       reply_error(context, fmt::format("ERR No such user '{}'", user)).value();
       return false;
     }
+    filter.user = user;
   } else if (arguments.take_word("MAXAGE", 1)) {
     filter.age_seconds_min = take_positive(arguments, "ERR maxage is not an integer or out of range",
                                            "ERR maxage should be greater than 0");

@@ -23,14 +23,15 @@ using enum CommandFlag;
 engine::Status auth(CommandContext& context, Arguments arguments) {
   if (arguments.remaining() > 2) return reply_error(context, kSyntaxError);
   const bool user_given = arguments.remaining() == 2;
-  const std::string_view user = user_given ? arguments.take() : "default";
-  if (!user_given && !context.server.config().password_required()) {
+  const std::string_view user = user_given ? arguments.take() : acl::kDefaultUser;
+  if (!user_given && context.server.users().default_is_open()) {
     return reply_error(context,
                        "ERR AUTH <password> called without any password configured for the default user. Are "
                        "you sure your configuration is correct?");
   }
-  if (!password_is_right(context, user, arguments.take())) return reply_error(context, kWrongPassword);
-  context.session.authenticated = true;
+  if (!log_in(context.server, context.session, user, arguments.take(), arguments.all().front())) {
+    return reply_error(context, kWrongPassword);
+  }
   return reply_ok(context);
 }
 
@@ -97,11 +98,9 @@ void reply_greeting(CommandContext& context) {
 engine::Status hello(CommandContext& context, Arguments arguments) {
   HelloOptions options;
   if (!take_hello_options(context, arguments, options)) return {};
-  if (options.with_password) {
-    if (!password_is_right(context, options.user, options.password)) {
-      return reply_error(context, kWrongPassword);
-    }
-    context.session.authenticated = true;
+  if (options.with_password &&
+      !log_in(context.server, context.session, options.user, options.password, arguments.all().front())) {
+    return reply_error(context, kWrongPassword);
   }
   if (!is_authenticated(context.server, context.session)) {
     return reply_error(
@@ -134,7 +133,7 @@ engine::Status quit(CommandContext& context, Arguments) {
 engine::Status reset(CommandContext& context, Arguments) {
   Session& session = context.session;
   session.database.store(0, std::memory_order_relaxed);
-  session.authenticated = !context.server.config().password_required();
+  become_default_user(context.server, session);
   session.no_evict = false;
   session.no_touch = false;
   session.reply_mode = ReplyMode::on;

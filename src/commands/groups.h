@@ -24,6 +24,7 @@ std::span<const CommandSpec> ring_commands();           // ring.cpp
 std::span<const CommandSpec> config_commands();         // config.cpp
 std::span<const CommandSpec> durability_commands();     // durability.cpp
 std::span<const CommandSpec> introspection_commands();  // introspection.cpp
+std::span<const CommandSpec> acl_commands();            // acl.cpp
 std::span<const CommandSpec> cluster_commands();        // cluster.cpp
 
 }  // namespace shale::server

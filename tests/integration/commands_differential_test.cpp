@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "tests/integration/commands_connection.h"
+#include "tests/integration/redis_process.h"
 
 namespace shale::integration {
 namespace {
@@ -205,34 +206,6 @@ constexpr std::string_view kLines[] = {
     "bbb c",
 };
 
-std::string redis_server_path() {
-  for (const char* path : {"/usr/bin/redis-server", "/usr/local/bin/redis-server"}) {
-    if (std::filesystem::exists(path)) return path;
-  }
-  return {};
-}
-
-// redis-server, with nothing on disk.
-class RedisProcess {
- public:
-  RedisProcess() {
-    for (int attempt = 0; attempt < 5; ++attempt) {
-      port_ = free_port();
-      process_ =
-          std::make_unique<ChildProcess>(Words{redis_server_path(), "--port", std::to_string(port_), "--save",
-                                               "", "--appendonly", "no", "--dir", folder_.path()});
-      if (process_->wait_for_output("Ready to accept connections")) return;
-    }
-    throw std::runtime_error("redis-server does not start:\n" + process_->output());
-  }
-  unsigned port() const { return port_; }
-
- private:
-  TemporaryFolder folder_;
-  unsigned port_ = 0;
-  std::unique_ptr<ChildProcess> process_;
-};
-
 // Times that the two servers may see a little apart are compared without their last digits.
 std::string without_clock(const Words& words, std::string reply) {
   const std::string_view name = words[0];
@@ -269,18 +242,6 @@ std::string text_of(const Words& words) {
   std::string text;
   for (const std::string& word : words) text += fmt::format("{:?} ", word);
   return text;
-}
-
-// Read before a server is started, which would take the variable for an option of its own.
-std::uint64_t seed_of_this_run() {
-  static const std::uint64_t seed = [] {
-    const char* wanted = std::getenv("SHALE_TEST_SEED");
-    const std::uint64_t chosen =
-        wanted != nullptr ? std::strtoull(wanted, nullptr, 10) : std::random_device{}();
-    ::unsetenv("SHALE_TEST_SEED");
-    return chosen;
-  }();
-  return seed;
 }
 
 class CommandDifferential : public ::testing::TestWithParam<int> {

@@ -217,8 +217,7 @@ TEST_F(DispatcherTest, ARequestThatIsNoCommandDoesNotDisturbItsNeighbours) {
 }
 
 TEST_F(DispatcherTest, WhoHasNotAuthenticatedIsAskedToUntilItHas) {
-  std::vector<std::string_view> change{"requirepass", "secret"};
-  ASSERT_EQ(config_.change(change), std::nullopt);
+  server_->users().set_default_password("secret");
   session_.authenticated = false;
   request({"get a", "get", "login", "get a"});
   execute();

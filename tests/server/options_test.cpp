@@ -159,7 +159,7 @@ TEST(CommandLineOptions, AreTakenAsRedisTakesThem) {
   EXPECT_EQ(loaded.config.number(Option::port), 7000);
   EXPECT_EQ(loaded.config.text(Option::bind), "127.0.0.1 -::1");
   EXPECT_EQ(loaded.config.number(Option::timeout), 5);
-  EXPECT_FALSE(loaded.config.password_required());
+  EXPECT_EQ(loaded.config.text(Option::requirepass), "");
 }
 
 TEST(CommandLineOptions, AFolderMayFollowVerify) {
@@ -246,10 +246,31 @@ TEST(Settings, RedisOptionsWithoutMeaningAreNamedInOneWarning) {
 
 TEST(Settings, WhatWouldSilentlyNotHappenIsRefused) {
   const Loaded loaded{
-      config_lines("cluster-enabled yes\nreplicaof 10.0.0.1 6379\ntls-port 6380\n"
-                   "rename-command FLUSHALL \"\"\nuser alice on\naclfile /etc/users.acl\n")};
-  EXPECT_THAT(loaded.problems, SizeIs(6));
+      config_lines("cluster-enabled yes\nreplicaof 10.0.0.1 6379\nrename-command FLUSHALL \"\"\n")};
+  EXPECT_THAT(loaded.problems, SizeIs(3));
   EXPECT_THAT(loaded.problems, testing::Each(HasSubstr("is not supported")));
+}
+
+TEST(Settings, UsersAreDefinedByLinesOfTheirOwn) {
+  const Loaded loaded{
+      config_lines("user alice on >hush ~a* +get (+set ~b*)\nacl-pubsub-default allchannels\nuser bob\n")};
+  EXPECT_THAT(loaded.problems, IsEmpty());
+  ASSERT_THAT(loaded.config.users(), SizeIs(2));
+  EXPECT_TRUE(loaded.config.users().at("alice").enabled());
+  EXPECT_THAT(loaded.config.users().at("alice").selectors(), SizeIs(2));
+  EXPECT_EQ(loaded.config.users().at("bob").describe(), "off sanitize-payload &* -@all");
+  EXPECT_EQ(print_config(loaded.config).find("hush"), std::string::npos);
+}
+
+TEST(Settings, WhatIsWrongWithAUserIsNamedWithoutItsPasswords) {
+  const auto problems_of = [](const char* lines) { return Loaded{config_lines(lines)}.problems; };
+  EXPECT_THAT(problems_of("user alice +frobnicate\n"),
+              ElementsAre(AllOf(HasSubstr("'alice'"), HasSubstr("'+frobnicate': Unknown command"))));
+  EXPECT_THAT(problems_of("user alice #hush\n"), ElementsAre(Not(HasSubstr("hush"))));
+  EXPECT_THAT(problems_of("user alice on\nuser alice off\n"), ElementsAre(HasSubstr("Duplicate user")));
+  EXPECT_THAT(problems_of("user alice (+get\n"), ElementsAre(HasSubstr("Unmatched parenthesis")));
+  EXPECT_THAT(problems_of("user\n"), SizeIs(1));
+  EXPECT_THAT(problems_of("user alice on\naclfile /etc/users.acl\n"), ElementsAre(HasSubstr("'aclfile'")));
 }
 
 TEST(Settings, SecretsAreNotRepeated) {
