@@ -12,8 +12,9 @@ namespace {
 
 constexpr std::string_view kMagic = "SHALECAT";
 // 1 and 2 had shards 0, 1, 2 ... with trees of the same numbers; 1 knew LSM trees only.
-// Up to 3 all folders were hash rings.
-constexpr std::uint32_t kFormatVersion = 4;
+// Up to 3 all folders were hash rings. Up to 4 databases were emptied, but not swapped: identities only grew.
+constexpr std::uint32_t kFormatVersion = 5;
+constexpr std::uint32_t kFormatWithoutSwaps = 4;
 constexpr std::uint32_t kFormatOfRings = 3;
 constexpr std::uint32_t kFormatOfNumberedShards = 2;
 constexpr std::uint32_t kFormatWithoutEngines = 1;
@@ -83,13 +84,28 @@ void DatabaseTable::start(Sharding sharding) {
     ids_[database] = Placement{sharding}.first_id(database);
 }
 
+void DatabaseTable::start(Sharding sharding, const DatabaseIds& ids) {
+  sharding_ = sharding;
+  std::ranges::copy(ids, ids_.begin());
+}
+
 DatabaseIds DatabaseTable::ids() const {
   DatabaseIds ids{};
   for (unsigned database = 0; database < kDatabaseCount; ++database) ids[database] = id(database);
   return ids;
 }
 
+// While two are being swapped, one may be seen nowhere: what it has is not obsolete for that.
 bool DatabaseTable::is_live(DatabaseId id) const {
+  for (;;) {
+    const std::uint64_t before = swaps_.load(std::memory_order_acquire);
+    if (has(id)) return true;
+    std::atomic_thread_fence(std::memory_order_acquire);
+    if (before % 2 == 0 && swaps_.load(std::memory_order_relaxed) == before) return false;
+  }
+}
+
+bool DatabaseTable::has(DatabaseId id) const {
   return std::any_of(ids_.begin(), ids_.end(),
                      [&](const auto& live) { return live.load(std::memory_order_relaxed) == id; });
 }
@@ -110,6 +126,15 @@ void DatabaseTable::advance(unsigned database, DatabaseId id) {
     ids_[database].store(id, std::memory_order_relaxed);
 }
 
+void DatabaseTable::swap(unsigned a, unsigned b) {
+  const DatabaseId id_of_a = id(a);
+  swaps_.fetch_add(1, std::memory_order_relaxed);
+  std::atomic_thread_fence(std::memory_order_release);
+  ids_[a].store(id(b), std::memory_order_relaxed);
+  ids_[b].store(id_of_a, std::memory_order_relaxed);
+  swaps_.fetch_add(1, std::memory_order_release);
+}
+
 Bytes CatalogState::encode() const {
   Bytes out{kMagic};
   engine::append_u32(out, kFormatVersion);
@@ -126,6 +151,7 @@ Bytes CatalogState::encode() const {
   engine::append_u32(out, next_shard);
   engine::append_u32(out, next_tree);
   engine::append_u8(out, static_cast<std::uint8_t>(sharding));
+  engine::append_u64(out, databases_lsn);
   engine::append_u64(out, engine::hash_bytes(out));
   return out;
 }
@@ -168,6 +194,7 @@ engine::Result<CatalogState> CatalogState::decode(BytesView bytes, const std::st
     state.next_tree = reader.u32();
   }
   if (version > kFormatOfRings) state.sharding = static_cast<Sharding>(reader.u8());
+  if (version > kFormatWithoutSwaps) state.databases_lsn = reader.u64();
   const bool knows_engines = std::ranges::all_of(
       state.shards, [](const ShardRecord& shard) { return shard.engine <= EngineKind::btree; });
   if (!reader.failed() && !knows_engines) return damaged("names an engine that is unknown");

@@ -26,6 +26,8 @@ class DatabaseTable {
   explicit DatabaseTable(Sharding sharding = Sharding::ring) { start(sharding); }
   // Nothing has been emptied yet. Before anybody else uses the table.
   void start(Sharding sharding);
+  // As a catalog has them. Before anybody else uses the table.
+  void start(Sharding sharding, const DatabaseIds& ids);
 
   DatabaseId id(unsigned database) const { return ids_[database].load(std::memory_order_relaxed); }
   DatabaseIds ids() const;
@@ -38,9 +40,14 @@ class DatabaseTable {
   // Identities only grow: an older one (from a log record replayed after a newer catalog was read) changes
   // nothing.
   void advance(unsigned database, DatabaseId id);
+  // Each becomes the other: all keys of both change the database, and none is touched.
+  void swap(unsigned a, unsigned b);
 
  private:
+  bool has(DatabaseId id) const;
+
   Sharding sharding_ = Sharding::ring;
+  std::atomic<std::uint64_t> swaps_ = 0;  // odd while one is being made
   std::array<std::atomic<DatabaseId>, kDatabaseCount> ids_;
 };
 
@@ -62,6 +69,7 @@ struct ShardRecord {
 struct CatalogState {
   Sharding sharding = Sharding::ring;
   DatabaseIds databases{};
+  engine::Lsn databases_lsn = 0;    // the newest record that has made them so; 0 in formats before 5
   engine::Lsn log_needed_from = 1;  // no engine needs records before this one
   std::uint64_t map_version = 0;
   std::vector<Boundary> boundaries;

@@ -5,6 +5,7 @@
 //     write          := operation:u8 (1 put, 2 erase)  position_length:varint  position
 //                       [put only: value_length:varint  value]
 //   flush_databases  := (database:u32  new identity:u32)*
+//   swap_databases   := database:u32  database:u32
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,8 @@ namespace shale::cluster {
 
 enum class LogRecord : engine::RecordKind {
   batch = 1,
-  flush_databases = 2
+  flush_databases = 2,
+  swap_databases = 3
 };  // stored: append, never renumber
 
 enum class WriteOperation : std::uint8_t { put = 1, erase = 2 };  // stored: append, never renumber

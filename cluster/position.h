@@ -83,7 +83,7 @@ class Placement {
 
   // The identity of a database that has never been emptied.
   DatabaseId first_id(unsigned database) const { return is_ring() ? database : database << kGenerationBits; }
-  // Of key ranges only: whose an identity is or was, and whether that can be emptied once more.
+  // Of key ranges only: for which database an identity was made, and whether that can be emptied once more.
   static unsigned number_of(DatabaseId id) { return id >> kGenerationBits; }
   static bool is_last_id(DatabaseId id) { return (id & kGenerationMask) == kGenerationMask; }
 

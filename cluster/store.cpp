@@ -187,10 +187,8 @@ engine::Status Store::load_catalog(bool created) {
   auto state = CatalogState::decode(*bytes, path);
   if (!state) return state.error();
   placement_ = Placement{state->sharding};
-  databases_.start(state->sharding);
-  for (unsigned database = 0; database < kDatabaseCount; ++database) {
-    databases_.advance(database, state->databases[database]);
-  }
+  databases_.start(state->sharding, state->databases);
+  databases_lsn_ = state->databases_lsn;
   log_needed_from_ = state->log_needed_from;
   next_shard_ = state->next_shard;
   next_tree_ = state->next_tree;
@@ -248,7 +246,12 @@ engine::Status Store::replay(engine::Lsn lsn, engine::RecordKind kind, BytesView
                              StoreRecovery& recovery) {
   switch (static_cast<LogRecord>(kind)) {
     case LogRecord::batch: return replay_batch(lsn, payload, recovery);
-    case LogRecord::flush_databases: apply_flush(lsn, payload); return {};
+    case LogRecord::flush_databases:
+      if (lsn > databases_lsn_) apply_flush(lsn, payload);
+      return {};
+    case LogRecord::swap_databases:
+      if (lsn > databases_lsn_) apply_swap(lsn, payload);
+      return {};
   }
   return engine::Error{engine::ErrorKind::unsupported,
                        fmt::format("log record {} is of kind {}, which this build does not know", lsn, kind)};
@@ -306,6 +309,13 @@ std::shared_ptr<const Layout> Store::layout() const {
   return layout_;
 }
 
+std::optional<unsigned> Store::database_of(DatabaseId id) const {
+  for (unsigned database = 0; database < kDatabaseCount; ++database) {
+    if (database_id(database) == id) return database;
+  }
+  return {};
+}
+
 // Shards that come and go while it is counted could be counted twice, or not at all.
 std::int64_t Store::key_count(unsigned database) {
   for (;;) {
@@ -324,14 +334,41 @@ engine::Result<engine::Lsn> Store::flush_database(unsigned database) { return fl
 
 engine::Result<engine::Lsn> Store::flush_all() { return flush_databases(0, kDatabaseCount); }
 
+// Takes the locks of all shards: of those of the layout that is returned.
+std::shared_ptr<const Layout> Store::lock_all(std::vector<std::unique_lock<std::mutex>>& locks) {
+  for (;;) {  // shards may come and go until all are locked
+    auto locked = layout();
+    for (const auto& shard : locked->shards()) locks.emplace_back(shard->mutex);
+    if (locked == layout()) return locked;
+    locks.clear();
+  }
+}
+
+engine::Result<engine::Lsn> Store::swap_databases(unsigned a, unsigned b) {
+  std::vector<std::unique_lock<std::mutex>> locks;
+  lock_all(locks);
+  Bytes payload;
+  engine::append_u32(payload, a);
+  engine::append_u32(payload, b);
+  const auto lsn = log_->append(static_cast<engine::RecordKind>(LogRecord::swap_databases), payload);
+  if (lsn) apply_swap(*lsn, payload);
+  return lsn;
+}
+
+void Store::apply_swap(engine::Lsn lsn, BytesView payload) {
+  const std::lock_guard lock{layout_mutex_};
+  engine::ByteReader reader{payload};
+  const std::uint32_t a = reader.u32();
+  const std::uint32_t b = reader.u32();
+  if (reader.failed() || a >= kDatabaseCount || b >= kDatabaseCount) return;
+  databases_.swap(a, b);
+  databases_lsn_ = lsn;
+  epoch_.fetch_add(1, std::memory_order_release);
+}
+
 engine::Result<engine::Lsn> Store::flush_databases(unsigned first, unsigned count) {
   std::vector<std::unique_lock<std::mutex>> locks;
-  std::shared_ptr<const Layout> locked;
-  do {  // shards may come and go until all are locked
-    locks.clear();
-    locked = layout();
-    for (const auto& shard : locked->shards()) locks.emplace_back(shard->mutex);
-  } while (locked != layout());
+  const std::shared_ptr<const Layout> locked = lock_all(locks);
   const auto after = databases_.ids_after_flush(first, count);
   if (!after) {
     return engine::Error{engine::ErrorKind::unsupported,
@@ -353,8 +390,8 @@ engine::Result<engine::Lsn> Store::flush_databases(unsigned first, unsigned coun
   return *lsn;
 }
 
-// What the catalog knows already changes nothing: identities only grow, and with each the boundaries were
-// taken along.
+// The boundaries are taken along. What a catalog of the formats before 5 knows already changes nothing, since
+// identities only grew.
 void Store::apply_flush(engine::Lsn lsn, BytesView payload) {
   const std::lock_guard lock{layout_mutex_};
   std::vector<Boundary> boundaries = layout_->map().boundaries();
@@ -372,7 +409,7 @@ void Store::apply_flush(engine::Lsn lsn, BytesView payload) {
     ShardMap map{layout_->map().version() + 1, std::move(boundaries)};
     layout_ = std::make_shared<Layout>(std::move(map), layout_->shards());
   }
-  last_flush_ = lsn;
+  databases_lsn_ = lsn;
   epoch_.fetch_add(1, std::memory_order_release);
 }
 
@@ -403,27 +440,28 @@ std::vector<ShardRecord> Store::records_of(const std::vector<std::shared_ptr<Sha
   return records;
 }
 
-Store::FlushedState Store::flushed_state() const {
+Store::DatabasesState Store::databases_state() const {
   const std::lock_guard lock{layout_mutex_};
-  return {databases_.ids(), layout_, last_flush_};
+  return {databases_.ids(), layout_, databases_lsn_};
 }
 
 engine::Status Store::write_catalog(engine::Lsn log_needed_from) {
-  const FlushedState state = flushed_state();
+  const DatabasesState state = databases_state();
   const ShardMap& map = state.layout->map();
   return write_catalog(log_needed_from, state, map.version(), map.boundaries(), shard_records());
 }
 
-engine::Status Store::write_catalog(engine::Lsn log_needed_from, const FlushedState& flushed,
+engine::Status Store::write_catalog(engine::Lsn log_needed_from, const DatabasesState& flushed,
                                     std::uint64_t map_version, std::vector<Boundary> boundaries,
                                     std::vector<ShardRecord> shards) {
   // Else a lost machine could forget what was written before the flush, and not the flush.
-  if (flushed.last_flush != 0) {
-    if (auto durable = barrier_->wait_until_durable(flushed.last_flush); !durable) return durable;
+  if (flushed.lsn != 0) {
+    if (auto durable = barrier_->wait_until_durable(flushed.lsn); !durable) return durable;
   }
   CatalogState state;
   state.sharding = placement_.sharding();
   state.databases = flushed.databases;
+  state.databases_lsn = flushed.lsn;
   state.log_needed_from = log_needed_from;
   state.map_version = map_version;
   state.boundaries = std::move(boundaries);
@@ -449,7 +487,7 @@ engine::Status Store::change_layout(const NewLayout& next, std::chrono::microsec
   const std::lock_guard round{maintenance_mutex_};
   // What a copy has left out because it was deleted is gone with the old tree: the deletion must not be lost.
   if (auto durable = barrier_->wait_until_durable(log_->appended_lsn()); !durable) return durable;
-  const FlushedState state = flushed_state();
+  const DatabasesState state = databases_state();
   const ShardMap& map = state.layout->map();
   auto boundaries = next.divide(map);
   if (!boundaries) return boundaries.error();

@@ -68,6 +68,8 @@ class Store {
   std::uint64_t epoch() const { return epoch_.load(std::memory_order_acquire); }
   std::shared_ptr<const Layout> layout() const;  // immutable; stays valid while held
   DatabaseId database_id(unsigned database) const { return databases_.id(database); }
+  // Whose an identity is, as SELECT numbers databases; nothing if it is that of one that has been emptied.
+  std::optional<unsigned> database_of(DatabaseId id) const;
   // Whether keys stored under this identity are still those of a database.
   bool is_live(DatabaseId id) const { return databases_.is_live(id); }
   Placement placement() const { return placement_; }
@@ -84,6 +86,9 @@ class Store {
   // the record's Lsn. Errors as Log::append; unsupported (a database has been emptied too often).
   engine::Result<engine::Lsn> flush_database(unsigned database);
   engine::Result<engine::Lsn> flush_all();
+  // Exchanges two databases: one log record, at once for everybody. Returns the record's Lsn. Errors as
+  // Log::append.
+  engine::Result<engine::Lsn> swap_databases(unsigned a, unsigned b);
 
   // One round of housekeeping: bounds the log by flushing what holds its oldest records, writes the catalog,
   // trims the log. Waits for disks. A thread of the store calls it several times a second; tests call it
@@ -143,19 +148,21 @@ class Store {
   engine::Status replay_batch(engine::Lsn lsn, BytesView payload, StoreRecovery& recovery);
   engine::Status wait_for_admission(Shard& owner, std::size_t bytes);
   engine::Result<engine::Lsn> flush_databases(unsigned first, unsigned count);
+  std::shared_ptr<const Layout> lock_all(std::vector<std::unique_lock<std::mutex>>& locks);
   void apply_flush(engine::Lsn lsn, BytesView payload);
+  void apply_swap(engine::Lsn lsn, BytesView payload);
   engine::Lsn oldest_needed_lsn();
   static std::vector<ShardRecord> records_of(const std::vector<std::shared_ptr<Shard>>& shards,
                                              const std::vector<ShardRecord>& changed);
-  // What flushes change, as it was at one moment.
-  struct FlushedState {
+  // What flushes and swaps change, as it was at one moment.
+  struct DatabasesState {
     DatabaseIds databases;
     std::shared_ptr<const Layout> layout;
-    engine::Lsn last_flush;  // the record that has made it so
+    engine::Lsn lsn;  // the record that has made it so
   };
-  FlushedState flushed_state() const;
+  DatabasesState databases_state() const;
   engine::Status write_catalog(engine::Lsn log_needed_from);
-  engine::Status write_catalog(engine::Lsn log_needed_from, const FlushedState& state,
+  engine::Status write_catalog(engine::Lsn log_needed_from, const DatabasesState& state,
                                std::uint64_t map_version, std::vector<Boundary> boundaries,
                                std::vector<ShardRecord> shards);
   engine::Status publish(const NewLayout& next, std::uint64_t made_from, std::shared_ptr<const Layout> made);
@@ -180,8 +187,8 @@ class Store {
   std::unique_ptr<Trees> trees_;
   std::unique_ptr<engine::Log> log_;
   std::shared_ptr<const Layout> layout_;  // changed under the locks of the shards concerned
-  engine::Lsn last_flush_ = 0;            // the newest flush record that has been applied
-  mutable std::mutex layout_mutex_;       // guards layout_ and last_flush_
+  engine::Lsn databases_lsn_ = 0;         // the newest flush or swap record that has been applied
+  mutable std::mutex layout_mutex_;       // guards layout_ and databases_lsn_
 
   std::unique_ptr<ChangeHistory> history_;
   std::unique_ptr<Reshaper> reshaper_;

@@ -61,6 +61,7 @@ class FolderVerifier {
     }
     verify_shards(*catalog, persisted);
     databases_ = catalog->databases;
+    databases_lsn_ = catalog->databases_lsn;
     verify_log(*catalog, persisted);
     large_values_.report(*placement_, databases_);
   }
@@ -206,7 +207,11 @@ class FolderVerifier {
         return {};
       case LogRecord::flush_databases: {
         constexpr std::size_t kBytesPerDatabase = 2 * sizeof(std::uint32_t);
-        if (payload.size() % kBytesPerDatabase == 0) return note_flush(payload);
+        if (payload.size() % kBytesPerDatabase == 0) return note_flush(lsn, payload);
+        return engine::corruption(fmt::format("{}/log: record {}: impossible length", folder_, lsn));
+      }
+      case LogRecord::swap_databases: {
+        if (payload.size() == 2 * sizeof(std::uint32_t)) return note_swap(lsn, payload);
         return engine::corruption(fmt::format("{}/log: record {}: impossible length", folder_, lsn));
       }
     }
@@ -215,7 +220,18 @@ class FolderVerifier {
         fmt::format("{}/log: record {} is of kind {}, which this build does not know", folder_, lsn, kind)};
   }
 
-  engine::Status note_flush(BytesView payload) {
+  engine::Status note_swap(Lsn lsn, BytesView payload) {
+    engine::ByteReader reader{payload};
+    const std::uint32_t a = reader.u32();
+    const std::uint32_t b = reader.u32();
+    if (lsn > databases_lsn_ && a < databases_.size() && b < databases_.size()) {
+      std::swap(databases_[a], databases_[b]);
+    }
+    return {};
+  }
+
+  engine::Status note_flush(Lsn lsn, BytesView payload) {
+    if (lsn <= databases_lsn_) return {};
     engine::ByteReader reader{payload};
     while (!reader.at_end()) {
       const std::uint32_t database = reader.u32();
@@ -231,6 +247,7 @@ class FolderVerifier {
   LargeValueVerifier large_values_;
   std::optional<Placement> placement_;  // once the catalog is read
   DatabaseIds databases_{};
+  Lsn databases_lsn_ = 0;                         // what the catalog has of them
   std::optional<std::set<std::uint32_t>> trees_;  // that shards have
   std::unique_ptr<engine::FolderLock> lock_;
 };

@@ -1,5 +1,6 @@
 // Databases as a whole: how many keys, and no keys at all.
 #include "src/command/arguments.h"
+#include "src/commands/database_argument.h"
 #include "src/commands/groups.h"
 #include "src/commands/reply.h"
 #include "src/server.h"
@@ -43,6 +44,27 @@ engine::Status flushall(CommandContext& context, Arguments arguments) {
   return reply_flushed(context, context.server.store().flush_all());
 }
 
+// SWAPDB index1 index2 -> OK; who has selected one of them has the other's keys
+engine::Status swapdb(CommandContext& context, Arguments arguments) {
+  const auto first = parse_int(arguments.take());
+  const auto second = parse_int(arguments.take());
+  if (!first) return reply_error(context, "ERR invalid first DB index");
+  if (!second) return reply_error(context, "ERR invalid second DB index");
+  const std::int64_t count = context.server.config().number(Option::databases);
+  const auto exists = [count](std::int64_t number) { return number >= 0 && number < count; };
+  if (!exists(*first) || !exists(*second)) return reply_error(context, kDatabaseOutOfRange);
+  if (*first == *second) return reply_ok(context);
+  const auto swapped =
+      context.server.store().swap_databases(static_cast<unsigned>(*first), static_cast<unsigned>(*second));
+  if (!swapped) return swapped.error();
+  context.written_lsn = *swapped;
+  return reply_ok(context);
+}
+
+constexpr ArgumentSpec kSwapArguments[] = {
+    {.name = "index1", .type = integer},
+    {.name = "index2", .type = integer},
+};
 constexpr ArgumentSpec kFlushModes[] = {
     {.name = "async", .type = pure_token, .token = "ASYNC"},
     {.name = "sync", .type = pure_token, .token = "SYNC"},
@@ -85,6 +107,16 @@ constexpr CommandSpec kDatabaseCommands[] = {
      .tips = kFlushTips,
      .arguments = kFlushArguments,
      .handler = flushdb},
+    {.name = "swapdb",
+     .arity = exactly(3),
+     .flags = write | fast,
+     .categories = AclCategory::keyspace | AclCategory::dangerous,
+     .group = "server",
+     .since = "4.0.0",
+     .complexity = "O(1)",
+     .summary = "Exchanges two databases, at once for all clients.",
+     .arguments = kSwapArguments,
+     .handler = swapdb},
 };
 static_assert(sorted_and_unique(kDatabaseCommands));
 

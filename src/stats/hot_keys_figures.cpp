@@ -24,13 +24,6 @@ struct FoundKey {
   cluster::BytesView name() const { return placement.key_of(key.position); }
 };
 
-std::optional<unsigned> database_of(const cluster::Store& store, cluster::DatabaseId id) {
-  for (unsigned database = 0; database < cluster::kDatabaseCount; ++database) {
-    if (store.database_id(database) == id) return database;
-  }
-  return {};
-}
-
 // Without those of databases that have been flushed since.
 void find_keys(cluster::Store& store, cluster::Shard& shard, std::size_t count,
                std::vector<FoundKey>& found) {
@@ -41,11 +34,11 @@ void find_keys(cluster::Store& store, cluster::Shard& shard, std::size_t count,
   {
     const std::lock_guard lock{shard.mutex};
     keys = shard.hot_keys.hottest(count, store.clock().now(), [&](cluster::BytesView position) {
-      return database_of(store, id_of(position)).has_value();
+      return store.database_of(id_of(position)).has_value();
     });
   }
   for (cluster::HotKey& key : keys) {
-    if (const auto database = database_of(store, id_of(key.position)))
+    if (const auto database = store.database_of(id_of(key.position)))
       found.push_back({shard.id, *database, std::move(key), store.placement()});
   }
 }

@@ -19,13 +19,14 @@ constexpr std::size_t kRangesMax = 4096;
 
 // Where a range begins or ends: the token on the ring or the database, and the key. Neither at the ends of
 // the space of positions, and no key where a range begins or ends between all keys.
-void add_end(std::string_view end, cluster::Placement placement, engine::BytesView position, Figures& range) {
+void add_end(std::string_view end, const cluster::Store& store, engine::BytesView position, Figures& range) {
+  const cluster::Placement placement = store.placement();
   Figure place = NotKnown{};
   Figure key = NotKnown{};
   if (!position.empty() && placement.is_ring()) {
     place = fmt::format("{:016x}", engine::key_head(position));
   } else if (!position.empty()) {
-    place = cluster::Placement::number_of(placement.database_of(position));
+    if (const auto database = store.database_of(placement.database_of(position))) place = *database;
   }
   if (position.size() >= placement.prefix_bytes())
     key = quote_bytes(placement.key_of(position), kShownKeyBytesMax);
@@ -33,12 +34,12 @@ void add_end(std::string_view end, cluster::Placement placement, engine::BytesVi
       .add(std::string(end) + "_key", std::move(key));
 }
 
-Figures range_figures(cluster::Placement placement, const std::vector<cluster::Boundary>& boundaries,
+Figures range_figures(const cluster::Store& store, const std::vector<cluster::Boundary>& boundaries,
                       std::size_t index) {
   Figures range;
-  add_end("begin", placement, boundaries[index].begin, range);
+  add_end("begin", store, boundaries[index].begin, range);
   const bool is_last = index + 1 == boundaries.size();
-  add_end("end", placement, is_last ? engine::BytesView{} : boundaries[index + 1].begin, range);
+  add_end("end", store, is_last ? engine::BytesView{} : boundaries[index + 1].begin, range);
   return range;
 }
 
@@ -77,7 +78,7 @@ Figures describe_ranges(Server& server) {
   for (std::size_t index = 0; index < std::min(boundaries.size(), kRangesMax); ++index) {
     const auto shard = shards.find(boundaries[index].shard);
     if (shard == shards.end()) continue;  // merged into another meanwhile
-    Figures range = range_figures(placement, boundaries, index);
+    Figures range = range_figures(server.store(), boundaries, index);
     range.add("shard", static_cast<std::uint32_t>(shard->first))
         .add("engine", engine_name(shard->second.kind));
     if (!placement.is_ring()) {  // then a shard has one range

@@ -169,6 +169,52 @@ TEST_F(StoreTest, FlushingADatabaseLeavesTheOthersAndSurvivesReopening) {
   EXPECT_EQ(store_->key_count(1), 100);
 }
 
+TEST_F(StoreTest, SwappedDatabasesHaveEachOthersKeysAndSurviveReopening) {
+  open();
+  put({{"a", "zero"}, {"only zero", "v"}}, 0);
+  put({{"a", "five"}}, 5);
+  ASSERT_TRUE(store_->swap_databases(0, 5));
+  EXPECT_EQ(get("a", 0), "five");
+  EXPECT_EQ(get("a", 5), "zero");
+  EXPECT_EQ(store_->key_count(0), 1);
+  EXPECT_EQ(store_->key_count(5), 2);
+  put({{"later", "v"}}, 5);
+  // The catalog knows of one swap, the log of that and more: none is made twice, whatever is read.
+  for (int round = 0; round < 3; ++round) {
+    if (round == 1) {
+      ASSERT_TRUE(store_->maintain());
+    }
+    if (round == 2) {
+      ASSERT_TRUE(store_->swap_databases(5, 15));
+    }
+    close();
+    open();
+    const unsigned of_zero = round == 2 ? 15 : 5;
+    EXPECT_EQ(get("a", 0), "five");
+    EXPECT_EQ(get("a", of_zero), "zero");
+    EXPECT_EQ(get("later", of_zero), "v");
+    EXPECT_EQ(store_->key_count(of_zero), 3);
+  }
+}
+
+TEST_F(StoreTest, AFlushAfterASwapEmptiesWhatTheNumberMeansNow) {
+  open();
+  put({{"a", "zero"}}, 0);
+  put({{"a", "five"}}, 5);
+  ASSERT_TRUE(store_->swap_databases(0, 5));
+  ASSERT_TRUE(store_->flush_database(0));
+  put({{"b", "new"}}, 0);
+  ASSERT_TRUE(store_->swap_databases(0, 5));
+  close();
+  open();
+  EXPECT_EQ(get("a", 0), "zero");
+  EXPECT_EQ(get("a", 5), std::nullopt);
+  EXPECT_EQ(get("b", 5), "new");
+  ASSERT_TRUE(store_->flush_all());
+  EXPECT_EQ(store_->key_count(0), 0);
+  EXPECT_EQ(store_->key_count(5), 0);
+}
+
 TEST_F(StoreTest, KeysDeclaredBeforeAFlushAreWrittenToTheNewDatabase) {
   open();
   ShardLocks locks{*store_};
