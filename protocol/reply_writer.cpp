@@ -87,10 +87,12 @@ void ReplyWriter::bulk(std::string_view bytes) {
   output_.append(kLineEnd);
 }
 
-std::size_t ReplyWriter::bulk_without_bytes(std::uint64_t bytes) {
-  header('$', bytes);
+std::size_t ReplyWriter::bulk_without_bytes(std::uint64_t bytes, std::string_view before,
+                                            std::string_view behind) {
+  header('$', before.size() + bytes + behind.size());
+  output_.append(before);
   const std::size_t offset = output_.size();
-  output_.append(kLineEnd);
+  output_.append(behind).append(kLineEnd);
   return offset;
 }
 

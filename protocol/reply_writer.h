@@ -31,8 +31,10 @@ class ReplyWriter {
 
   void integer(std::int64_t value);
   void bulk(std::string_view bytes);
-  // A bulk string of so many bytes without them; returns where in the output they belong.
-  std::size_t bulk_without_bytes(std::uint64_t bytes);
+  // A bulk string without `bytes` of its bytes, those between `before` and `behind`; returns where in the
+  // output they belong.
+  std::size_t bulk_without_bytes(std::uint64_t bytes, std::string_view before = {},
+                                 std::string_view behind = {});
   void null();                               // RESP2: the null bulk string
   void null_array();                         // RESP2: the null array; RESP3 has but one null
   void boolean(bool value);                  // RESP2: 1 or 0

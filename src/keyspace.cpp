@@ -109,6 +109,14 @@ engine::Status Keyspace::store_composed(BytesView key, std::vector<engine::Large
   return engine::Error{engine::ErrorKind::not_resident, {}};
 }
 
+std::shared_ptr<engine::StagedLargeValue> Keyspace::stage(std::uint64_t bytes) {
+  return large_values().stage(bytes);
+}
+
+BytesView Keyspace::position(BytesView key) { return locks_.key(index_of(key)).bytes; }
+
+engine::LargeValueStore& Keyspace::large_values() { return transaction_.store().large_values(); }
+
 void Keyspace::erase(BytesView key) { transaction_.erase(index_of(key)); }
 
 engine::Result<std::optional<Value>> Keyspace::value_at(std::size_t index) {

@@ -55,6 +55,14 @@ class Keyspace {
   engine::Status store_composed(BytesView key, std::vector<engine::LargePiece> pieces,
                                 std::int64_t expires_at_ms);
 
+  // For values that a Load of the command's own makes: a file for so many bytes, where the key's record
+  // stands, and the value as the key's when the Load is done.
+  std::shared_ptr<engine::StagedLargeValue> stage(std::uint64_t bytes);
+  BytesView position(BytesView key);
+  void store_made(BytesView key, std::shared_ptr<engine::StagedLargeValue> made, std::int64_t expires_at_ms) {
+    store_staged(index_of(key), std::move(made), expires_at_ms);
+  }
+
   // The last declared key alone, which is of another database (CommandSpec::extra_key): reads and writes
   // through it are this command's as well.
   Keyspace of_extra_key(unsigned database) const {
@@ -81,7 +89,7 @@ class Keyspace {
   BytesView declared_key(std::size_t index) const;
   std::size_t index_of(BytesView key);
   std::size_t index_by_hash(BytesView key);
-  engine::LargeValueStore& large_values() { return transaction_.store().large_values(); }
+  engine::LargeValueStore& large_values();
   void store_staged(std::size_t index, std::shared_ptr<engine::StagedLargeValue> staged,
                     std::int64_t expires_at_ms);
 

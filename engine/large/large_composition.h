@@ -8,33 +8,10 @@
 #include <vector>
 
 #include "engine/engine.h"
-#include "engine/large/large_value.h"
+#include "engine/large/large_piece.h"
 #include "engine/large/staged_large_value.h"
 
 namespace shale::engine {
-
-// One of: a range of a large value, a range of a staged one that has been appended in full, bytes, zeros.
-struct LargePiece {
-  std::shared_ptr<LargeValue> value;
-  LargeValueReference reference;  // of `value`: what it has to be
-  std::shared_ptr<StagedLargeValue> staged;
-  Bytes bytes;
-  std::uint64_t begin = 0;   // of the range
-  std::uint64_t length = 0;  // of the piece
-
-  static LargePiece of(std::shared_ptr<LargeValue> value, const LargeValueReference& reference,
-                       std::uint64_t begin, std::uint64_t length) {
-    return {std::move(value), reference, nullptr, {}, begin, length};
-  }
-  static LargePiece of(std::shared_ptr<StagedLargeValue> staged) {
-    const std::uint64_t length = staged->value_bytes();
-    return {nullptr, {}, std::move(staged), {}, 0, length};
-  }
-  static LargePiece of(BytesView bytes) { return {nullptr, {}, nullptr, Bytes{bytes}, 0, bytes.size()}; }
-  static LargePiece zeros(std::uint64_t length) { return {nullptr, {}, nullptr, {}, 0, length}; }
-
-  bool operator==(const LargePiece&) const = default;
-};
 
 // Run by one thread at a time, a part with each run().
 class LargeComposition final : public Load {
@@ -57,15 +34,13 @@ class LargeComposition final : public Load {
 
  private:
   Status copy_some(std::uint64_t bytes_max);
-  Status read(const LargePiece& piece, std::uint64_t offset, std::span<char> into);
 
   const std::vector<LargePiece> pieces_;
   const std::shared_ptr<StagedLargeValue> into_;
   const Bytes key_;
   std::size_t piece_ = 0;           // being copied
   std::uint64_t piece_copied_ = 0;  // bytes of it
-  Bytes chunk_;                     // of a large value, read last
-  std::uint64_t chunk_number_ = UINT64_MAX;
+  LargePieceReader reader_;
   Status status_;
   std::atomic<bool> done_ = false;
 };

@@ -260,12 +260,6 @@ engine::Status msetnx(CommandContext& context, Arguments arguments) {
   return reply_integer(context, 1);
 }
 
-// Whether a string is to be put together in a file rather than in memory.
-bool is_composed_in_file(CommandContext& context, const Value& old, const ValueArgument& added,
-                         std::uint64_t bytes) {
-  return old.large || added.large || bytes >= large_value_bytes(context.server.memory_budget());
-}
-
 // APPEND key value -> length of the string now
 engine::Status append(CommandContext& context, Arguments arguments) {
   const BytesView key = arguments.take();
@@ -328,20 +322,6 @@ engine::Status getrange(CommandContext& context, Arguments arguments) {
   return reply_bulk(context, value.payload.substr(begin, bytes));
 }
 
-// What SETRANGE makes of `old`: what stands before `offset`, zeros up to there, `bytes`, and what is left of
-// `old` behind them.
-std::vector<engine::LargePiece> overwritten(CommandContext& context, const Value& old, std::uint64_t offset,
-                                            const ValueArgument& bytes) {
-  const std::uint64_t kept = std::min(offset, old.size());
-  const std::uint64_t end = offset + bytes.size();
-  std::vector<engine::LargePiece> pieces;
-  if (kept != 0) pieces.push_back(context.keyspace.piece(old, 0, kept));
-  if (kept != offset) pieces.push_back(engine::LargePiece::zeros(offset - kept));
-  pieces.push_back(Keyspace::piece(bytes));
-  if (end < old.size()) pieces.push_back(context.keyspace.piece(old, end, old.size() - end));
-  return pieces;
-}
-
 // SETRANGE key offset value -> length of the string now; gaps are zero bytes
 engine::Status setrange(CommandContext& context, Arguments arguments) {
   const BytesView key = arguments.take();
@@ -359,20 +339,14 @@ engine::Status setrange(CommandContext& context, Arguments arguments) {
   if (static_cast<std::uint64_t>(offset) > limit || static_cast<std::size_t>(offset) + bytes.size() > limit) {
     return reply_error(context, kStringTooLong);
   }
-  const std::uint64_t end = static_cast<std::uint64_t>(offset) + bytes.size();
-  const std::uint64_t length = std::max(end, old.size());
   if (!*found) context.notify(KeyEventClass::new_key, "new", key);
   context.notify(KeyEventClass::string, "setrange", key);
-  if (is_composed_in_file(context, old, bytes, length)) {
-    auto pieces = overwritten(context, old, static_cast<std::uint64_t>(offset), bytes);
-    auto stored = context.keyspace.store_composed(key, std::move(pieces), old.expires_at_ms);
-    return stored ? reply_integer(context, static_cast<std::int64_t>(length)) : stored;
+  if (auto stored = store_overwritten(context, key, old, static_cast<std::uint64_t>(offset), bytes);
+      !stored) {
+    return stored;
   }
-  Bytes changed(old.payload);
-  changed.resize(length);
-  changed.replace(static_cast<std::size_t>(offset), bytes.bytes.size(), bytes.bytes);
-  context.keyspace.store(key, changed, old.expires_at_ms);
-  return reply_integer(context, static_cast<std::int64_t>(changed.size()));
+  const std::uint64_t end = static_cast<std::uint64_t>(offset) + bytes.size();
+  return reply_integer(context, static_cast<std::int64_t>(std::max(end, old.size())));
 }
 
 constexpr std::string_view kConstant = "O(1)";

@@ -151,6 +151,83 @@ TEST(LargeValues, OfSeveralClientsAtOnceStayWithinTheBudget) {
   EXPECT_TRUE(comes_to(server, 0));
 }
 
+std::string integer(std::uint64_t value) { return "(integer) " + std::to_string(value); }
+
+TEST(LargeValues, HaveBitsLikeOthers) {
+  ServerProcess server{kLittleMemory};
+  AnonymousMemory memory{server};
+  Client client{server};
+  const std::string zeros(5 * kMiB, '\0');
+  std::string value = zeros;
+  value[3 * kMiB + 17] = '\x05';
+  value[4 * kMiB] = '\xff';
+  EXPECT_EQ(client.ask("SET", "k", value), "OK");
+  EXPECT_EQ(client.ask("BITCOUNT", "k"), integer(10));
+  EXPECT_EQ(client.ask("BITCOUNT", "k", "0", std::to_string(4 * kMiB - 1)), integer(2));
+  EXPECT_EQ(client.ask("BITCOUNT", "k", std::to_string(32 * kMiB + 3), "-1", "BIT"), integer(5));
+  EXPECT_EQ(client.ask("BITPOS", "k", "1"), integer((3 * kMiB + 17) * 8 + 5));
+  EXPECT_EQ(client.ask("BITPOS", "k", "0", std::to_string(4 * kMiB)), integer((4 * kMiB + 1) * 8));
+  EXPECT_EQ(client.ask("BITPOS", "k", "1", std::to_string(4 * kMiB + 1)), "(integer) -1");
+  EXPECT_EQ(client.ask("GETBIT", "k", std::to_string(32 * kMiB)), integer(1));
+  EXPECT_EQ(client.ask("SETBIT", "k", std::to_string(32 * kMiB), "0"), integer(1));
+  EXPECT_EQ(client.ask("GETRANGE", "k", std::to_string(4 * kMiB), std::to_string(4 * kMiB)), "\x7f");
+  EXPECT_EQ(
+      client.ask("BITFIELD", "k", "GET", "u8", "#" + std::to_string(4 * kMiB), "SET", "u16",
+                 "#" + std::to_string(2 * kMiB), "258", "GET", "u8", "#" + std::to_string(4 * kMiB + 1)),
+      "[(integer) 127, (integer) 32512, (integer) 2]");
+  EXPECT_THAT(client.ask("BITFIELD", "k", "SET", "u8", "0", "1", "GET", "u8", "#" + std::to_string(4 * kMiB)),
+              HasSubstr("too far apart"));
+  EXPECT_EQ(client.ask("SETBIT", "new", std::to_string(16 * kMiB - 1), "1"), integer(0));
+  EXPECT_EQ(client.ask("STRLEN", "new"), integer(2 * kMiB));
+
+  // With values that are longer, shorter, and none.
+  EXPECT_EQ(client.ask("SET", "k", value), "OK");
+  EXPECT_EQ(client.ask("SET", "short", "\xf0"), "OK");
+  EXPECT_EQ(client.ask("BITOP", "OR", "d", "short", "none", "k"), integer(5 * kMiB));
+  value[0] = '\xf0';
+  EXPECT_TRUE(client.ask("GET", "d") == value);
+  EXPECT_EQ(client.ask("BITOP", "AND", "d", "d", "k", "new"), integer(5 * kMiB));
+  EXPECT_TRUE(client.ask("GET", "d") == zeros);
+  EXPECT_EQ(client.ask("BITOP", "NOT", "d", "d"), integer(5 * kMiB));
+  EXPECT_TRUE(client.ask("GET", "d") == std::string(5 * kMiB, '\xff'));
+  EXPECT_EQ(client.ask("BITOP", "XOR", "d", "d", "d"), integer(5 * kMiB));
+  EXPECT_EQ(client.ask("BITCOUNT", "d"), integer(0));
+  if (kMemoryIsOurs) {
+    EXPECT_LE(memory.peak_mib(), 32u);
+  }
+}
+
+TEST(LargeValues, AreMovedCopiedAndDumped) {
+  ServerProcess server{kLittleMemory};
+  AnonymousMemory memory{server};
+  Client client{server};
+  const std::string value = random_value(6 * kMiB, 9);
+  EXPECT_EQ(client.ask("SET", "a", value, "EX", "10000"), "OK");
+  EXPECT_EQ(client.ask("RENAME", "a", "b"), "OK");
+  EXPECT_EQ(client.ask("EXISTS", "a"), integer(0));
+  EXPECT_EQ(client.ask("COPY", "b", "c", "DB", "3"), integer(1));
+  EXPECT_EQ(client.ask("COPY", "b", "c"), integer(1));
+  EXPECT_EQ(client.ask("MOVE", "c", "4"), integer(1));
+  EXPECT_TRUE(client.ask("GET", "b") == value);
+  for (const char* database : {"3", "4"}) {
+    EXPECT_EQ(client.ask("SELECT", database), "OK");
+    EXPECT_TRUE(client.ask("GET", "c") == value);
+    EXPECT_NE(client.ask("TTL", "c"), "(integer) -1");
+  }
+  EXPECT_TRUE(comes_to(server, 3)) << "one file for each, and none is left of those that were moved";
+  const std::string dumped = client.ask("DUMP", "c");
+  EXPECT_EQ(dumped.size(), 1 + 5 + value.size() + 10);
+  EXPECT_TRUE(dumped.substr(6, value.size()) == value);
+  if (kMemoryIsOurs) {
+    EXPECT_LE(memory.peak_mib(), 32u);
+  }
+  server.stop();
+  server.start();
+  Client again{server};
+  EXPECT_TRUE(again.ask("GET", "b") == value);
+  EXPECT_EQ(again.ask("EXISTS", "a", "c"), integer(0));
+}
+
 TEST(LargeValues, SurviveKillsAndAreVerified) {
   for (const char* const mode : {"always", "everysec"}) {
     ServerProcess server{{"--memory", "32mb", "--appendfsync", mode}};
