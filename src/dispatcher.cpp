@@ -138,7 +138,7 @@ Dispatcher::Answer Dispatcher::answer(Batch& batch, Keys keys, Session& session,
 
   transaction_.reset();
   Keyspace keyspace{
-      transaction_, locks_,     keys.first, keys.count, session.database.load(std::memory_order_relaxed),
+      transaction_, locks_,      keys.first, keys.count, session.database.load(std::memory_order_relaxed),
       now_ms_,      batch.loads, &events_};
   events_.begin_command(static_cast<std::uint32_t>(server_.config().number(Option::notify_keyspace_events)));
   protocol::ReplyWriter reply{output, session.protocol_version};

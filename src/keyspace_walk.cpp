@@ -188,6 +188,16 @@ class Walk {
 
 }  // namespace
 
+std::optional<TokenPrefix> neighbours_of_pattern(cluster::Placement placement, BytesView pattern) {
+  const std::size_t special = pattern.find_first_of("*?[\\");
+  const BytesView literal = pattern.substr(0, special);
+  if (!placement.is_ring()) return TokenPrefix{0, Bytes(literal)};
+  const bool names_key = special == BytesView::npos;
+  const bool names_tag = cluster::hash_tag(literal).size() != literal.size();
+  if (!names_key && !names_tag) return std::nullopt;
+  return TokenPrefix{cluster::token_of(literal), Bytes(literal)};
+}
+
 engine::Result<WalkEnd> walk_keys(cluster::Store& store, engine::ReadContext& reads, unsigned database,
                                   std::int64_t now_ms, const ScanPlace& from,
                                   const std::optional<TokenPrefix>& only, const WalkLimits& limits,

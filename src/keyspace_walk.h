@@ -35,6 +35,10 @@ struct TokenPrefix {
   engine::Bytes prefix;
 };
 
+// Where all keys are that match the glob pattern, if its beginning, up to what is special in it, says so: on
+// the ring with a whole hash tag, or if it is a whole key.
+std::optional<TokenPrefix> neighbours_of_pattern(cluster::Placement placement, BytesView pattern);
+
 // Visits the live keys of `database` (as SELECT numbers them) from `from` on, or of those the ones in `only`.
 // Keys that are there from before the call until after it are visited; what comes or goes meanwhile may be or
 // not. The caller holds no shard's lock.

@@ -9,9 +9,17 @@ namespace shale::server {
 
 std::span<const CommandSpec> string_commands();         // strings.cpp
 std::span<const CommandSpec> counter_commands();        // counters.cpp
+std::span<const CommandSpec> bit_commands();            // bits.cpp
+std::span<const CommandSpec> bitfield_commands();       // bitfield.cpp
+std::span<const CommandSpec> hyperloglog_commands();    // hyperloglog.cpp
+std::span<const CommandSpec> lcs_commands();            // lcs.cpp
 std::span<const CommandSpec> key_commands();            // keys.cpp
+std::span<const CommandSpec> copy_commands();           // copies.cpp
+std::span<const CommandSpec> dump_commands();           // dump.cpp
+std::span<const CommandSpec> sort_commands();           // sort.cpp
 std::span<const CommandSpec> expiry_commands();         // expiry.cpp
 std::span<const CommandSpec> scan_commands();           // scan.cpp
+std::span<const CommandSpec> all_keys_commands();       // all_keys.cpp
 std::span<const CommandSpec> range_commands();          // range.cpp
 std::span<const CommandSpec> object_commands();         // objects.cpp
 std::span<const CommandSpec> database_commands();       // databases.cpp

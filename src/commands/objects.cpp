@@ -43,6 +43,21 @@ engine::Status object_freq(CommandContext& context, Arguments arguments) {
       "adjust.");
 }
 
+// OBJECT IDLETIME key -> an error: the time of last use is not kept; null if there is no such key
+engine::Status object_idletime(CommandContext& context, Arguments arguments) {
+  const auto found = context.keyspace.find(arguments.take());
+  if (!found) return found.error();
+  if (!*found) return reply_null(context);
+  return reply_error(context, "ERR The time of last use is not kept, idle time not tracked.");
+}
+
+// OBJECT REFCOUNT key -> 1, since values are not shared; null if there is no such key
+engine::Status object_refcount(CommandContext& context, Arguments arguments) {
+  const auto found = context.keyspace.find(arguments.take());
+  if (!found) return found.error();
+  return *found ? reply_integer(context, 1) : reply_null(context);
+}
+
 // OBJECT HELP -> lines for people
 engine::Status object_help(CommandContext& context, Arguments) {
   return reply_help(context, "OBJECT",
@@ -51,6 +66,10 @@ engine::Status object_help(CommandContext& context, Arguments) {
                         "    Name the encoding that Redis would use for the value of <key>.",
                         "FREQ <key>",
                         "    Accesses are not counted by key: an error, as in a Redis without LFU.",
+                        "IDLETIME <key>",
+                        "    The time of last use is not kept: an error.",
+                        "REFCOUNT <key>",
+                        "    How many references the value has: 1, since none is shared.",
                     });
 }
 
@@ -144,6 +163,30 @@ constexpr CommandSpec kObjectSubcommands[] = {
      .complexity = "O(1)",
      .summary = "Explains the subcommands.",
      .handler = object_help},
+    {.name = "idletime",
+     .arity = exactly(3),
+     .flags = readonly,
+     .keys = kSecondWord,
+     .categories = AclCategory::keyspace,
+     .group = "generic",
+     .since = "2.2.3",
+     .complexity = "O(1)",
+     .summary = "Says for how long a key has not been used, where that is kept.",
+     .tips = "nondeterministic_output",
+     .arguments = kKeyOnly,
+     .handler = object_idletime},
+    {.name = "refcount",
+     .arity = exactly(3),
+     .flags = readonly,
+     .keys = kSecondWord,
+     .categories = AclCategory::keyspace,
+     .group = "generic",
+     .since = "2.2.3",
+     .complexity = "O(1)",
+     .summary = "Counts the references to a value.",
+     .tips = "nondeterministic_output",
+     .arguments = kKeyOnly,
+     .handler = object_refcount},
 };
 static_assert(sorted_and_unique(kObjectSubcommands));
 

@@ -10,7 +10,6 @@
 #include "src/command/arguments.h"
 #include "src/commands/groups.h"
 #include "src/commands/reply.h"
-#include "src/config.h"
 #include "src/range_read.h"
 #include "src/server.h"
 
@@ -22,7 +21,6 @@ using enum CommandFlag;
 
 // As much as this is read on the client's thread, if it is in memory; beyond it others get their turn.
 constexpr std::size_t kPiecesAtOnce = 4;
-constexpr std::uint64_t kReplyBytesMaxLeast = 1u << 20;
 
 constexpr std::string_view kInvalidBound = "ERR min or max not valid string range item";
 constexpr std::string_view kNoTag =
@@ -109,14 +107,6 @@ KeyRange key_range(const RangeOptions& options, cluster::Placement placement) {
   if (high.has_key()) range.end = high.kind == inclusive ? after(high.key) : Bytes(high.key);
   if (low.kind == highest || high.kind == lowest) range.end = range.begin;  // none
   return range;
-}
-
-// What is read is held until it is sent: as with other replies, output-buffer-max and the connections' share
-// of the memory bound it.
-std::size_t reply_bytes_max(Server& server) {
-  const std::uint64_t share = std::max(server.memory_budget().connections / 4, kReplyBytesMaxLeast);
-  const auto option = static_cast<std::uint64_t>(server.config().number(Option::output_buffer_max));
-  return static_cast<std::size_t>(std::min(share, option));
 }
 
 engine::Status reply_excess(CommandContext& context, RangeRead::Excess excess) {

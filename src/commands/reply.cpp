@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "src/command/table.h"
+#include "src/config.h"
+#include "src/server.h"
 
 namespace shale::server {
 
@@ -24,6 +28,13 @@ engine::Status reply_large(CommandContext& context, const Value& value, std::uin
 engine::Status reply_arity_error(CommandContext& context) {
   return reply_error(
       context, fmt::format("ERR wrong number of arguments for '{}' command", full_name(context.command)));
+}
+
+std::size_t reply_bytes_max(Server& server) {
+  constexpr std::uint64_t kLeast = 1u << 20;
+  const std::uint64_t share = std::max(server.memory_budget().connections / 4, kLeast);
+  const auto option = static_cast<std::uint64_t>(server.config().number(Option::output_buffer_max));
+  return static_cast<std::size_t>(std::min(share, option));
 }
 
 engine::Status reply_help(CommandContext& context, std::string_view command_in_capitals,

@@ -39,6 +39,9 @@ inline engine::Status reply_null(CommandContext& context) {
 engine::Status reply_error(CommandContext& context, std::string_view error);
 // "ERR wrong number of arguments for 'mset' command", where the arity alone does not say enough.
 engine::Status reply_arity_error(CommandContext& context);
+// What one reply may have of keys and values that are collected before it is sent: as with other replies,
+// output-buffer-max and the connections' share of the memory bound it.
+std::size_t reply_bytes_max(Server& server);
 // The lines of a HELP subcommand, with what Redis says before and after them.
 engine::Status reply_help(CommandContext& context, std::string_view command_in_capitals,
                           std::initializer_list<std::string_view> lines);

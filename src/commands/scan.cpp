@@ -60,18 +60,6 @@ ScanOptions take_scan_options(Arguments& arguments) {
   return options;
 }
 
-// Where all keys are that match the pattern, if its beginning, up to what is special in it, says so: on the
-// ring with a whole hash tag, or if it is a whole key.
-std::optional<TokenPrefix> neighbours_of_pattern(cluster::Placement placement, BytesView pattern) {
-  const std::size_t special = pattern.find_first_of("*?[\\");
-  const BytesView literal = pattern.substr(0, special);
-  if (!placement.is_ring()) return TokenPrefix{0, Bytes(literal)};
-  const bool names_key = special == BytesView::npos;
-  const bool names_tag = cluster::hash_tag(literal).size() != literal.size();
-  if (!names_key && !names_tag) return std::nullopt;
-  return TokenPrefix{cluster::token_of(literal), Bytes(literal)};
-}
-
 WalkLimits page_limits(std::int64_t count) {
   const auto keys = static_cast<std::size_t>(std::min(count, kPageKeysMax));
   return {.keys = keys, .records = keys + kPageRecordsMin, .ranges = keys + kPageRangesMin};

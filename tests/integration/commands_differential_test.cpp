@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <functional>
@@ -197,6 +198,260 @@ constexpr std::string_view kLines[] = {
     "PEXPIRE n 9223372036854775807",
     "EXPIREAT n 9223372036854775807",
     "EXPIRE n -9223372036854775808",
+    "FLUSHALL",
+    "SET s foobar",
+    "SET o abc",
+    "SETBIT s -1 1",
+    "SETBIT s 4294967296 1",
+    "SETBIT s abc 1",
+    "SETBIT s 1 2",
+    "SETBIT s 1 -1",
+    "SETBIT s 1 a",
+    "SETBIT s 1",
+    "GETBIT s -1",
+    "GETBIT s 4294967296",
+    "GETBIT s 1 1",
+    "GETBIT s 4294967295",
+    "GETBIT nokey 100",
+    "SETBIT bits 9 0",
+    "GET bits",
+    "BITCOUNT s 0",
+    "BITCOUNT s 0 a",
+    "BITCOUNT s a 0",
+    "BITCOUNT s 0 1 FOO",
+    "BITCOUNT s 0 1 BIT BIT",
+    "BITCOUNT s 5 30 bit",
+    "BITCOUNT s -3 -1 BYTE",
+    "BITCOUNT s -1 -3",
+    "BITCOUNT s 0 9223372036854775807",
+    "BITCOUNT s -9223372036854775808 -1 BIT",
+    "BITCOUNT nokey",
+    "BITCOUNT nokey 0 -1",
+    "BITPOS s 2",
+    "BITPOS s a",
+    "BITPOS s 1 a",
+    "BITPOS s 1 0 a",
+    "BITPOS s 1 0 1 FOO",
+    "BITPOS s 1 0 1 BIT BIT",
+    "BITPOS s 1 a 1 FOO",
+    "BITPOS s 0 a b FOO",
+    "BITPOS s 0 0 b FOO",
+    "BITPOS s 0 0 b BIT",
+    "BITPOS nokey 1",
+    "BITPOS nokey 0",
+    "SET ones \xff\xff\xff",
+    "BITPOS ones 0",
+    "BITPOS ones 0 1",
+    "BITPOS ones 0 0 -1",
+    "BITPOS ones 0 0 5",
+    "BITPOS ones 0 4",
+    "BITPOS ones 1 4",
+    "BITPOS ones 0 0 7 BIT",
+    "BITPOS ones 1 7 100 BIT",
+    "SET empty \"\"",
+    "BITPOS empty 0",
+    "BITPOS empty 1",
+    "BITPOS empty 0 0",
+    "BITOP FOO d s",
+    "BITOP NOT d s o",
+    "BITOP AND d",
+    "BITOP NOT d s",
+    "GET d",
+    "BITOP xor d s o nokey",
+    "GET d",
+    "BITOP AND d s o",
+    "GET d",
+    "BITOP OR d nokey nokey2",
+    "EXISTS d",
+    "BITOP NOT s s",
+    "GET s",
+    "BITFIELD",
+    "BITFIELD f",
+    "BITFIELD f GET u64 0",
+    "BITFIELD f GET i65 0",
+    "BITFIELD f GET u0 0",
+    "BITFIELD f GET U8 0",
+    "BITFIELD f GET u8 -1",
+    "BITFIELD f GET u8 #-1",
+    "BITFIELD f GET u8",
+    "BITFIELD f SET u8 0",
+    "BITFIELD f SET u8 0 a",
+    "BITFIELD f FOO",
+    "BITFIELD f OVERFLOW FOO",
+    "BITFIELD f OVERFLOW FOO GET u8 0",
+    "BITFIELD f OVERFLOW",
+    "BITFIELD f OVERFLOW SAT",
+    "BITFIELD f GET u8 4294967295 GET i64 #100",
+    "EXISTS f",
+    "BITFIELD f OVERFLOW FAIL SET u1 17 2",
+    "STRLEN f",
+    "BITFIELD f SET u8 #0 255 GET i8 0 INCRBY u2 0 1 OVERFLOW SAT INCRBY i8 0 100 INCRBY i8 0 100",
+    "BITFIELD f SET i64 3 -9223372036854775808 INCRBY i64 3 -1 SET u63 100 9223372036854775807 INCRBY u63 "
+    "100 1",
+    "GET f",
+    "BITFIELD_RO f SET u8 0 1",
+    "BITFIELD_RO f OVERFLOW WRAP GET u8 0 GET i5 3",
+    "BITFIELD_RO nokey GET u8 0",
+    "PFADD",
+    "PFADD h",
+    "GET h",
+    "PFADD h",
+    "PFADD h a b c",
+    "PFADD h a b c",
+    "GET h",
+    "PFCOUNT h",
+    "GET h",
+    "PFADD h \"\"",
+    "PFDEBUG DECODE h",
+    "PFDEBUG ENCODING h",
+    "PFDEBUG GETREG h",
+    "PFDEBUG DECODE h",
+    "PFDEBUG TODENSE h",
+    "PFDEBUG FOO h",
+    "PFDEBUG FOO",
+    "PFDEBUG FOO nokey",
+    "PFCOUNT nokey",
+    "PFCOUNT nokey h",
+    "PFMERGE m",
+    "GET m",
+    "PFMERGE m h nokey",
+    "GET m",
+    "PFADD s a",
+    "PFCOUNT s",
+    "PFCOUNT h s",
+    "PFMERGE m s",
+    "RENAME nokey x",
+    "RENAME nokey nokey",
+    "RENAME o o",
+    "RENAMENX o o",
+    "RENAMENX o s",
+    "RENAMENX nokey s",
+    "EXPIRE o 1000000",
+    "RENAME o p",
+    "TTL p",
+    "RENAMENX p o",
+    "MOVE o a",
+    "MOVE o 16",
+    "MOVE o -1",
+    "MOVE o 0",
+    "MOVE o 99999999999",
+    "MOVE nokey 1",
+    "MOVE o 1",
+    "EXISTS o",
+    "SET o new",
+    "MOVE o 1",
+    "COPY o",
+    "COPY o o",
+    "COPY o o2 foo",
+    "COPY o o2 DB",
+    "COPY o o2 DB a",
+    "COPY o o2 DB 16",
+    "COPY o o2 DB 16 foo",
+    "COPY o o2 foo DB 16",
+    "COPY o o2 DB 99999999999",
+    "COPY nokey o2",
+    "COPY o o2",
+    "COPY o s",
+    "COPY o s REPLACE",
+    "GET s",
+    "COPY o o DB 1",
+    "COPY o o DB 1 REPLACE",
+    "COPY o o DB 0",
+    "COPY o o3 DB 1 DB 2",
+    "SWAPDB",
+    "SWAPDB a 1",
+    "SWAPDB 1 a",
+    "SWAPDB a b",
+    "SWAPDB 0 16",
+    "SWAPDB -1 0",
+    "SWAPDB 0 99999999999",
+    "SWAPDB 0 0",
+    "SWAPDB 0 1",
+    "GET o",
+    "TTL o",
+    "DBSIZE",
+    "SWAPDB 1 0",
+    "DBSIZE",
+    "SELECT 2",
+    "GET o3",
+    "RANDOMKEY",
+    "KEYS *",
+    "SELECT 3",
+    "RANDOMKEY",
+    "KEYS *",
+    "RANDOMKEY a",
+    "KEYS",
+    "SELECT 0",
+    "KEYS o",
+    "KEYS h?llo",
+    "OBJECT REFCOUNT nokey",
+    "OBJECT IDLETIME nokey",
+    "OBJECT REFCOUNT",
+    "SET big abcdefghijklmnopqrstuvwxyz",
+    "OBJECT REFCOUNT big",
+    "LCS big",
+    "LCS big nokey",
+    "LCS nokey nokey LEN",
+    "LCS big o LEN IDX",
+    "LCS big o FOO",
+    "LCS big o MINMATCHLEN",
+    "LCS big o MINMATCHLEN a",
+    "SET rhyme1 ohmytext",
+    "SET rhyme2 mynewtext",
+    "LCS rhyme1 rhyme2",
+    "LCS rhyme1 rhyme2 LEN",
+    "LCS rhyme1 rhyme2 IDX",
+    "LCS rhyme1 rhyme2 IDX MINMATCHLEN 4",
+    "LCS rhyme1 rhyme2 IDX MINMATCHLEN -4 WITHMATCHLEN",
+    "LCS rhyme1 rhyme1 IDX WITHMATCHLEN",
+    "DUMP nokey",
+    "DUMP",
+    "RESTORE x 0",
+    "RESTORE x 0 foo",
+    "RESTORE x -1 foo",
+    "RESTORE x a foo",
+    "RESTORE o a foo",
+    "RESTORE x 0 foo BAR",
+    "RESTORE x 0 foo IDLETIME",
+    "RESTORE x 0 foo IDLETIME a",
+    "RESTORE x 0 foo IDLETIME -1",
+    "RESTORE x 0 foo FREQ 256",
+    "RESTORE x 0 foo FREQ -1",
+    "RESTORE x 0 foo FREQ 1 IDLETIME 1",
+    "RESTORE x 0 foo IDLETIME 1 FREQ 1",
+    "SORT nokey",
+    "SORT nokey FOO",
+    "SORT nokey LIMIT 0",
+    "SORT nokey LIMIT a 0",
+    "SORT nokey LIMIT 0 a BY",
+    "SORT nokey BY",
+    "SORT nokey BY w_* GET # GET o_* LIMIT 0 10 DESC ALPHA ASC",
+    "SORT o",
+    "SORT o FOO",
+    "SORT nokey STORE o2",
+    "EXISTS o2",
+    "SORT nokey STORE o2",
+    "SORT nokey STORE",
+    "SORT_RO nokey STORE o",
+    "SORT_RO nokey BY a",
+    "SORT_RO o",
+    "COMMAND GETKEYS BITOP AND d a b",
+    "COMMAND GETKEYS SORT a BY x STORE b",
+    "COMMAND GETKEYS SORT a BY STORE",
+    "COMMAND GETKEYS COPY a b DB 1",
+    "COMMAND GETKEYS MOVE a 1",
+    "COMMAND GETKEYS SWAPDB 0 1",
+    "COMMAND GETKEYSANDFLAGS RENAME a b",
+    "COMMAND GETKEYSANDFLAGS BITOP AND d a b",
+    "COMMAND GETKEYSANDFLAGS PFMERGE d a",
+    "COMMAND GETKEYSANDFLAGS SORT a STORE b",
+    "COMMAND GETKEYSANDFLAGS COPY a b DB 1",
+    "COMMAND GETKEYSANDFLAGS BITFIELD a GET u8 0",
+    "COMMAND GETKEYSANDFLAGS BITFIELD a SET u8 0 1",
+    "COMMAND INFO bitcount bitop bitpos getbit setbit bitfield_ro pfadd pfdebug pfmerge pfselftest lcs",
+    "COMMAND INFO dump restore keys randomkey swapdb rename renamenx copy move OBJECT|IDLETIME "
+    "OBJECT|REFCOUNT",
+    "FLUSHALL",
     "CLIENT|ID",
     "CLIENT \"\"",
     "\"\"",
@@ -244,6 +499,21 @@ std::string text_of(const Words& words) {
   return text;
 }
 
+// Keys in Redis's order of the moment, as in ours; RANDOMKEY's key is any.
+std::string without_order(const Words& words, std::string reply) {
+  if (words[0] == "RANDOMKEY" && reply.starts_with("$") && !reply.starts_with("$-")) return "some key";
+  if (words[0] != "KEYS" || !reply.starts_with("*")) return reply;
+  std::vector<std::string> lines;
+  for (std::size_t begin = 0; begin < reply.size();) {
+    const std::size_t end = reply.find("\r\n", begin);
+    const std::size_t next = lines.empty() ? end + 2 : reply.find("\r\n", end + 2) + 2;
+    lines.push_back(reply.substr(begin, next - begin));
+    begin = next;
+  }
+  std::ranges::sort(lines);
+  return fmt::format("{}", fmt::join(lines, ""));
+}
+
 class CommandDifferential : public ::testing::TestWithParam<int> {
  protected:
   void SetUp() override {
@@ -258,10 +528,10 @@ class CommandDifferential : public ::testing::TestWithParam<int> {
     to_redis_->run(hello);
   }
   bool same(const Words& words) {
-    const std::string of_redis = without_clock(words, to_redis_->run(words));
+    const std::string of_redis = without_order(words, without_clock(words, to_redis_->run(words)));
     const bool scans = words[0] == "SCAN" && words.size() > 1;
-    const std::string of_shale =
-        scans ? whole_scan(*to_shale_, words) : without_clock(words, to_shale_->run(words));
+    const std::string of_shale = scans ? whole_scan(*to_shale_, words)
+                                       : without_order(words, without_clock(words, to_shale_->run(words)));
     EXPECT_EQ(of_shale, of_redis) << text_of(words);
     return of_shale == of_redis;
   }
@@ -275,6 +545,12 @@ INSTANTIATE_TEST_SUITE_P(Resp, CommandDifferential, ::testing::Values(2, 3));
 
 TEST_P(CommandDifferential, EveryLineGetsRedissReply) {
   for (const std::string_view line : kLines) same(split_words(line));
+  // HyperLogLogs that are none: of a run too few, and of an encoding that is not known.
+  same({"SET", "broken", std::string("HYLL\1\0\0\0\0\0\0\0\0\0\0\x80\x7f", 17)});
+  for (const char* line : {"PFCOUNT broken", "PFMERGE m broken", "PFDEBUG GETREG broken"})
+    same(split_words(line));
+  same({"SET", "broken", std::string("HYLL\2\0\0\0\0\0\0\0\0\0\0\x80\x7f\xff", 18)});
+  for (const char* line : {"PFCOUNT broken", "PFADD broken a"}) same(split_words(line));
   same({"ECHO", std::string("a\0\r\n\xff", 5)});
   same({"a\nb", "c\r\nd"});
   same({std::string(300, 'x')});
@@ -288,7 +564,7 @@ class RandomCommands {
   explicit RandomCommands(std::uint64_t seed) : random_(seed) {}
 
   Words next() {
-    switch (below(24)) {
+    switch (below(45)) {
       case 0: return {"GET", key()};
       case 1: return options({"SET", key(), value()}, kSetWords, 3);
       case 2: return options({"SET", key(), value()}, kSetConditions, 2);
@@ -314,6 +590,27 @@ class RandomCommands {
       case 20: return {"SELECT", pick({"0", "1", "15", "16", "-1", "abc"})};
       case 21: return {below(20) == 0 ? "FLUSHDB" : "PING"};
       case 22: return {pick({"GET", "SET", "MSET", "DEL", "EXPIRE", "SCAN", "CLIENT", "CONFIG", "OBJECT"})};
+      case 23: return {"SETBIT", key(), bit_offset(), pick({"0", "1", "1", "2", "a"})};
+      case 24: return {"GETBIT", key(), bit_offset()};
+      case 25: return bit_range({"BITCOUNT", key()});
+      case 26: return bit_range({"BITPOS", key(), pick({"0", "1"})});
+      case 27: return with_keys_of({"BITOP", pick({"AND", "or", "XOR"}), key()}, 4);
+      case 28: return {"BITOP", "NOT", key(), key()};
+      case 29: return bitfield("BITFIELD");
+      case 30: return bitfield("BITFIELD_RO");
+      case 31:
+      case 32: return elements({"PFADD", sketch()});
+      case 33: return {"PFCOUNT", sketch()};
+      case 34: return {"PFCOUNT", sketch(), sketch(), sketch()};
+      case 35: return {"PFMERGE", sketch(), sketch(), sketch()};
+      case 36: return {pick({"GET", "PFCOUNT", "GET", "DEL"}), sketch()};
+      case 37: return {"PFDEBUG", pick({"DECODE", "ENCODING", "GETREG", "TODENSE"}), sketch()};
+      case 38: return options({"COPY", key(), key()}, {"REPLACE", "DB", "foo"}, 2);
+      case 39: return {pick({"RENAME", "RENAMENX"}), key(), key()};
+      case 40: return {"MOVE", key(), pick({"0", "1", "15", "16", "abc"})};
+      case 41: return options({"LCS", key(), key()}, {"IDX", "LEN", "WITHMATCHLEN", "foo"}, 2);
+      case 42: return {pick({"RANDOMKEY", "PING"})};
+      case 43: return {pick({"SORT", "SORT_RO", "KEYS", "SWAPDB"}), key()};
       default: return {"MSET", key(), value(), key()};
     }
   }
@@ -346,14 +643,51 @@ class RandomCommands {
     for (std::size_t left = below(most + 1); left > 0; --left) {
       words.push_back(pick(choices));
       const std::string& option = words.back();
+      if (option == "DB" && below(10) != 0) words.push_back(pick({"0", "1", "15", "16", "abc"}));
       if (option == "EX" || option == "PX" || option == "EXAT" || option == "PXAT") {
         if (below(10) != 0) words.push_back(duration());
       }
     }
     return words;
   }
-  Words with_keys(const std::string& name, std::size_t most) {
-    Words words{name};
+  std::string sketch() { return pick({"h0", "h1", "h2", "h3", "{t}h", "k0"}); }
+  std::string bit_offset() {
+    return pick({"0", "1", "7", "8", "31", "100", "399", "-1", "abc", "4294967296"});
+  }
+  // Only numbers: with others and without the key, Redis 7.0 does not look at them, 7.2 does.
+  Words bit_range(Words words) {
+    const auto place = [&] {
+      return pick({"0", "1", "-1", "3", "-3", "10", "100", "-100", "9223372036854775807"});
+    };
+    if (below(4) == 0) return words;
+    words.insert(words.end(), {place(), place()});
+    if (below(2) == 0) words.push_back(pick({"BIT", "BYTE"}));
+    return words;
+  }
+  Words bitfield(const std::string& name) {
+    Words words{name, key()};
+    const auto type = [&] { return pick({"u1", "u8", "i5", "i8", "u13", "i64", "u63", "u3", "u64"}); };
+    const auto offset = [&] { return pick({"0", "1", "#0", "#1", "#3", "77", "101", "abc", "-1"}); };
+    for (std::size_t left = below(4); left > 0; --left) {
+      switch (below(4)) {
+        case 0: words.insert(words.end(), {"OVERFLOW", pick({"WRAP", "SAT", "FAIL", "foo"})}); break;
+        case 1: words.insert(words.end(), {"GET", type(), offset()}); break;
+        default:
+          words.insert(words.end(), {pick({"SET", "INCRBY"}), type(), offset(),
+                                     pick({"0", "1", "-1", "100", "-77", "255", "9223372036854775807",
+                                           "-9223372036854775808", "abc"})});
+      }
+    }
+    return words;
+  }
+  // Now and then so many that a sparse value becomes dense.
+  Words elements(Words words) {
+    const std::size_t count = below(20) == 0 ? 1000 : below(20);
+    for (std::size_t left = count; left > 0; --left) words.push_back(std::to_string(below(100'000)));
+    return words;
+  }
+  Words with_keys(const std::string& name, std::size_t most) { return with_keys_of({name}, most); }
+  Words with_keys_of(Words words, std::size_t most) {
     for (std::size_t left = 1 + below(most); left > 0; --left) words.push_back(key());
     return words;
   }
@@ -365,6 +699,62 @@ class RandomCommands {
 
   std::mt19937_64 random_;
 };
+
+// What one server dumps the other restores, compressed or not.
+TEST_P(CommandDifferential, DumpsMoveBetweenTheServers) {
+  std::mt19937_64 random(seed_of_this_run());
+  Words values{"",
+               "0",
+               "-1",
+               "127",
+               "-128",
+               "128",
+               "32767",
+               "-32768",
+               "32768",
+               "2147483647",
+               "-2147483648",
+               "2147483648",
+               "01",
+               "-0",
+               "9223372036854775807",
+               std::string("a\0\r\n\xff", 5),
+               std::string(63, 'a'),
+               std::string(64, 'b'),
+               std::string(20, 'c'),
+               std::string(21, 'd'),
+               std::string(100'000, 'e')};
+  for (const std::size_t bytes : {16'383u, 16'384u, 70'000u, 300'000u}) {
+    std::string noise;
+    std::string text;
+    while (noise.size() < bytes) noise.push_back(static_cast<char>(random()));
+    while (text.size() < bytes) text += fmt::format("{} green bottles, ", random() % 1000);
+    values.push_back(noise);
+    values.push_back(text);
+  }
+  const auto payload_of = [](const std::string& reply) {
+    return reply.substr(reply.find('\n') + 1, reply.size() - reply.find('\n') - 3);
+  };
+  for (const std::string& value : values) {
+    same({"SET", "from", value});
+    const std::string of_redis = payload_of(to_redis_->run(Words{"DUMP", "from"}));
+    const std::string of_shale = payload_of(to_shale_->run(Words{"DUMP", "from"}));
+    ASSERT_EQ(to_shale_->run(Words{"RESTORE", "to", "0", of_redis, "REPLACE"}), "+OK\r\n") << value.size();
+    ASSERT_EQ(to_redis_->run(Words{"RESTORE", "to", "0", of_shale, "REPLACE"}), "+OK\r\n") << value.size();
+    ASSERT_TRUE(same({"GET", "to"}));
+    ASSERT_EQ(to_shale_->run(Words{"GET", "to"}), to_shale_->run(Words{"GET", "from"}));
+    std::string damaged = of_redis;
+    damaged[random() % damaged.size()] ^= 4;
+    same({"RESTORE", "to", "0", damaged, "REPLACE"});
+    same({"RESTORE", "to", "0", of_redis});
+    same({"RESTORE", "expiring", "100000000", of_redis, "REPLACE"});
+    same({"PTTL", "expiring"});
+    same({"RESTORE", "expiring", "1", of_redis, "ABSTTL", "REPLACE"});
+    same({"EXISTS", "expiring"});
+    same({"RESTORE", "expiring", "5000000000123", of_redis, "ABSTTL", "IDLETIME", "7"});
+    same({"PEXPIRETIME", "expiring"});
+  }
+}
 
 TEST_P(CommandDifferential, RandomCommandsGetRedissReplies) {
   const std::uint64_t seed = seed_of_this_run();
