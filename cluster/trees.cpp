@@ -16,6 +16,10 @@ std::uint64_t part_of(std::uint64_t bytes, double part) {
   return std::max(kBytesMin, static_cast<std::uint64_t>(static_cast<double>(bytes) * part));
 }
 
+// Of B+ trees: pages of all sizes come and go, and the allocator needs a quarter of their share for the gaps
+// between them, as measured (docs/btree.md, "Memory").
+constexpr std::uint64_t pages_part(std::uint64_t cache_bytes) { return cache_bytes / 4 * 3; }
+
 }  // namespace
 
 Trees::Trees(const TreesContext& context) : context_(context) {}
@@ -68,9 +72,11 @@ engine::Status Trees::open_btree(const std::set<std::uint32_t>& ids) {
   engine::btree::TreeStoreOptions tree_options;
   tree_options.folder = options.folder + "/btree";
   tree_options.changes_bytes = options.memtable_bytes;
-  tree_options.pool_bytes = options.cache_bytes;
+  tree_options.pool_bytes = pages_part(options.cache_bytes);
+  tree_options.idle_work_bytes_per_second = options.idle_work_bytes_per_second;
   tree_options.leaf_sizes = {options.btree_node_bytes_min,
                              std::max(options.btree_node_bytes_min, options.btree_node_bytes_max)};
+  tree_options.deletion_age_max = options.deletion_age_max;
   tree_options.on_damage = options.on_damage;
   tree_options.policy = &context_.policy;
   tree_options.barrier = &context_.barrier;
@@ -124,7 +130,8 @@ void Trees::divide_memory(std::size_t lsm_shards, std::size_t btree_shards) {
                    part_of(options.cache_bytes / 2, 1 - btree_part),
                    options.cache_bytes / 2 / std::max<std::size_t>(1, lsm_shards + btree_shards));
   if (engine::btree::TreeStore* const trees = btree()) {
-    trees->set_memory(part_of(options.memtable_bytes, btree_part), part_of(options.cache_bytes, btree_part));
+    trees->set_memory(part_of(options.memtable_bytes, btree_part),
+                      part_of(pages_part(options.cache_bytes), btree_part));
   }
 }
 

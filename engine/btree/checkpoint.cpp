@@ -12,7 +12,7 @@ namespace shale::engine::btree {
 Checkpoint::Checkpoint(Tree& tree, const Snapshot& snapshot)
     : tree_(tree),
       snapshot_(snapshot),
-      writer_(tree.store_.file(), tree.id_),
+      writer_(tree.store_.file(), tree.id_, std::min(PageWriter::kRunBytesMax, tree.store_.sync_bytes())),
       move_from_(tree.store_.file().move_from()) {
   progress_.moved_from = move_from_;
 }
@@ -23,6 +23,12 @@ Status Checkpoint::run() {
   if (!root) return root.error();
   if (auto installed = install(); !installed) return installed;
   return commit(root->page);
+}
+
+void Checkpoint::note_memory() {
+  charge_.set(written_leaves_.capacity() * sizeof(WrittenLeaf) +
+              written_inner_.capacity() * sizeof(WrittenInner) +
+              progress_.superseded.capacity() * sizeof(PageAddress));
 }
 
 // --- Walking
@@ -57,12 +63,16 @@ Result<Checkpoint::NodeOnDisk> Checkpoint::write_node(const InnerNode::Ref& node
   if (auto added = add_page(page.encode(), PageType::inner, written.page); !added) return added.error();
   NodeOnDisk now{written.page, written.keys};
   written_inner_.push_back(std::move(written));
-  // Who writes changes of some hundred bytes holds bases of many KiB meanwhile, which the pool cannot let go
-  // of.
-  if (std::max(writer_.unsynced_bytes(), held_bytes_) >= tree_.store_.options().sync_bytes) {
-    if (auto installed = install(); !installed) return installed.error();
-  }
+  if (auto installed = install_when_due(); !installed) return installed.error();
   return now;
+}
+
+// Who writes changes of some hundred bytes holds bases of many KiB meanwhile, which the pool cannot let go
+// of.
+Status Checkpoint::install_when_due() {
+  note_memory();
+  if (std::max(writer_.unsynced_bytes(), held_bytes_) < tree_.store_.sync_bytes()) return {};
+  return install();
 }
 
 Status Checkpoint::write_children(const InnerNode& node, InnerPage& page) {
@@ -82,13 +92,15 @@ Status Checkpoint::write_leaves(const InnerNode& node, InnerPage& page) {
     for (std::size_t i = 0; i < taken.size(); ++i) {
       const Bytes& separator = node.separator(first + i);
       if (!taken[i].leaf) {
-        page.children.push_back({separator, taken[i].page, taken[i].changes_page, taken[i].keys});
+        page.children.push_back(
+            {separator, taken[i].page, taken[i].changes_page, taken[i].keys, taken[i].obsolete_from_ms});
         continue;
       }
       auto written = taken[i].is_moved ? move_leaf(std::move(taken[i])) : write_leaf(std::move(taken[i]));
       if (!written) return written.error();
       add_leaf(page, separator, *written);
       written_leaves_.push_back(std::move(*written));
+      if (auto installed = install_when_due(); !installed) return installed;
     }
   }
   return {};
@@ -108,6 +120,7 @@ void Checkpoint::take_leaves(const InnerNode& node, std::size_t first, std::span
     to.changes_page = leaf.changes_page;
     to.page = leaf.page;
     to.keys = leaf.keys;
+    to.obsolete_from_ms = leaf.obsolete_from_ms;
     if (!leaf.frozen && leaf.base_is_written()) {
       to.is_moved = is_to_move(leaf.page) || is_to_move(leaf.changes_page);
       if (to.is_moved) to.leaf = &leaf;
@@ -122,12 +135,14 @@ void Checkpoint::take_leaves(const InnerNode& node, std::size_t first, std::span
 
 void Checkpoint::add_leaf(InnerPage& page, const Bytes& separator, const WrittenLeaf& written) {
   if (written.pieces.empty()) {
-    page.children.push_back({separator, written.page, written.changes_page, written.keys});
+    page.children.push_back(
+        {separator, written.page, written.changes_page, written.keys, written.obsolete_from_ms});
     return;
   }
   for (const WrittenPiece& piece : written.pieces) {
     const bool is_first = &piece == &written.pieces.front();
-    page.children.push_back({is_first ? separator : piece.separator, piece.page, {}, piece.keys});
+    page.children.push_back(
+        {is_first ? separator : piece.separator, piece.page, {}, piece.keys, piece.obsolete_from_ms});
   }
 }
 
@@ -181,6 +196,7 @@ Result<WrittenLeaf> Checkpoint::write_leaf(TakenLeaf taken) {
   for (const PageImage::Ref& image : {written.taken.base, written.base, written.changes}) {
     if (image) held_bytes_ += image->memory_bytes();
   }
+  held_bytes_ += sizeof(WrittenLeaf);
   return written;
 }
 
@@ -193,6 +209,7 @@ Status Checkpoint::read_missing(PageImage::Ref& image, const PageAddress& page, 
   auto read = read_record_page(tree_.store_.file(), page, type);
   if (!read) return read.error();
   progress_.bytes_read += page.bytes;
+  pay_for(page.bytes);
   image = std::move(*read);
   return {};
 }
@@ -211,6 +228,7 @@ Status Checkpoint::write_base(WrittenLeaf& written) {
   if (!taken.frozen) {  // it has been built in memory, as it should be
     written.base = taken.base;
     written.keys = taken.keys;
+    written.obsolete_from_ms = taken.obsolete_from_ms;
     return add_page(written.base, PageType::base, written.page);
   }
   const KeyPolicy& policy = *tree_.store_.options().policy;
@@ -248,6 +266,7 @@ Status Checkpoint::write_records(const RecordList& records, WrittenLeaf& written
   if (pieces.size() == 1) {
     written.base = build_record_page(pieces.front());
     written.keys = keys_of(pieces.front());
+    written.obsolete_from_ms = obsolete_from_of(pieces.front(), *tree_.store_.options().policy);
     return add_page(written.base, PageType::base, written.page);
   }
   BytesView last_key;
@@ -256,6 +275,7 @@ Status Checkpoint::write_records(const RecordList& records, WrittenLeaf& written
     if (!written.pieces.empty()) piece.separator = separator_between(last_key, records_of_piece.front().key);
     piece.base = build_record_page(records_of_piece);
     piece.keys = keys_of(records_of_piece);
+    piece.obsolete_from_ms = obsolete_from_of(records_of_piece, *tree_.store_.options().policy);
     if (auto added = add_page(piece.base, PageType::base, piece.page); !added) return added;
     written.pieces.push_back(std::move(piece));
     last_key = records_of_piece.back().key;
@@ -304,6 +324,7 @@ Status Checkpoint::write_changes(WrittenLeaf& written) {
   written.keys = written.taken.keys;
   written.keys.add(written.taken.frozen->balance());
   written.keys.add(written.corrections);
+  written.obsolete_from_ms = obsolete_from_of_changes(written.taken);
   // What the changes said nobody knows: no key that has not been written since can be read. So the leaf
   // stands on the damaged page from now on, where readers find it as they find a damaged base.
   written.page = written.gives_up_base ? written.taken.changes_page : written.taken.page;
@@ -317,6 +338,19 @@ Status Checkpoint::write_changes(WrittenLeaf& written) {
   return add_page(written.changes, PageType::changes, written.changes_page);
 }
 
+// What is erased was deleted just now; what was before, in these pages, they say themselves.
+std::int64_t Checkpoint::obsolete_from_of_changes(const TakenLeaf& taken) const {
+  const TreeStoreOptions& options = tree_.store_.options();
+  std::int64_t from_ms = taken.obsolete_from_ms;
+  for (std::uint32_t i = 0; i < taken.frozen->count(); ++i) {
+    const Record record = taken.frozen->at(i);
+    from_ms =
+        std::min(from_ms, record.tag.erased ? options.clock->unix_ms()
+                                            : options.policy->obsolete_from_ms(record.key, record.value));
+  }
+  return from_ms;
+}
+
 // --- Moving
 
 // To where there is room, which is further in front as a rule: docs/btree.md, "Free space".
@@ -325,6 +359,7 @@ Result<WrittenLeaf> Checkpoint::move_leaf(TakenLeaf taken) {
   written.page = taken.page;
   written.changes_page = taken.changes_page;
   written.keys = taken.keys;
+  written.obsolete_from_ms = taken.obsolete_from_ms;
   written.taken = std::move(taken);
   if (auto moved = move_page(written.page, PageType::base); !moved) return moved.error();
   if (auto moved = move_page(written.changes_page, PageType::changes); !moved) return moved.error();
@@ -357,7 +392,17 @@ Status Checkpoint::add_page(const PageImage::Ref& image, PageType type, PageAddr
   if (!address) return address.error();
   page = *address;
   ++pages_written_;
+  pay_for(page.bytes);
   return {};
+}
+
+// In pieces that are worth a look at the clock.
+void Checkpoint::pay_for(std::uint64_t bytes) {
+  constexpr std::uint64_t kPiece = 64u << 10;
+  unpaid_bytes_ += bytes;
+  if (unpaid_bytes_ < kPiece) return;
+  const std::uint64_t piece = std::exchange(unpaid_bytes_, 0);
+  if (!tree_.is_checkpoint_urgent_) tree_.store_.pay(piece, snapshot_.work_per_byte);
 }
 
 // --- Making it count
@@ -369,6 +414,7 @@ Status Checkpoint::install() {
   std::vector<WrittenInner> inner = std::exchange(written_inner_, {});
   tree_.install(leaves, inner, progress_);
   held_bytes_ = 0;
+  note_memory();
   return {};  // what the leaves let go of is freed here, without the lock
 }
 

@@ -30,6 +30,8 @@ struct Snapshot {
   std::uint64_t changed_bytes = 0;
   std::uint64_t generation = 0;                            // of the tree
   std::uint64_t writes = 0;                                // since the snapshot before
+  std::uint64_t user_bytes = 0;                            // of those
+  double work_per_byte = 0;                                // that writing it is expected to take, of them
   bool looks_up_guesses = false;                           // in all leaves that have some, not only in a few
   std::vector<InnerNode::Ref> dropped_roots;               // of trees that it no longer has
   std::vector<std::shared_ptr<SharedPages>> shared_pages;  // that it no longer has
@@ -43,7 +45,8 @@ struct TakenLeaf {
   PageImage::Ref base;
   PageAddress changes_page;
   PageAddress page;
-  KeyCounts keys;         // of these pages
+  KeyCounts keys;                                             // of these pages, as
+  std::int64_t obsolete_from_ms = KeyPolicy::kNeverObsolete;  // this
   bool is_moved = false;  // nothing else is wrong with it than where its pages lie
 };
 
@@ -53,6 +56,7 @@ struct WrittenPiece {
   PageAddress page;
   PageImage::Ref base;
   KeyCounts keys;
+  std::int64_t obsolete_from_ms = KeyPolicy::kNeverObsolete;
 };
 
 // What has become of it: new pages, not known to the leaf yet.
@@ -60,7 +64,8 @@ struct WrittenLeaf {
   TakenLeaf taken;
   PageAddress page;
   PageAddress changes_page;
-  KeyCounts keys;       // of both; of pieces each has its own
+  KeyCounts keys;                                             // of both; of pieces each has its own, as
+  std::int64_t obsolete_from_ms = KeyPolicy::kNeverObsolete;  // this
   PageImage::Ref base;  // as in `page`; null if it has not been looked at
   PageImage::Ref changes;
   bool gives_up_base = false;        // the changes are damaged: their page stays, as the base
@@ -124,6 +129,7 @@ class Checkpoint {
   Status write_base(WrittenLeaf& written);
   Status write_records(const RecordList& records, WrittenLeaf& written);
   KeyCounts keys_of(std::span<const Record> records) const;
+  std::int64_t obsolete_from_of_changes(const TakenLeaf& taken) const;
   static void add_leaf(InnerPage& page, const Bytes& separator, const WrittenLeaf& written);
   Status write_changes(WrittenLeaf& written);
   static bool is_damage(const Status& status);
@@ -131,7 +137,10 @@ class Checkpoint {
   Status read_missing(PageImage::Ref& image, const PageAddress& page, PageType type);
   Layers layers_of(const TakenLeaf& taken, bool with_base) const;
   Status add_page(const PageImage::Ref& image, PageType type, PageAddress& page);
+  void pay_for(std::uint64_t bytes);
 
+  void note_memory();
+  Status install_when_due();
   Status install();
   Status commit(const PageAddress& root);
 
@@ -141,11 +150,13 @@ class Checkpoint {
   CheckpointProgress progress_;
   std::vector<WrittenLeaf> written_leaves_;  // since the last sync
   std::vector<WrittenInner> written_inner_;
-  std::uint64_t held_bytes_ = 0;  // of images that written_leaves_ holds
+  std::uint64_t held_bytes_ = 0;  // of written_leaves_ and the images that it holds
+  MemoryCharge charge_{MemoryKind::background};
   std::uint64_t leaves_with_guesses_ = 0;
   std::uint64_t pages_written_ = 0;
-  std::uint64_t move_from_;       // pages from there on are moved
-  std::size_t target_bytes_ = 0;  // of leaves, as the tree has it now
+  std::uint64_t unpaid_bytes_ = 0;  // of work
+  std::uint64_t move_from_;         // pages from there on are moved
+  std::size_t target_bytes_ = 0;    // of leaves, as the tree has it now
 };
 
 }  // namespace shale::engine::btree

@@ -1,7 +1,7 @@
 // What a page file says of its trees, and the superblock that says where.
 //
-//   superblock := magic:u8[8] "SHALEPAG"  format:u32 (2; 1 is read)  sequence:u64  offset:u64  bytes:u32
-//   check:u32
+//   superblock := magic:u8[8] "SHALEPAG"  format:u32 (3; 1 and 2 are read)  sequence:u64  offset:u64
+//   bytes:u32 check:u32
 //                 checksum:u64
 //   directory  := trees:varint  tree*
 //   tree       := id:varint  persisted_lsn:varint  root:address
@@ -22,8 +22,9 @@
 
 namespace shale::engine::btree {
 
-inline constexpr std::uint32_t kFormat = 2;
-inline constexpr std::uint32_t kFormatMin = 1;  // whose inner nodes may lack counts of keys
+inline constexpr std::uint32_t kFormat = 3;
+inline constexpr std::uint32_t kFormatMin =
+    1;  // whose inner nodes may lack counts of keys, as those of 2 lack times
 inline constexpr std::uint64_t kSuperblockBytes = 4096;
 inline constexpr std::uint64_t kPagesBegin = 2 * kSuperblockBytes;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cassert>
+#include <iterator>
 
 namespace shale::engine::btree {
 namespace {
@@ -80,6 +81,24 @@ std::optional<BlockRun> FreeSpace::take(std::uint64_t bytes_min, std::uint64_t b
   const std::uint64_t taken_end = taken.offset + taken.bytes;
   if (taken_end != end) insert(taken_end, end - taken_end);
   return taken;
+}
+
+std::optional<BlockRun> FreeSpace::first_in(std::uint64_t begin, std::uint64_t end) const {
+  auto piece = pieces_.upper_bound(begin);
+  if (piece != pieces_.begin() && std::prev(piece)->first + std::prev(piece)->second > begin) --piece;
+  if (piece == pieces_.end() || piece->first >= end) return {};
+  const std::uint64_t first = std::max(begin, piece->first);
+  return BlockRun{first, std::min(end, piece->first + piece->second) - first};
+}
+
+void FreeSpace::take_at(const BlockRun& run) {
+  const auto piece = std::prev(pieces_.upper_bound(run.offset));
+  const std::uint64_t offset = piece->first;
+  const std::uint64_t end = offset + piece->second;
+  assert(run.offset + run.bytes <= end);
+  erase(piece);
+  if (offset != run.offset) insert(offset, run.offset - offset);
+  if (run.offset + run.bytes != end) insert(run.offset + run.bytes, end - run.offset - run.bytes);
 }
 
 std::uint64_t FreeSpace::trim(std::uint64_t end) {

@@ -28,6 +28,10 @@ class FreeSpace {
   // Wholly free blocks, `bytes_min` at least and `bytes_max` at most, the two rounded up to blocks: of the
   // places that are surely large enough one at a low offset. Nothing if there is no such place.
   std::optional<BlockRun> take(std::uint64_t bytes_min, std::uint64_t bytes_max);
+  // The free bytes in [begin, end) that come first, as far as they go on; nothing if there are none.
+  std::optional<BlockRun> first_in(std::uint64_t begin, std::uint64_t end) const;
+  // Takes bytes, which are free, wherever they lie.
+  void take_at(const BlockRun& run);
   // Takes away what is free in front of `end`, whole blocks of it, and returns where that begins.
   std::uint64_t trim(std::uint64_t end);
 

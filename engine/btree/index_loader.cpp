@@ -81,6 +81,7 @@ class IndexLoader {
       if (counted) entry.keys = std::move(*counted);  // else of a damaged leaf, whose keys nobody knows
     }
     leaf->keys = entry.keys;
+    leaf->obsolete_from_ms = entry.obsolete_from_ms;
     return InnerNode::Child{std::move(entry.separator), std::move(leaf)};
   }
 

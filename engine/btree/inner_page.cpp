@@ -1,5 +1,7 @@
 #include "engine/btree/inner_page.h"
 
+#include <algorithm>
+
 #include "engine/btree/record.h"
 #include "engine/encoding.h"
 
@@ -7,6 +9,19 @@ namespace shale::engine::btree {
 namespace {
 
 constexpr std::uint8_t kHasCounts = 0x80;  // beside the level
+constexpr std::uint8_t kHasTimes = 0x40;
+
+// To the second, rather early than late.
+std::uint64_t encode_time(std::int64_t unix_ms) {
+  if (unix_ms == KeyPolicy::kNeverObsolete) return 0;
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(unix_ms, 0)) / 1000 + 1;
+}
+
+std::int64_t decode_time(std::uint64_t encoded) {
+  constexpr std::uint64_t kSecondsMax = INT64_MAX / 1000;
+  return encoded == 0 || encoded > kSecondsMax ? KeyPolicy::kNeverObsolete
+                                               : static_cast<std::int64_t>((encoded - 1) * 1000);
+}
 
 void append_counts(Bytes& to, const KeyCounts& counts) {
   std::uint64_t classes = 0;
@@ -42,7 +57,7 @@ PageImage::Ref InnerPage::encode() const {
   const std::size_t prefix_bytes =
       children.size() < 2 ? 0 : shared_bytes(children[1].separator, children.back().separator);
   Bytes payload;
-  append_u8(payload, level | kHasCounts);
+  append_u8(payload, level | kHasCounts | (level == 1 ? kHasTimes : 0));
   append_varint(payload, children.size());
   append_length_prefixed(payload, BytesView{children.back().separator}.substr(0, prefix_bytes));
   for (const Child& child : children) {
@@ -52,6 +67,7 @@ PageImage::Ref InnerPage::encode() const {
     append_address(payload, child.page);
     if (level == 1) append_address(payload, child.changes);
     append_counts(payload, child.keys);
+    if (level == 1) append_varint(payload, encode_time(child.obsolete_from_ms));
   }
   auto image = PageImage::make(kPageHeaderBytes + payload.size());
   std::memcpy(image->data() + kPageHeaderBytes, payload.data(), payload.size());
@@ -62,7 +78,8 @@ std::optional<InnerPage> InnerPage::decode(BytesView payload) {
   ByteReader reader{payload};
   InnerPage page;
   const std::uint8_t first = reader.u8();
-  page.level = first & ~kHasCounts;
+  page.level = first & ~(kHasCounts | kHasTimes);
+  const bool has_times = (first & kHasTimes) != 0;
   page.has_counts = (first & kHasCounts) != 0;
   const std::uint64_t count = reader.varint();
   const BytesView prefix = reader.length_prefixed();
@@ -79,6 +96,7 @@ std::optional<InnerPage> InnerPage::decode(BytesView payload) {
     if (page.level == 1) child.changes = take_address(reader);
     if (page.level > 1 && !child.page.exists()) return {};
     if (page.has_counts && !take_counts(reader, child.keys)) return {};
+    if (page.level == 1) child.obsolete_from_ms = has_times ? decode_time(reader.varint()) : 0;
     page.children.push_back(std::move(child));
   }
   if (reader.failed() || !reader.at_end()) return {};

@@ -59,6 +59,12 @@ void LeafBuffer::put_at(std::uint32_t index, bool is_equal, const Record& record
     page_bytes_ += record_bytes(record.key.size(), record.value.size());
   }
   if (dead_bytes_ > kDeadBytesMin && dead_bytes_ > arena_.size() / 2) compact();
+  note_memory();
+}
+
+void LeafBuffer::note_memory() {
+  charge_.set(allocation_bytes(sizeof *this) + allocation_bytes(slots_.capacity() * sizeof(Slot)) +
+              allocation_bytes(arena_.capacity()));
 }
 
 void LeafBuffer::replace(Slot& slot, const Record& record) {

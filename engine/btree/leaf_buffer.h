@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/btree/key_counts.h"
+#include "engine/btree/memory_use.h"
 #include "engine/btree/record.h"
 #include "engine/bytes.h"
 #include "engine/memory/pinned.h"
@@ -51,9 +52,7 @@ class LeafBuffer final : public Pinned {
   std::size_t page_bytes() const { return page_bytes_; }
   std::size_t erased_bytes() const;
   std::size_t guess_count() const;
-  std::size_t memory_bytes() const {
-    return sizeof *this + slots_.capacity() * sizeof(Slot) + arena_.capacity();
-  }
+  std::size_t memory_bytes() const { return charge_.bytes(); }
 
  private:
   struct Slot {
@@ -67,7 +66,8 @@ class LeafBuffer final : public Pinned {
     std::uint8_t tag;
   };
 
-  LeafBuffer() = default;
+  LeafBuffer() { note_memory(); }
+  void note_memory();
   Header header(const Slot& slot) const;
   BytesView key(const Slot& slot) const;
   std::uint32_t append_record(const Record& record);
@@ -79,6 +79,7 @@ class LeafBuffer final : public Pinned {
   std::size_t dead_bytes_ = 0;  // of arena_
   std::size_t page_bytes_ = 0;
   KeyCounts balance_;
+  MemoryCharge charge_{MemoryKind::buffers};
 };
 
 }  // namespace shale::engine::btree

@@ -19,6 +19,7 @@ Result<PageImage::Ref> read_record_page(const PageFile& file, const PageAddress&
 LeafLoad::LeafLoad(Tree& tree, Leaf::Ref leaf)
     : tree_(tree.weak_from_this()),
       leaf_(std::move(leaf)),
+      generation_(tree.generation_),
       page_(leaf_->page),
       changes_page_(leaf_->changes_page) {}
 
@@ -33,11 +34,39 @@ Status LeafLoad::read(const PageFile& file) {
     if (!base) return base.error();
     base_ = std::move(*base);
   }
-  if (base_ && changes_ && !has_guesses(*changes_)) {
-    base_ = apply_changes(*changes_, *base_);
-    base_has_changes_ = true;
-  }
+  apply();
   return {};
+}
+
+void LeafLoad::apply() {
+  if (!base_ || !changes_ || has_guesses(*changes_)) return;
+  base_ = apply_changes(*changes_, *base_);
+  base_has_changes_ = true;
+}
+
+// What is damaged is left to run(), which says so.
+bool LeafLoad::read_resident(const PageFile& file) {
+  const auto take = [&](PageImage::Ref& image, const PageAddress& page, PageType type) {
+    if (!page.exists()) return true;
+    image = file.read_resident(page, type);
+    return image && RecordPage::parse(image->payload());
+  };
+  if (!take(changes_, changes_page_, PageType::changes) || !take(base_, page_, PageType::base)) {
+    changes_.reset();
+    base_.reset();
+    return false;
+  }
+  apply();
+  is_done_ = true;
+  return true;
+}
+
+void LeafLoad::announce() {
+  const auto tree = tree_.lock();
+  if (!tree) return;
+  for (const PageAddress& page : {changes_page_, page_}) {
+    if (page.exists()) tree->file().announce_read(page);
+  }
 }
 
 void LeafLoad::run() {

@@ -22,6 +22,10 @@ class LeafLoad final : public Load {
   LeafLoad(Tree& tree, Leaf::Ref leaf);
 
   void run() override;
+  // Tells the kernel what run() will read.
+  void announce() override;
+  // Reads what the kernel has in memory, with the owner's mutex. False if that is not all.
+  bool read_resident(const PageFile& file);
 
   // Why the leaf could not be read; with the owner's mutex. Nothing as long as run() is not through, or if it
   // could.
@@ -32,9 +36,11 @@ class LeafLoad final : public Load {
  private:
   friend class Tree;
   Status read(const PageFile& file);
+  void apply();
 
   const std::weak_ptr<Tree> tree_;  // which keeps some of its loads
   const Leaf::Ref leaf_;
+  const std::uint64_t generation_;  // of the tree
   const PageAddress page_;
   const PageAddress changes_page_;
   std::mutex running_;  // held by the one that reads; taken before the owner's
@@ -45,7 +51,7 @@ class LeafLoad final : public Load {
   std::optional<Error> failure_;
 };
 
-// Reads a page of records and checks all of it.
+// Reads a page of records and checks all of it, wherever it comes from.
 Result<PageImage::Ref> read_record_page(const PageFile& file, const PageAddress& page, PageType type);
 
 }  // namespace shale::engine::btree

@@ -9,28 +9,55 @@
 // budget is used up lets go of its own first; trees above their share are asked to (tree_store.h).
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
-#include <deque>
-#include <optional>
 
+#include <boost/intrusive/list.hpp>
+
+#include "engine/btree/memory_use.h"
 #include "engine/btree/nodes.h"
 
 namespace shale::engine::btree {
 
-// Thread-safe.
+// How much the pools may have: their own share, less what everything else takes beyond its share. A quarter
+// stays in any case, so that reads go on. Thread-safe.
 class PoolBudget {
  public:
-  explicit PoolBudget(std::uint64_t bytes) : capacity_bytes_(bytes) {}
+  PoolBudget(std::uint64_t bytes, std::uint64_t other_bytes) { set_shares(bytes, other_bytes); }
 
-  std::uint64_t capacity_bytes() const { return capacity_bytes_.load(std::memory_order_relaxed); }
-  void set_capacity(std::uint64_t bytes) { capacity_bytes_.store(bytes, std::memory_order_relaxed); }
+  // `other_bytes`: of all that is counted (memory_use.h) and not in a pool.
+  void set_shares(std::uint64_t bytes, std::uint64_t other_bytes) {
+    share_bytes_.store(bytes, std::memory_order_relaxed);
+    other_share_bytes_.store(other_bytes, std::memory_order_relaxed);
+  }
+  std::uint64_t share_bytes() const { return share_bytes_.load(std::memory_order_relaxed); }
+  std::uint64_t capacity_bytes() const {
+    const std::uint64_t share = share_bytes();
+    const std::uint64_t both = share + other_share_bytes_.load(std::memory_order_relaxed);
+    const std::uint64_t others = other_bytes();
+    return std::clamp(both > others ? both - others : 0, share / kPartsLeast, share);
+  }
   std::uint64_t used_bytes() const { return used_bytes_.load(std::memory_order_relaxed); }
+  std::uint64_t other_bytes() const {
+    const std::uint64_t all = MemoryUse::bytes();
+    return all - std::min(all, used_bytes());
+  }
   bool is_exceeded() const { return used_bytes() > capacity_bytes(); }
+  // Whether there is room for what is read by someone who cannot let go of anything, in the expectation that
+  // others soon do: a little above the capacity.
+  bool has_slack() const {
+    constexpr std::uint64_t kParts = 16;
+    const std::uint64_t capacity = capacity_bytes();
+    return used_bytes() < capacity + capacity / kParts;
+  }
 
  private:
   friend class LeafPool;
-  std::atomic<std::uint64_t> capacity_bytes_;
+  static constexpr std::uint64_t kPartsLeast = 4;
+
+  std::atomic<std::uint64_t> share_bytes_ = 0;
+  std::atomic<std::uint64_t> other_share_bytes_ = 0;
   std::atomic<std::uint64_t> used_bytes_ = 0;
 };
 
@@ -50,13 +77,8 @@ class LeafPool {
   // Forgets all leaves.
   void clear();
 
-  // For trees that are cut and joined. From now on leaves of that part (Leaf::part) are in another pool.
-  void begin_part(std::uint32_t part);
-  // Such a leaf, to a pool of the same budget. What it leaves behind must be gone before it has another
-  // owner:
+  // For trees that are cut and joined. A leaf goes to a pool of the same budget.
   void give(Leaf& leaf, LeafPool& other);
-  // looks for that, some steps with each call, after the last give(). True when all is gone.
-  bool forget_given(std::size_t steps_max);
   // All leaves of another pool of the same budget, behind its own.
   void take_over(LeafPool& other);
 
@@ -78,27 +100,24 @@ class LeafPool {
   static constexpr std::uint8_t kUsesMax = 3;
   static constexpr std::uint64_t kYoungParts = 10;  // one of them is for the young
 
-  bool has_left(const Leaf& leaf, PoolQueue kind) const {
-    return leaf.queue != kind || (part_ != 0 && leaf.part == part_);
-  }
-  void forget_some(std::deque<Leaf::Ref>& queue, PoolQueue kind, std::size_t& to_ask,
-                   std::size_t& steps) const;
+  // Does not own the leaves: they are the tree's, and leave the pool before they leave the tree.
+  using Queue = boost::intrusive::list<
+      Leaf, boost::intrusive::member_hook<Leaf, boost::intrusive::list_member_hook<>, &Leaf::pool_place>>;
+
+  Queue& queue_of(PoolQueue kind) { return kind == PoolQueue::kept ? kept_ : young_; }
   bool evict_one();
-  bool evict_from(std::deque<Leaf::Ref>& queue, PoolQueue kind);
+  bool evict_from(PoolQueue kind);
   void evict(Leaf& leaf);
   static bool is_held(const Leaf& leaf);
   void change_bytes(const Leaf& leaf, std::uint64_t before, std::uint64_t after);
 
   PoolBudget& budget_;
-  std::deque<Leaf::Ref> young_;  // both oldest first; a leaf that has left has queue none until it is met
-  std::deque<Leaf::Ref> kept_;
+  Queue young_;  // both oldest first
+  Queue kept_;
   std::uint64_t bytes_ = 0;
   std::uint64_t young_bytes_ = 0;
   std::uint64_t leaf_count_ = 0;
   std::uint64_t evictions_ = 0;
-  std::uint32_t part_ = 0;  // whose leaves are in another pool; 0: none
-  std::optional<std::size_t> young_to_ask_;
-  std::optional<std::size_t> kept_to_ask_;  // entries, before all that those have left behind is gone
 };
 
 }  // namespace shale::engine::btree

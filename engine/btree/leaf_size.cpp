@@ -1,11 +1,20 @@
 #include "engine/btree/leaf_size.h"
 
+#include <algorithm>
+
 #include "engine/btree/record_page.h"
 
 namespace shale::engine::btree {
 
 Bytes separator_between(BytesView left, BytesView right) {
   return Bytes{right.substr(0, shared_bytes(left, right) + 1)};
+}
+
+std::int64_t obsolete_from_of(std::span<const Record> records, const KeyPolicy& policy) {
+  std::int64_t from_ms = KeyPolicy::kNeverObsolete;
+  for (const Record& record : records)
+    from_ms = std::min(from_ms, policy.obsolete_from_ms(record.key, record.value));
+  return from_ms;
 }
 
 std::vector<std::span<const Record>> cut_records(std::span<const Record> records, std::size_t bytes,

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
 #include "engine/btree/record.h"
 #include "engine/bytes.h"
+#include "engine/engine.h"
 
 namespace shale::engine::btree {
 
@@ -21,6 +23,9 @@ constexpr std::size_t leaf_bytes_min(std::size_t target) { return target / 4; }
 
 // The shortest text above `left` and not above `right`.
 Bytes separator_between(BytesView left, BytesView right);
+
+// From when on one of the records is obsolete, in Unix milliseconds: KeyPolicy::obsolete_from_ms.
+std::int64_t obsolete_from_of(std::span<const Record> records, const KeyPolicy& policy);
 
 // Cuts records, `bytes` in all, in pieces of about the same size that do not exceed `bytes_max`, or, where
 // records come in order, in pieces as large as that and a rest. A record is never cut.

@@ -5,6 +5,8 @@
 
 namespace shale::engine::btree {
 
+const std::size_t Leaf::kMemoryBytes = allocation_bytes(sizeof(Leaf));
+
 Layers Leaf::layers() const {
   assert(is_resident());
   Layers all;
@@ -40,6 +42,7 @@ void InnerNode::index_separators() {
   heads_.assign(count(), 0);
   for (std::size_t i = 1; i < count(); ++i)
     heads_[i] = key_head(BytesView{separators_[i]}.substr(prefix_.size()));
+  charge_.set(memory_bytes());
 }
 
 std::size_t InnerNode::child_index(BytesView key) const {
@@ -98,10 +101,13 @@ std::vector<InnerNode::Child> InnerNode::split_off(std::size_t first) {
 }
 
 std::size_t InnerNode::memory_bytes() const {
-  std::size_t bytes = sizeof *this + heads_.capacity() * sizeof(std::uint64_t) +
-                      children_.capacity() * sizeof(Node::Ref) + separators_.capacity() * sizeof(Bytes);
+  std::size_t bytes = allocation_bytes(sizeof *this) +
+                      allocation_bytes(heads_.capacity() * sizeof(std::uint64_t)) +
+                      allocation_bytes(children_.capacity() * sizeof(Node::Ref)) +
+                      allocation_bytes(separators_.capacity() * sizeof(Bytes));
+  static const std::size_t kInPlace = Bytes{}.capacity();
   for (const Bytes& separator : separators_) {
-    if (separator.size() > 15) bytes += separator.capacity();
+    if (separator.capacity() > kInPlace) bytes += allocation_bytes(separator.capacity() + 1);
   }
   return bytes;
 }

@@ -5,12 +5,16 @@
 #include <span>
 #include <vector>
 
+#include <boost/intrusive/list.hpp>
+
 #include "engine/btree/key_counts.h"
 #include "engine/btree/layers.h"
 #include "engine/btree/leaf_buffer.h"
+#include "engine/btree/memory_use.h"
 #include "engine/btree/page_format.h"
 #include "engine/btree/record_page.h"
 #include "engine/bytes.h"
+#include "engine/engine.h"
 #include "engine/memory/pinned.h"
 
 namespace shale::engine::btree {
@@ -64,7 +68,8 @@ class Leaf final : public Node {
  public:
   using Ref = boost::intrusive_ptr<Leaf>;
 
-  Leaf() : Node(0) {}
+  Leaf() : Node(0) { MemoryUse::change(MemoryKind::nodes, 0, kMemoryBytes); }
+  ~Leaf() override { MemoryUse::change(MemoryKind::nodes, kMemoryBytes, 0); }
 
   bool has_base_image() const { return base || !page.exists(); }
   bool has_changes_image() const { return changes != nullptr || !changes_page.exists(); }
@@ -100,15 +105,23 @@ class Leaf final : public Node {
   PageAddress changes_page;
   KeyCounts
       keys;  // that base and changes have, as counted; frozen and buffer know by how many they change it
+  // From when on something in the base or the changes is deleted or has expired, in Unix milliseconds, or
+  // earlier; what is in the buffer does not count.
+  std::int64_t obsolete_from_ms = KeyPolicy::kNeverObsolete;
   // The base image is the one on disk with the changes applied: they need not be asked. They are kept for the
   // next checkpoint.
   bool base_has_changes = false;
   Epoch buffer_epoch = 0;  // in which the buffer was begun
   std::uint32_t part = 0;  // of its tree, if that is what is being cut off (tree_part.h)
   // Of the pool (leaf_pool.h).
+  boost::intrusive::list_member_hook<> pool_place;
   PoolQueue queue = PoolQueue::none;
   std::uint8_t uses = 0;
   std::uint32_t evicted_at = 0;  // the pool's count of evictions then; 0: never
+  // It has left the tree, but a checkpoint has still to take what it held: that counts for as long.
+  std::uint64_t retained_bytes = 0;
+
+  static const std::size_t kMemoryBytes;
 };
 
 // Children in key order. The first has all keys below the second's separator.
@@ -142,8 +155,6 @@ class InnerNode final : public Node {
   std::vector<Child> split_off(std::size_t first);
   std::vector<Child> children() const;
 
-  std::size_t memory_bytes() const;
-
   const Epoch epoch;        // in which it was made: a checkpoint of that epoch or later may be looking at it
   Epoch changed_epoch = 0;  // the last in which something below changed
   Epoch written_epoch = 0;  // what changed below up to then is in `page`
@@ -151,6 +162,7 @@ class InnerNode final : public Node {
 
  private:
   void index_separators();
+  std::size_t memory_bytes() const;
 
   // Apart, so that a search reads numbers that lie side by side. heads_[i] belongs to separators_[i], without
   // the prefix that all but the first have.
@@ -158,6 +170,7 @@ class InnerNode final : public Node {
   Bytes prefix_;
   std::vector<Node::Ref> children_;
   std::vector<Bytes> separators_;
+  MemoryCharge charge_{MemoryKind::nodes};
 };
 
 // The addresses of all pages below and including `node`.

@@ -117,10 +117,10 @@ Status PageFile::finish_opening() {
   {
     const std::lock_guard lock{mutex_};
     for (const auto& [offset, bytes] : claimed_) {
-      free_.add(begin, offset - begin);
+      set_free(begin, offset - begin);
       begin = offset + bytes;
     }
-    free_.add(begin, end_ - begin);
+    set_free(begin, end_ - begin);
     claimed_.clear();
     note_space();
   }
@@ -143,6 +143,14 @@ Result<PageImage::Ref> PageFile::read(const PageAddress& page, PageType type) co
   if (auto read = file_->read_at(page.offset, {image->data(), image->bytes()}); !read) return read.error();
   if (auto checked = check_page({image->data(), image->bytes()}, page, type, path_); !checked)
     return checked.error();
+  return PageImage::Ref{std::move(image)};
+}
+
+PageImage::Ref PageFile::read_resident(const PageAddress& page, PageType type) const {
+  auto image = PageImage::make(page.bytes);
+  const std::span<char> bytes{image->data(), image->bytes()};
+  if (file_->read_resident(page.offset, bytes) != bytes.size()) return nullptr;
+  if (!check_page({image->data(), image->bytes()}, page, type, path_)) return nullptr;
   return PageImage::Ref{std::move(image)};
 }
 
@@ -180,7 +188,7 @@ Status PageFile::sync() {
 void PageFile::release(std::uint64_t offset, std::uint64_t bytes) {
   const std::lock_guard lock{mutex_};
   if (held_.contains(offset)) return;
-  free_.add(offset, bytes);
+  set_free(offset, bytes);
   note_space();
 }
 
@@ -222,7 +230,7 @@ Status PageFile::replace_directory(Directory directory) {
   {
     const std::lock_guard lock{mutex_};
     directory_ = std::move(directory);
-    free_.add(before.offset, before.bytes);
+    set_free(before.offset, before.bytes);
   }
   ++commits_;
   return {};
@@ -279,15 +287,86 @@ void PageFile::cut_tail() {
   note_space();
 }
 
+void PageFile::set_free(std::uint64_t offset, std::uint64_t bytes) {
+  free_.add(offset, bytes);
+  if (wipes_released_) released_.add(offset, bytes);
+}
+
+// Nobody is given what is being wiped: it is not free for so long.
+Status PageFile::wipe() {
+  constexpr std::uint64_t kBytesAtOnce = 1u << 20;
+  BlockSet due;
+  {
+    const std::lock_guard lock{mutex_};
+    due = std::exchange(released_earlier_, released_.take());
+  }
+  bool any = false;
+  Status status;
+  for (std::uint64_t from = 0; status;) {
+    const auto blocks = due.first_from(from, kBytesAtOnce);
+    if (!blocks) break;
+    from = blocks->offset + blocks->bytes;
+    status = wipe(*blocks);
+    any = true;
+  }
+  if (any && status) status = sync();
+  const std::lock_guard lock{mutex_};
+  note_space();
+  return status;
+}
+
+// What lies beside a page that counts is overwritten in its block: where that is torn, the page's bytes are
+// what they were before.
+Status PageFile::wipe(const BlockRun& blocks) {
+  const std::uint64_t end = blocks.offset + blocks.bytes;
+  for (std::uint64_t from = blocks.offset; from < end;) {
+    std::optional<BlockRun> run;
+    {
+      const std::lock_guard lock{mutex_};
+      run = free_.first_in(from, end);
+      if (!run) return {};
+      free_.take_at(*run);
+    }
+    Status wiped = write_zeros(*run);
+    const std::lock_guard lock{mutex_};
+    free_.add(run->offset, run->bytes);
+    if (!wiped) {
+      released_.add(run->offset, run->bytes);
+      return wiped;
+    }
+    from = run->offset + run->bytes;
+  }
+  return {};
+}
+
+// What is zero already, as all free space mostly is when a file is opened, is not written.
+Status PageFile::write_zeros(const BlockRun& run) {
+  constexpr std::uint64_t kBytesAtOnce = 64u << 10;
+  const auto size = file_->size();
+  if (!size) return size.error();
+  const std::uint64_t end = std::min(run.offset + run.bytes, *size);
+  const Bytes zeros(kBytesAtOnce, '\0');
+  Bytes there(kBytesAtOnce, '\0');
+  for (std::uint64_t from = run.offset; from < end; from += kBytesAtOnce) {
+    there.resize(std::min(kBytesAtOnce, end - from));
+    if (auto read = file_->read_at(from, there); !read) return read;
+    const BytesView wanted = BytesView{zeros}.substr(0, there.size());
+    if (there == wanted) continue;
+    if (auto written = file_->write_at(from, wanted); !written) return written;
+  }
+  return {};
+}
+
 void PageFile::note_space() {
   file_bytes_ = end_;
   free_bytes_ = free_.bytes();
   free_pieces_ = free_.piece_count();
   free_block_bytes_ = free_.block_bytes();
+  unwiped_bytes_ = released_.bytes() + released_earlier_.bytes();
 }
 
 PageFileStats PageFile::stats() const {
-  return {file_bytes_, free_bytes_, free_pieces_, bytes_written_, commits_};
+  return {file_bytes_, free_bytes_, free_pieces_, unwiped_bytes_, bytes_written_, commits_};
 }
 
 }  // namespace shale::engine::btree

@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/btree/block_set.h"
 #include "engine/btree/directory.h"
 #include "engine/btree/free_space.h"
 #include "engine/btree/page_format.h"
@@ -30,6 +31,7 @@ struct PageFileStats {
   std::uint64_t file_bytes = 0;  // now
   std::uint64_t free_bytes = 0;  // now, within the file
   std::uint64_t free_pieces = 0;
+  std::uint64_t unwiped_bytes = 0;  // now, in blocks with free bytes that have not been wiped yet
   std::uint64_t bytes_written = 0;  // since it was opened, as is
   std::uint64_t commits = 0;
 };
@@ -59,6 +61,12 @@ class PageFile {
   // Reads a page and checks that it is the one that is meant; its payload is for the caller to check.
   Result<PageImage::Ref> read(const PageAddress& page, PageType type) const;
 
+  // The same if the kernel has the page in memory, without waiting; null if not, or if it is damaged. The one
+  // call for under a shard's lock, with stats() and such.
+  PageImage::Ref read_resident(const PageAddress& page, PageType type) const;
+  // Says that a read() follows soon.
+  void announce_read(const PageAddress& page) const { file_->announce_read(page.offset, page.bytes); }
+
   // Space for writing, whole blocks; more than `bytes_max` never, less than `bytes_min` neither.
   BlockRun allocate(std::uint64_t bytes_min, std::uint64_t bytes_max);
   Status write(std::uint64_t offset, BytesView bytes);
@@ -68,6 +76,12 @@ class PageFile {
   // Pages that stay whatever is released, until the file is opened again: nobody knows whether a crash could
   // bring back a tree that has them.
   void hold(std::span<const PageAddress> pages);
+
+  // From now on free space is to be wiped; what is free already too. Before or at finish_opening().
+  void wipe_released() { wipes_released_ = true; }
+  // Wipes what has been free since the call before the last. Between two calls most of what is released is
+  // written over again.
+  Status wipe();
 
   // Where pages begin that had better lie further in front, so that the end can be cut; kNowhere as long as
   // there is little free space. Some MiB in front of the end at most: how much there is to be moved at a
@@ -97,7 +111,10 @@ class PageFile {
   Status replace_directory(Directory directory);  // with commit_mutex_
   Result<PageAddress> write_directory(const Directory& directory);
   Status write_superblocks(const Superblock& superblock);
-  void note_space();  // with mutex_
+  void note_space();                                         // with mutex_
+  void set_free(std::uint64_t offset, std::uint64_t bytes);  // with mutex_
+  Status wipe(const BlockRun& blocks);
+  Status write_zeros(const BlockRun& run);
 
   const std::string path_;
   const std::unique_ptr<File> file_;
@@ -111,6 +128,7 @@ class PageFile {
   std::atomic<std::uint64_t> free_bytes_ = 0;
   std::atomic<std::uint64_t> free_pieces_ = 0;
   std::atomic<std::uint64_t> free_block_bytes_ = 0;
+  std::atomic<std::uint64_t> unwiped_bytes_ = 0;
   std::atomic<std::uint64_t> bytes_written_ = 0;
   std::atomic<std::uint64_t> commits_ = 0;
 
@@ -119,6 +137,9 @@ class PageFile {
   Directory directory_;
   bool forgets_trees_ = false;  // that the directory on disk has; while opening
   FreeSpace free_;
+  bool wipes_released_ = false;
+  BlockSet released_;                               // where something has been released since the last wipe()
+  BlockSet released_earlier_;                       // between the two before
   std::set<std::uint64_t> held_;                    // offsets of pages
   std::map<std::uint64_t, std::uint64_t> claimed_;  // offset -> bytes; only while opening
   std::uint64_t end_ = kPagesBegin;                 // of the file, as far as it has been handed out

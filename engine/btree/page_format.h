@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <string>
 
+#include "engine/btree/memory_use.h"
 #include "engine/bytes.h"
 #include "engine/encoding.h"
 #include "engine/memory/pinned.h"
@@ -56,14 +57,16 @@ class PageImage final : public Pinned {
   char* data() { return reinterpret_cast<char*>(this + 1); }
   BytesView payload() const { return {data() + kPageHeaderBytes, bytes_ - kPageHeaderBytes}; }
   // What the image takes of memory.
-  std::size_t memory_bytes() const { return sizeof(PageImage) + bytes_; }
+  std::size_t memory_bytes() const { return charge_.bytes(); }
 
  private:
-  explicit PageImage(std::size_t bytes) : bytes_(bytes) {}
+  explicit PageImage(std::size_t bytes)
+      : bytes_(bytes), charge_(MemoryKind::pages, allocation_bytes(sizeof(PageImage) + bytes)) {}
   // There is memory behind the object: only make() knows how much.
   static void* operator new(std::size_t, void* place) { return place; }
 
   const std::size_t bytes_;
+  const MemoryCharge charge_;
 };
 
 // Fills in the header of a page that will stand at `offset`. `page` has room for it in front of the payload.

@@ -4,9 +4,6 @@
 #include <utility>
 
 namespace shale::engine::btree {
-namespace {
-constexpr std::uint64_t kRunBytes = 512u << 10;
-}  // namespace
 
 PageWriter::~PageWriter() {
   file_.release(run_.offset + buffer_.size(), run_.bytes - buffer_.size());
@@ -16,7 +13,9 @@ PageWriter::~PageWriter() {
 Result<PageAddress> PageWriter::add(const PageImage& image, PageType type) {
   if (image.bytes() > run_.bytes - buffer_.size()) {
     if (auto closed = close_run(); !closed) return closed.error();
-    run_ = file_.allocate(image.bytes(), std::max<std::uint64_t>(image.bytes(), kRunBytes));
+    run_ = file_.allocate(image.bytes(), std::max<std::uint64_t>(image.bytes(), run_bytes_));
+    buffer_.reserve(run_.bytes);
+    note_memory();
   }
   const std::uint64_t offset = run_.offset + buffer_.size();
   const std::size_t begin = buffer_.size();
@@ -28,10 +27,15 @@ Result<PageAddress> PageWriter::add(const PageImage& image, PageType type) {
   return address;
 }
 
+void PageWriter::note_memory() {
+  charge_.set(allocation_bytes(buffer_.capacity()) + unsynced_.capacity() * sizeof(PageAddress));
+}
+
 // The rest of the run's last block is written as zeros, and free like the blocks behind it.
 Status PageWriter::close_run() {
   const BlockRun run = std::exchange(run_, {});
-  Bytes pages = std::exchange(buffer_, {});
+  Bytes pages = std::move(buffer_);
+  buffer_ = {};
   file_.release(run.offset + pages.size(), run.bytes - pages.size());
   if (pages.empty()) return {};
   pages.resize((pages.size() + kBlockBytes - 1) / kBlockBytes * kBlockBytes, '\0');
@@ -42,6 +46,7 @@ Status PageWriter::sync() {
   if (auto closed = close_run(); !closed) return closed;
   if (auto synced = file_.sync(); !synced) return synced;
   unsynced_.clear();
+  note_memory();
   unsynced_bytes_ = 0;
   return {};
 }

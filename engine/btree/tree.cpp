@@ -27,6 +27,7 @@ Tree::Tree(TreeStore& store, std::uint32_t id, std::mutex& owner, const TreeStat
       owner_(owner),
       root_(root ? std::move(root) : InnerNode::make_empty(0)),
       pool_(store.pool()),
+      record_cache_(store.record_cache_bytes()),
       advisor_(store.options().leaf_sizes),
       counts_(state.counts),
       persisted_lsn_(state.persisted_lsn) {
@@ -78,23 +79,20 @@ Result<std::optional<BytesView>> Tree::get(const HashedKey& key, ReadContext& co
     const std::uint32_t index = buffer->lower_bound(key.bytes, is_equal);
     if (is_equal) return found_in(Layer{*buffer}, index);
   }
-  if (!leaf.has_changes_image()) return lacking_for_get(leaf, context);
-  // The read that is made again after a load is no second use.
-  if (context.missing.empty()) LeafPool::note_use(leaf);
+  if (!leaf.is_resident()) return get_cold(leaf, key, context);
   if (leaf.changes && !leaf.base_has_changes) {
     const Layer changes{*leaf.changes, false};
     const std::uint32_t index = changes.lower_bound(key.bytes, is_equal);
-    if (is_equal) return found_in(changes, index);
+    if (is_equal) {
+      const auto found = found_in(changes, index);
+      note_use(leaf, key, found, !context.missing.empty());
+      return found;
+    }
   }
-  if (!leaf.has_base_image()) return lacking_for_get(leaf, context);
-  if (!leaf.base) return std::optional<BytesView>{};
-  const auto index = base.find(key.bytes, first_with_head);
-  return index ? std::optional{base.value(*index)} : std::optional<BytesView>{};
-}
-
-Error Tree::lacking_for_get(Leaf& leaf, ReadContext& context) {
-  ++workload_.leaves_fetched;
-  return lacking(leaf, context);
+  const auto index = leaf.base ? base.find(key.bytes, first_with_head) : std::nullopt;
+  const auto found = index ? std::optional{base.value(*index)} : std::optional<BytesView>{};
+  note_use(leaf, key, found, !context.missing.empty());
+  return found;
 }
 
 Error Tree::lacking(Leaf& leaf, ReadContext& context) {
@@ -123,9 +121,9 @@ std::shared_ptr<LeafLoad> Tree::load_of(Leaf& leaf) {
 void Tree::take_loaded(LeafLoad& load, const Status& status) {
   const std::lock_guard lock{owner_};
   if (is_handed_over_) return;  // whoever wanted it asks its new tree
-  Leaf& leaf = *load.leaf_;
+  const Leaf& leaf = *load.leaf_;
   // What has been written anew meanwhile is another load's business; its place may hold anything by now.
-  if (!load.is_current() || leaf.is_retired) return;
+  if (!load.is_current() || leaf.is_retired || load.generation_ != generation_) return;
   if (!status) {
     load.failure_ = status.error();
     if (store_.options().on_damage && status.error().kind == ErrorKind::corruption) {
@@ -133,17 +131,7 @@ void Tree::take_loaded(LeafLoad& load, const Status& status) {
     }
     if (!load.changes_) return;  // the changes of a leaf whose base is damaged can be read
   }
-  const std::uint64_t before = LeafPool::image_bytes(leaf);
-  if (!leaf.base) {
-    leaf.base = load.base_;
-    leaf.base_has_changes = load.base_has_changes_;
-  }
-  if (!leaf.changes) leaf.changes = load.changes_;
-  if (leaf.queue == PoolQueue::none) {
-    pool_of(leaf).add(leaf);
-  } else {
-    pool_of(leaf).resize(leaf, before);
-  }
+  hang_in(load);
   make_room();
 }
 
@@ -197,6 +185,7 @@ Status Tree::admit_write(std::size_t bytes) {
       store_.relieve_changes();
     }
   }
+  if (store_.pool().is_exceeded()) store_.relieve_pool();  // writes take what pages had
   const auto now = store_.now();
   if (!store_.has_room(bytes)) {
     ++refused_writes_;
@@ -235,10 +224,12 @@ Tree::Presence Tree::presence_below_buffer(const Leaf& leaf, BytesView key) {
   return leaf.base.records().find(key) ? Presence::present : Presence::absent;
 }
 
-void Tree::write(Record record, Lsn lsn) {
+void Tree::write(const HashedKey& key, BytesView value, RecordTag tag, Lsn lsn) {
+  Record record{key.bytes, value, tag};
   note_lsn(lsn);
   ++workload_.writes;
   user_bytes_written_ += record.key.size() + record.value.size();
+  store_.note_committed(record.key.size() + record.value.size());
   Path path = path_to(record.key);
   Leaf& leaf = path.leaf();
   if (!leaf.buffer || leaf.buffer_epoch != epoch_) begin_buffer(path, leaf);
@@ -250,7 +241,8 @@ void Tree::write(Record record, Lsn lsn) {
     was_there = !known.erased;
     record.tag.guessed = known.guessed;
   } else {
-    const Presence below = presence_below_buffer(leaf, record.key);
+    const Presence below = presence_below_buffer(leaf, key);
+    forget_record(key);
     if (below == Presence::absent && record.tag.erased) return;
     was_there = below != Presence::absent;
     record.tag.guessed = below == Presence::unknown;
@@ -263,14 +255,19 @@ void Tree::write(Record record, Lsn lsn) {
   if (is_of_part(leaf)) part_->keys.add(count_class, balance);
   const std::size_t memory_before = leaf.buffer->memory_bytes();
   leaf.buffer->put_at(index, is_equal, record);
-  note_changed_memory(leaf, static_cast<std::int64_t>(leaf.buffer->memory_bytes()) -
-                                static_cast<std::int64_t>(memory_before));
+  if (leaf.buffer->memory_bytes() != memory_before) {
+    note_changed_memory(leaf, static_cast<std::int64_t>(leaf.buffer->memory_bytes()) -
+                                  static_cast<std::int64_t>(memory_before));
+  }
   if (is_due_for_merge(leaf)) rebuild(path);
 }
 
 void Tree::note_lsn(Lsn lsn) {
   assert(lsn >= last_lsn_);
-  if (first_lsn_ == 0) first_lsn_ = lsn;
+  if (first_lsn_ == 0) {
+    first_lsn_ = lsn;
+    first_write_ms_ = store_.options().clock->unix_ms();
+  }
   last_lsn_ = lsn;
 }
 
@@ -395,6 +392,11 @@ EngineStats Tree::stats() const {
   stats.reads = reads_;
   stats.seeks = seeks_;
   stats.not_resident = not_resident_;
+  const std::int64_t obsolete_ms = store_.options().clock->unix_ms() - oldest_obsolete_ms_;
+  stats.obsolete_age = std::chrono::milliseconds{std::max<std::int64_t>(0, obsolete_ms)};
+  stats.record_cache_hits = record_cache_.hits();
+  stats.record_cache_misses = record_cache_.misses();
+  stats.record_cache_bytes = record_cache_.memory_bytes();
   return stats;
 }
 

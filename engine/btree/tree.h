@@ -33,6 +33,7 @@
 #include "engine/btree/tree_store.h"
 #include "engine/engine.h"
 #include "engine/lsm/class_counts.h"
+#include "engine/lsm/record_cache.h"
 
 namespace shale::engine::btree {
 
@@ -48,14 +49,17 @@ class Tree final : public Engine, public std::enable_shared_from_this<Tree> {
   void prefetch_record(const HashedKey& key) const override;
   Status admit_write(std::size_t bytes) override;
   std::chrono::microseconds write_delay(std::size_t bytes) override;
-  void put(const HashedKey& key, BytesView value, Lsn lsn) override { write({key.bytes, value, {}}, lsn); }
-  void erase(const HashedKey& key, Lsn lsn) override { write({key.bytes, {}, {true, false}}, lsn); }
+  void put(const HashedKey& key, BytesView value, Lsn lsn) override { write(key, value, {}, lsn); }
+  void erase(const HashedKey& key, Lsn lsn) override { write(key, {}, {true, false}, lsn); }
   void reclaim_obsolete(Lsn lsn) override;
   std::unique_ptr<Cursor> cursor(CursorBounds bounds, ReadContext& context) override;
   Lsn persisted_lsn() const override { return persisted_lsn_; }
   std::optional<Lsn> oldest_unpersisted_lsn() const override;
   void flush() override;
-  void stop_work() override { stopping_ = true; }
+  void stop_work() override {
+    stopping_ = true;
+    is_checkpoint_urgent_ = true;
+  }
   bool work_stopped() const override {
     return stopping_ && !snapshot_ && !sweep_running_ && !resolution_running_;
   }
@@ -67,6 +71,7 @@ class Tree final : public Engine, public std::enable_shared_from_this<Tree> {
 
   // Without the owner's mutex, and so a moment old.
   std::uint64_t changed_bytes() const { return changed_bytes_.load(std::memory_order_relaxed); }
+  bool is_writing_checkpoint() const { return is_writing_checkpoint_.load(std::memory_order_relaxed); }
   std::uint64_t pool_bytes() const { return pool_bytes_.load(std::memory_order_relaxed); }
   // In the background, without the owner's mutex.
   void relieve_changes();
@@ -120,10 +125,11 @@ class Tree final : public Engine, public std::enable_shared_from_this<Tree> {
   friend class TreeUnion;
 
   // --- Writing (tree.cpp)
-  void write(Record record, Lsn lsn);
+  void write(const HashedKey& key, BytesView value, RecordTag tag, Lsn lsn);
   Leaf& leaf_of(BytesView key) const;
   enum class Presence : std::uint8_t { absent, present, unknown };
   static Presence presence_below_buffer(const Leaf& leaf, BytesView key);
+  Presence presence_below_buffer(const Leaf& leaf, const HashedKey& key);  // also by the copies of records
   void begin_buffer(const Path& path, Leaf& leaf);
   void note_lsn(Lsn lsn);
   void note_changed_memory(std::int64_t bytes);
@@ -136,7 +142,14 @@ class Tree final : public Engine, public std::enable_shared_from_this<Tree> {
   void evict_down_to(std::uint64_t bytes_min);
 
   std::uint32_t first_target() const;
-  Error lacking_for_get(Leaf& leaf, ReadContext& context);
+  // --- Reading leaves that are not in memory (tree_cold.cpp)
+  Result<std::optional<BytesView>> get_cold(Leaf& leaf, const HashedKey& key, ReadContext& context);
+  bool load_on_the_spot(Leaf& leaf);
+  void hang_in(LeafLoad& load);
+  void note_use(Leaf& leaf, const HashedKey& key, const std::optional<BytesView>& found, bool was_loaded);
+  void forget_record(const HashedKey& key);
+  void forget_all_records();
+  void adapt_record_cache();
   void adapt();
 
   // --- Guesses (tree_guesses.cpp)
@@ -164,7 +177,8 @@ class Tree final : public Engine, public std::enable_shared_from_this<Tree> {
   Neighbours neighbours_to_join(const Path& path, std::size_t bytes) const;
   void take_in(Leaf& leaf, bool is_of_part_if_empty);  // that has been built for the tree
   void retire(Leaf& leaf);
-  void take_out(Leaf& leaf);  // as retire(), but its pages are somebody else's business
+  void take_out(Leaf& leaf);          // as retire(), but its pages are somebody else's business
+  void let_go_of_memory(Leaf& leaf);  // that has been retired, and written by the checkpoint
   void retire(InnerNode& node);
   void make_mutable(Path& path);
   void split_inner(Path& path, std::size_t depth);
@@ -179,6 +193,7 @@ class Tree final : public Engine, public std::enable_shared_from_this<Tree> {
   // --- Checkpoints (tree_checkpoint.cpp)
   std::vector<PageAddress> own_pages() const;
   bool has_unpersisted() const { return first_lsn_ != 0 || reclaim_pending_; }
+  void request_checkpoint();  // after the one that is running, if one is; nobody waits for it
   void write_changes_out();
   void begin_checkpoint();
   void move_pages();
@@ -197,6 +212,7 @@ class Tree final : public Engine, public std::enable_shared_from_this<Tree> {
   void keep_image(Leaf& leaf, const WrittenLeaf& written);
   static bool has_resident_neighbour(const Path& path);  // the one that rebuild() would join it with
   void mark_changed(InnerNode& node) const;
+  void note_work(const Snapshot& snapshot, const CheckpointProgress& progress);
   void finish_checkpoint(const Status& status, const CheckpointProgress& progress);
 
   // --- Giving back what is obsolete (tree_reclaim.cpp)
@@ -205,11 +221,18 @@ class Tree final : public Engine, public std::enable_shared_from_this<Tree> {
   void reclaim_dead();
   void forget_dead_classes();
   void drop_everything();
+  void begin_sweep(bool of_all);
   void schedule_sweep();
   void run_sweep();
   // Looks at some leaves; true when there are no more.
   bool sweep_some();
   bool has_obsolete(const Leaf& leaf) const;
+  bool is_to_be_swept(const Leaf& leaf) const {
+    return sweeps_all_ || leaf.obsolete_from_ms <= sweep_due_ms_;
+  }
+  void sweep(Path& path);
+  // What has been deleted or has expired goes within deletion_age_max.
+  void expel_overdue();
 
   TreeStore& store_;
   const std::uint32_t id_;
@@ -217,6 +240,9 @@ class Tree final : public Engine, public std::enable_shared_from_this<Tree> {
 
   InnerNode::Ref root_;
   LeafPool pool_;
+  lsm::RecordCache record_cache_;  // of records whose leaves were not in memory when they were read
+  MemoryCharge record_charge_{MemoryKind::records};
+  std::uint64_t spot_loads_ = 0;  // leaves that the kernel had in memory
   LeafCensus census_;
   TreePart* part_ = nullptr;  // what is about to be cut off: of that, the pool is apart
   std::uint32_t target_bytes_;
@@ -236,9 +262,13 @@ class Tree final : public Engine, public std::enable_shared_from_this<Tree> {
   std::atomic<std::uint64_t> changed_bytes_ = 0;
   std::atomic<std::uint64_t> pool_bytes_ = 0;
   std::optional<Snapshot> snapshot_;  // of the checkpoint that is running
-  bool stopping_ = false;             // no work begins any more
-  bool is_handed_over_ = false;       // its nodes are other trees', with other mutexes
-  bool checkpoint_wanted_ = false;    // another, after the one that is running
+  std::uint64_t retained_bytes_ = 0;  // of changed_bytes_: of leaves that have left the tree but not it
+  std::atomic<bool> is_writing_checkpoint_ = false;  // as snapshot_
+  std::atomic<bool> is_checkpoint_urgent_ = false;   // somebody waits for it: it is not metered
+  double work_per_byte_ = 4;        // that checkpoints have read and written of late, per committed byte
+  bool stopping_ = false;           // no work begins any more
+  bool is_handed_over_ = false;     // its nodes are other trees', with other mutexes
+  bool checkpoint_wanted_ = false;  // another, after the one that is running
   std::optional<Error> checkpoint_error_;
   std::vector<PageAddress> retired_;           // given back after the commit of the next checkpoint to begin
   std::vector<PageAddress> retiring_;          // of the running one, or of the next if it fails
@@ -253,12 +283,19 @@ class Tree final : public Engine, public std::enable_shared_from_this<Tree> {
   double wrong_guess_part_ = 1;     // of those that have been looked up of late
   std::uint64_t writes_at_tick_ = 0;
   std::uint64_t writes_at_checkpoint_ = 0;
+  std::uint64_t user_bytes_at_checkpoint_ = 0;
   std::chrono::steady_clock::time_point idle_since_{};
 
   bool reclaim_pending_ = false;  // there is something to give back, if no record to persist
   Lsn reclaim_lsn_ = 0;           // the newest record that made a class obsolete
   bool dead_looked_for_ = false;
   bool sweep_wanted_ = false;
+  bool sweeps_all_ = false;        // or only leaves with something that is
+  std::int64_t sweep_due_ms_ = 0;  // obsolete since then
+  std::int64_t next_expulsion_ms_ = 0;
+  std::int64_t first_write_ms_ = 0;                              // of first_lsn_
+  std::int64_t oldest_obsolete_ms_ = KeyPolicy::kNeverObsolete;  // as the last sweep left it, and
+  std::int64_t sweep_oldest_ms_ = KeyPolicy::kNeverObsolete;     // as this one has found so far
   bool sweep_running_ = false;
   Bytes sweep_key_;  // leaves from here on are still to be looked at
   std::vector<std::shared_ptr<LeafLoad>> sweep_loads_;

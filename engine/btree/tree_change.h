@@ -82,7 +82,6 @@ class TreeCut final : public engine::TreeCut {
   std::vector<PageImage::Ref> held_images_;
   std::optional<TreePart> part_;  // the smaller side
   Bytes counted_to_;              // its leaves up to there are in part_
-  bool is_counted_ = false;       // all of them
   bool is_prepared_ = false;
   bool is_synced_ = false;
   bool is_committed_ = false;

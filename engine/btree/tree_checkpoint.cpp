@@ -19,6 +19,12 @@ std::optional<Lsn> Tree::oldest_unpersisted_lsn() const {
 
 void Tree::flush() {
   if (stopping_) return;
+  is_checkpoint_urgent_ = true;
+  request_checkpoint();
+}
+
+void Tree::request_checkpoint() {
+  if (stopping_) return;
   if (snapshot_) {
     checkpoint_wanted_ = has_unpersisted();
   } else if (has_unpersisted()) {
@@ -74,9 +80,12 @@ std::vector<PageAddress> Tree::take_pages() {
 void Tree::tick() {
   if (!dead_looked_for_) reclaim_dead();
   adapt();
+  adapt_record_cache();
   look_up_guesses_when_idle();
+  expel_overdue();
   schedule_sweep();
   move_pages();
+  store_.wipe_when_due();
 }
 
 // One step: the checkpoint moves them. A tree whose last one found none there waits until the file has become
@@ -87,7 +96,7 @@ void Tree::move_pages() {
   if (from == PageFile::kNowhere || from >= nothing_to_move_from_) return;
   if (snapshot_ || checkpoint_error_ || store_.now() - checkpoint_ended_ < kPause) return;
   reclaim_pending_ = true;
-  flush();
+  request_checkpoint();
 }
 
 void Tree::begin_checkpoint() {
@@ -101,6 +110,8 @@ void Tree::begin_checkpoint() {
   snapshot.lsn = std::max(last_lsn_, persisted_lsn_);
   snapshot.counts = counts_;
   snapshot.changed_bytes = changed_bytes();
+  snapshot.user_bytes = user_bytes_written_ - std::exchange(user_bytes_at_checkpoint_, user_bytes_written_);
+  snapshot.work_per_byte = work_per_byte_;
   snapshot.generation = generation_;
   snapshot.writes = workload_.writes - std::exchange(writes_at_checkpoint_, workload_.writes);
   constexpr double kWrongPart = 0.01;
@@ -109,6 +120,7 @@ void Tree::begin_checkpoint() {
   snapshot.shared_pages = std::exchange(shared_pages_, {});
   open_guesses_ = 0;
   snapshot_ = std::move(snapshot);
+  is_writing_checkpoint_ = true;
   retiring_.insert(retiring_.end(), retired_.begin(), retired_.end());
   retired_.clear();
   store_.background().submit(Priority::flush, [self = shared_from_this()] { self->run_checkpoint(); });
@@ -131,6 +143,7 @@ void Tree::run_checkpoint() {
     const std::lock_guard lock{owner_};
     last_checkpoint_ = store_.now() - begin;
     root = std::move(snapshot_->root);
+    note_changed_memory(-static_cast<std::int64_t>(std::exchange(retained_bytes_, 0)));
     dropped = std::move(snapshot_->dropped_roots);
     // Few left the tree otherwise, while a checkpoint may have superseded very many.
     released.insert(released.end(), retiring_.begin(), retiring_.end());
@@ -169,6 +182,8 @@ void Tree::finish_checkpoint(const Status& status, const CheckpointProgress& pro
   checkpoint_ended_ = store_.now();
   const Snapshot snapshot = std::move(*snapshot_);
   snapshot_.reset();
+  is_writing_checkpoint_ = false;
+  is_checkpoint_urgent_ = false;
   if (!status) {
     // The next one takes it all again.
     if (progress.moved_from != PageFile::kNowhere) mark_changed(*root_);
@@ -183,11 +198,21 @@ void Tree::finish_checkpoint(const Status& status, const CheckpointProgress& pro
     last_costs_ = {snapshot.writes,         census_.leaves(),     census_.bytes(),
                    progress.leaves_changed, progress.fresh_bytes, progress.merged_bytes};
   }
+  note_work(snapshot, progress);
   checkpoint_error_.reset();
   ++checkpoints_;
   persisted_lsn_ = snapshot.lsn;
   store_.note_drained(snapshot.changed_bytes);
-  if (checkpoint_wanted_) flush();
+  if (checkpoint_wanted_) request_checkpoint();
+}
+
+// What a checkpoint of few records costs is mostly inner nodes.
+void Tree::note_work(const Snapshot& snapshot, const CheckpointProgress& progress) {
+  constexpr std::uint64_t kBytesThatTell = 64u << 10;
+  constexpr double kWeight = 0.5;  // of the newest
+  if (snapshot.user_bytes < kBytesThatTell) return;
+  const auto work = static_cast<double>(progress.bytes_read + progress.bytes_written - progress.moved_bytes);
+  work_per_byte_ += kWeight * (work / static_cast<double>(snapshot.user_bytes) - work_per_byte_);
 }
 
 // --- Installing what has been written
@@ -234,6 +259,18 @@ void Tree::install_some(std::span<WrittenInner> inner, CheckpointProgress& progr
   }
 }
 
+// No one else looks at it: who reads the tree finds others in its place.
+void Tree::let_go_of_memory(Leaf& leaf) {
+  leaf.buffer.reset();
+  leaf.frozen.reset();
+  leaf.changes.reset();
+  leaf.base.reset();
+  const std::uint64_t retained = std::exchange(leaf.retained_bytes, 0);
+  if (snapshot_->generation != generation_) return;  // all of it has been dropped
+  note_changed_memory(-static_cast<std::int64_t>(retained));
+  retained_bytes_ -= retained;
+}
+
 // The pages that it has no longer, or, if it has left the tree, never had.
 void Tree::let_go_of_pages(const WrittenLeaf& written, CheckpointProgress& progress) {
   const Leaf& leaf = *written.taken.leaf;
@@ -276,9 +313,10 @@ void Tree::install(WrittenLeaf& written, CheckpointProgress& progress) {
   leaf.page = written.page;
   leaf.changes_page = written.changes_page;
   leaf.keys = std::move(written.keys);
+  leaf.obsolete_from_ms = written.obsolete_from_ms;
   leaf.frozen.swap(written.taken.frozen);
   leaf.frozen.reset();
-  if (!is_in_tree) return;
+  if (!is_in_tree) return let_go_of_memory(leaf);
   census_.add(leaf.base_bytes());
   note_changed_memory(static_cast<std::int64_t>(changed_memory(leaf)) -
                       static_cast<std::int64_t>(memory_before));
@@ -314,7 +352,7 @@ void Tree::install_pieces(WrittenLeaf& written, CheckpointProgress& progress) {
   }
   leaf.page = {};
   leaf.changes_page = {};
-  leaf.frozen.reset();
+  let_go_of_memory(leaf);
 }
 
 // How a record of a buffer is counted, where the base below it is all that there is.
@@ -333,6 +371,7 @@ std::vector<InnerNode::Child> Tree::leaves_of_pieces(const WrittenLeaf& written,
     Leaf::Ref part{new Leaf};
     part->page = piece.page;
     part->keys = piece.keys;
+    part->obsolete_from_ms = piece.obsolete_from_ms;
     if (keeps_images) part->base = piece.base;
     const Bytes* const end = i + 1 < written.pieces.size() ? &written.pieces[i + 1].separator : nullptr;
     while (leaf.buffer && next < leaf.buffer->count()) {

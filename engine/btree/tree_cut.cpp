@@ -4,6 +4,7 @@
 
 #include "engine/btree/index_loader.h"
 #include "engine/btree/leaf_load.h"
+#include "engine/btree/leaf_size.h"
 #include "engine/btree/tree_change.h"
 #include "engine/btree/tree_store.h"
 
@@ -162,7 +163,7 @@ Result<std::optional<InnerPage::Child>> TreeCut::write(const RecordList& records
   const auto address = writer_->add(*build_record_page(records.records()), PageType::base);
   if (!address) return address.error();
   side.written.push_back(*address);
-  InnerPage::Child leaf{{}, *address, {}, {}};
+  InnerPage::Child leaf{{}, *address, {}, {}, obsolete_from_of(records.records(), *store_.options().policy)};
   for (const Record& record : records.records())
     leaf.keys.add(store_.options().policy->count_class(record.key), 1);
   return std::optional{std::move(leaf)};

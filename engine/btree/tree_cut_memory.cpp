@@ -50,15 +50,12 @@ void TreeCut::begin_part() {
   part_.emplace(store_.pool(), (is_low ? low_ : high_).id, cut_, is_low);
   if (!is_low) counted_to_ = cut_;
   parent_.part_ = &*part_;
-  parent_.pool_.begin_part(part_->id);
 }
 
 void TreeCut::give_up_part() {
   if (!part_) return;
   const std::lock_guard lock{parent_.owner_};
   parent_.part_ = nullptr;
-  while (!is_prepared_ && !parent_.pool_.forget_given(SIZE_MAX)) {
-  }
   parent_.pool_.take_over(part_->pool);
 }
 
@@ -74,12 +71,7 @@ void TreeCut::prepare() {
 
 // True when all is done.
 bool TreeCut::prepare_some(std::size_t leaves_max) {
-  if (is_prepared_) return true;
-  if (!is_counted_) {
-    is_counted_ = count_some(leaves_max);
-  } else {
-    is_prepared_ = parent_.pool_.forget_given(leaves_max);
-  }
+  if (!is_prepared_) is_prepared_ = count_some(leaves_max);
   return is_prepared_;
 }
 
@@ -236,7 +228,8 @@ void TreeCut::hand_on_state(Side& side) {
   tree.reclaim_lsn_ = parent_.reclaim_lsn_;
   tree.reclaim_pending_ = true;  // pages
   tree.dead_looked_for_ = parent_.dead_looked_for_;
-  tree.sweep_wanted_ = parent_.sweep_wanted_;
+  tree.sweeps_all_ = parent_.sweep_wanted_ && parent_.sweeps_all_;
+  tree.sweep_wanted_ = tree.sweeps_all_;
 }
 
 }  // namespace shale::engine::btree

@@ -4,6 +4,8 @@
 // up in the background, so that the count of keys is soon exact. Where they are many they are updates of cold
 // records, nearly all of them guessed right, and looking them up would cost the read for each write that
 // buffers are there to avoid: those wait until their leaf is merged.
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "engine/btree/tree.h"
@@ -33,7 +35,10 @@ void Tree::run_resolution() {
   std::vector<std::shared_ptr<LeafLoad>> loads;  // keep what they have read until it has been looked at
   {
     const std::lock_guard lock{owner_};
-    keys = std::exchange(guesses_, {});
+    constexpr std::size_t kAtOnce = 8;  // what they read is held in memory
+    const auto rest = guesses_.end() - static_cast<std::ptrdiff_t>(std::min(kAtOnce, guesses_.size()));
+    keys.assign(std::make_move_iterator(rest), std::make_move_iterator(guesses_.end()));
+    guesses_.erase(rest, guesses_.end());
     for (const Bytes& key : keys) {
       Leaf& leaf = leaf_of(key);
       if (!leaf.is_resident()) loads.push_back(load_of(leaf));
@@ -78,7 +83,7 @@ void Tree::look_up_guesses_when_idle() {
     writes_at_tick_ = workload_.writes;
     idle_since_ = now;
   } else if (open_guesses_ != 0 && !snapshot_ && now - idle_since_ >= kIdle) {
-    flush();
+    request_checkpoint();
   }
 }
 

@@ -19,6 +19,7 @@ Status TreeStore::load(const std::optional<std::set<std::uint32_t>>& trees) {
   auto file = PageFile::open(files_, options_.folder, options_.on_damage);
   if (!file) return file.error();
   file_ = std::move(*file);
+  if (options_.deletion_age_max.count() != 0) file_->wipe_released();
   if (trees) file_->keep_only(*trees);
   for (const auto& [id, state] : file_->directory()) {
     if (!state.root.exists()) continue;
@@ -46,7 +47,7 @@ Status TreeStore::drop_tree(Engine& engine) {
 
 void TreeStore::set_memory(std::uint64_t changes_bytes, std::uint64_t pool_bytes) {
   changes_bytes_max_.store(changes_bytes, std::memory_order_relaxed);
-  pool_.set_capacity(pool_bytes);
+  pool_.set_shares(pool_bytes, changes_bytes);
   if (pool_.is_exceeded()) relieve_pool();
 }
 
@@ -100,6 +101,28 @@ void TreeStore::relieve_pool() {
     pool_relief_running_ = false;
     const auto tree = largest([](const Tree& candidate) { return candidate.pool_bytes(); });
     if (tree != nullptr) tree->relieve_pool();
+  });
+}
+
+// What nodes and checkpoints need is not the records' to take.
+std::uint64_t TreeStore::record_cache_bytes() const {
+  const std::uint64_t reserved = MemoryUse::bytes(MemoryKind::nodes) + 2 * sync_bytes();
+  const std::uint64_t share = pool_.share_bytes();
+  const std::uint64_t all = (share - std::min(share, reserved)) * options_.record_cache_percent / 100;
+  const std::lock_guard lock{mutex_};
+  return all / std::max<std::size_t>(1, trees_.size());
+}
+
+void TreeStore::wipe_when_due() {
+  constexpr std::int64_t kParts = 16;  // two of them are the longest that something stays
+  const std::int64_t age_max_ms = options_.deletion_age_max.count();
+  const std::int64_t now_ms = options_.clock->unix_ms();
+  if (age_max_ms == 0 || now_ms < next_wipe_ms_ || wipe_running_.exchange(true)) return;
+  next_wipe_ms_ = now_ms + age_max_ms / kParts;
+  background_.submit(Priority::deep_compaction, [this] {
+    static_cast<void>(
+        file_->wipe().has_value());  // what failed is tried again, or the file is of no more use
+    wipe_running_ = false;
   });
 }
 

@@ -96,6 +96,7 @@ std::vector<InnerNode::Child> Tree::build_leaves(std::span<const Record> records
     Leaf::Ref leaf{new Leaf};
     leaf->base = build_record_page(piece);
     for (const Record& record : piece) leaf->keys.add(policy.count_class(record.key), 1);
+    leaf->obsolete_from_ms = obsolete_from_of(piece, policy);
     Bytes separator = leaves.empty() ? Bytes{} : separator_between(last_key, piece.front().key);
     leaves.push_back({std::move(separator), leaf});
     last_key = piece.back().key;
@@ -140,18 +141,28 @@ void Tree::take_in(Leaf& leaf, bool is_of_part_if_empty) {
   if (leaf.base ? part_->has(first_key) : is_of_part_if_empty) part_->add(leaf, changed);
 }
 
-// What it holds now stays for the checkpoint that may still want it.
+// What it holds now stays for the checkpoint that may still want it, and is counted for as long.
 void Tree::retire(Leaf& leaf) {
   if (leaf.page.exists()) retired_.push_back(leaf.page);
   if (leaf.changes_page.exists()) retired_.push_back(leaf.changes_page);
   take_out(leaf);
+  if (leaf.page.exists() && store_.pool().is_exceeded()) {  // the checkpoint may read them
+    leaf.base.reset();
+    leaf.changes.reset();
+    leaf.base_has_changes = false;
+  }
 }
 
 void Tree::take_out(Leaf& leaf) {
   assert(!leaf.is_retired);
   leaf.is_retired = true;
   const std::uint64_t changed = changed_memory(leaf);
-  note_changed_memory(-static_cast<std::int64_t>(changed));
+  if (snapshot_ && leaf.pin_count() > 1) {
+    leaf.retained_bytes = changed;
+    retained_bytes_ += changed;
+  } else {
+    note_changed_memory(-static_cast<std::int64_t>(changed));
+  }
   census_.remove(leaf.base_bytes());
   if (is_of_part(leaf)) {
     part_->remove(leaf, changed);

@@ -196,7 +196,8 @@ void TreeUnion::take_over(Tree& tree) {
   whole.open_guesses_ += tree.open_guesses_;
   whole.reclaim_lsn_ = std::max(whole.reclaim_lsn_, tree.reclaim_lsn_);
   whole.dead_looked_for_ = whole.dead_looked_for_ && tree.dead_looked_for_;
-  whole.sweep_wanted_ = whole.sweep_wanted_ || tree.sweep_wanted_;
+  whole.sweeps_all_ = whole.sweeps_all_ || (tree.sweep_wanted_ && tree.sweeps_all_);
+  whole.sweep_wanted_ = whole.sweeps_all_;
 }
 
 }  // namespace shale::engine::btree

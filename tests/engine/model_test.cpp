@@ -75,9 +75,11 @@ class LsmSubject final : public ModelSubject {
 class BtreeSubject final : public ModelSubject {
  public:
   std::unique_ptr<SimulatedEngine> make(SimulatedDisk& disk, const KeyPolicy& policy,
-                                        std::uint64_t) override {
+                                        std::uint64_t run) override {
     heights_.push_back(0);
-    return std::make_unique<btree::SimulatedTree>(disk, policy);
+    btree::TreeStoreOptions options = btree::tiny_nodes();
+    options.deletion_age_max = std::chrono::seconds{run < 2 ? 0 : 1};
+    return std::make_unique<btree::SimulatedTree>(disk, policy, options);
   }
   void look(SimulatedEngine& engine) override {
     heights_.back() = std::max(heights_.back(), engine.stats().btree->height);

@@ -6,6 +6,7 @@
 #include <random>
 #include <vector>
 
+#include "engine/btree/block_set.h"
 #include "engine/testing/test_seed.h"
 
 namespace shale::engine::btree {
@@ -61,6 +62,34 @@ TEST(BtreeFreeSpace, KeepsCountOfEveryByte) {
     }
     ASSERT_EQ(space.bytes(), static_cast<std::uint64_t>(std::count(free.begin(), free.end(), true)));
   }
+}
+
+TEST(FreeSpace, BytesAreFoundAndTakenWhereverTheyLie) {
+  FreeSpace space;
+  space.add(1000, 500);
+  space.add(10'000, 20'000);
+  EXPECT_EQ(space.first_in(0, 1000), std::nullopt);
+  EXPECT_EQ(space.first_in(0, 1200), (BlockRun{1000, 200}));
+  EXPECT_EQ(space.first_in(1100, 50'000), (BlockRun{1100, 400}));
+  EXPECT_EQ(space.first_in(1500, 50'000), (BlockRun{10'000, 20'000}));
+  space.take_at({15'000, 100});
+  EXPECT_EQ(space.bytes(), 20'400u);
+  EXPECT_EQ(space.first_in(15'000, 50'000), (BlockRun{15'100, 14'900}));
+  space.add(15'000, 100);
+  EXPECT_EQ(space.first_in(1500, 50'000), (BlockRun{10'000, 20'000}));
+}
+
+TEST(BlockSet, TellsWhichBlocksFollowEachOther) {
+  BlockSet blocks;
+  EXPECT_EQ(blocks.first_from(0, 1u << 20), std::nullopt);
+  blocks.add(kBlockBytes + 1, 1);
+  blocks.add(3 * kBlockBytes - 1, 2);
+  blocks.add(9 * kBlockBytes, kBlockBytes);
+  EXPECT_EQ(blocks.bytes(), 4 * kBlockBytes);
+  EXPECT_EQ(blocks.first_from(0, 1u << 20), (BlockRun{kBlockBytes, 3 * kBlockBytes}));
+  EXPECT_EQ(blocks.first_from(0, 2 * kBlockBytes), (BlockRun{kBlockBytes, 2 * kBlockBytes}));
+  EXPECT_EQ(blocks.first_from(4 * kBlockBytes, 1u << 20), (BlockRun{9 * kBlockBytes, kBlockBytes}));
+  EXPECT_EQ(blocks.first_from(10 * kBlockBytes, 1u << 20), std::nullopt);
 }
 
 }  // namespace

@@ -70,8 +70,9 @@ TEST(BtreePageFormat, GoldenBytesOfAnInnerNode) {
   page.children[0].keys.add(7, 200);
   page.children[1].keys.add(7, 3);
   page.children[1].keys.add(9, -1);
+  page.children[1].obsolete_from_ms = 299'500;
   EXPECT_EQ(hex(page.encode()->payload()),
-            "81"
+            "c1"
             "03"
             "0161"
             "64"
@@ -81,6 +82,7 @@ TEST(BtreePageFormat, GoldenBytesOfAnInnerNode) {
             "01"
             "07"
             "9003"
+            "00"
             "0162"
             "ac02"
             "e440"
@@ -93,7 +95,9 @@ TEST(BtreePageFormat, GoldenBytesOfAnInnerNode) {
             "06"
             "09"
             "01"
+            "ac02"
             "0163"
+            "00"
             "00"
             "00"
             "00");
@@ -111,6 +115,27 @@ TEST(BtreePageFormat, AnInnerNodeOfFormatOneIsRead) {
   ASSERT_EQ(page->children.size(), 2u);
   EXPECT_EQ(page->children[0].page, (PageAddress{8192, 100, 0x01020304}));
   EXPECT_EQ(page->children[1].separator, "ab");
+}
+
+// As page files of format 2 have them: without times, so that it is not known since when.
+TEST(BtreePageFormat, AnInnerNodeOfFormatTwoIsRead) {
+  const Bytes payload{"\x81\x01\x00\x64\x80\x40\x04\x03\x02\x01\x00\x01\x07\x06", 14};
+  const auto page = InnerPage::decode(payload);
+  ASSERT_TRUE(page);
+  EXPECT_TRUE(page->has_counts);
+  ASSERT_EQ(page->children.size(), 1u);
+  EXPECT_EQ(page->children[0].keys.of(7), 3);
+  EXPECT_EQ(page->children[0].obsolete_from_ms, 0);
+}
+
+TEST(BtreePageFormat, TimesOfLeavesAreKeptToTheSecond) {
+  InnerPage page;
+  page.children = {{"", {8192, 100, 1}, {}, {}}, {"b", {9000, 1, 2}, {}, {}}};
+  page.children[1].obsolete_from_ms = 1'700'000'000'999;
+  const auto decoded = InnerPage::decode(page.encode()->payload());
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(decoded->children[0].obsolete_from_ms, KeyPolicy::kNeverObsolete);
+  EXPECT_EQ(decoded->children[1].obsolete_from_ms, 1'700'000'000'000);
 }
 
 TEST(BtreePageFormat, GoldenBytesOfTheSuperblockAndTheDirectory) {

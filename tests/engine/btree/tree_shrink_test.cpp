@@ -89,7 +89,7 @@ TEST(BtreeShrinks, WhatStaysMovesToTheFrontAndTheFileIsCut) {
   const BtreeStats after = run.stats();
   EXPECT_GT(after.moved_bytes, 0u);
   EXPECT_LT(after.file_bytes, before.file_bytes);
-  EXPECT_LE(after.file_bytes, 2 * after.leaf_bytes + (64u << 10));
+  EXPECT_LE(after.file_bytes, 2 * after.leaf_bytes + (96u << 10));
   run.idle(20);
   EXPECT_EQ(run.stats().checkpoints, after.checkpoints) << "pages are moved for ever";
   run.expect_all();
