@@ -84,7 +84,13 @@ void Phase::report_latencies(Report& report) const {
   const auto us = [](std::uint64_t latency_ns) { return static_cast<double>(latency_ns) / 1000; };
   for (std::size_t kind = 0; kind < kOperationNames.size(); ++kind) {
     LatencyHistogram histogram;
-    for (const auto& latencies : latencies_) histogram.add(latencies->of(kind));
+    LatencyHistogram in_checkpoints;
+    LatencyHistogram between_checkpoints;
+    for (const auto& latencies : latencies_) {
+      histogram.add(latencies->of(kind));
+      in_checkpoints.add(latencies->in_checkpoints(kind));
+      between_checkpoints.add(latencies->between_checkpoints(kind));
+    }
     if (histogram.count() == 0) continue;
     const std::string name = kOperationNames[kind];
     report.add(name + "_count", histogram.count());
@@ -92,6 +98,15 @@ void Phase::report_latencies(Report& report) const {
     report.add(name + "_p99_us", us(histogram.percentile_ns(0.99)));
     report.add(name + "_p999_us", us(histogram.percentile_ns(0.999)));
     report.add(name + "_max_us", us(histogram.max_ns()));
+    if (in_checkpoints.count() != 0) {
+      report.add(name + "_count_in_checkpoints", in_checkpoints.count());
+      report.add(name + "_p99_us_in_checkpoints", us(in_checkpoints.percentile_ns(0.99)));
+      report.add(name + "_p999_us_in_checkpoints", us(in_checkpoints.percentile_ns(0.999)));
+      report.add(name + "_max_us_in_checkpoints", us(in_checkpoints.max_ns()));
+      report.add(name + "_p99_us_between_checkpoints", us(between_checkpoints.percentile_ns(0.99)));
+      report.add(name + "_p999_us_between_checkpoints", us(between_checkpoints.percentile_ns(0.999)));
+      report.add(name + "_max_us_between_checkpoints", us(between_checkpoints.max_ns()));
+    }
     for (std::size_t i = 0; i < LatencyHistogram::kSlowMs.size(); ++i) {
       report.add(fmt::format("{}_slower_than_{}_ms", name, LatencyHistogram::kSlowMs[i]),
                  histogram.slower_than(i));

@@ -26,13 +26,19 @@ inline constexpr std::array<const char*, 3> kOperationNames = {"read", "write", 
 // Of one thread.
 class Latencies {
  public:
-  void add(OperationKind kind, std::uint64_t latency_ns) {
+  // `in_checkpoint`: while the store was writing one, as far as it can tell.
+  void add(OperationKind kind, std::uint64_t latency_ns, bool in_checkpoint = false) {
     histograms_[static_cast<std::size_t>(kind)].add(latency_ns);
+    (in_checkpoint ? in_checkpoints_ : between_checkpoints_)[static_cast<std::size_t>(kind)].add(latency_ns);
   }
   const LatencyHistogram& of(std::size_t kind) const { return histograms_[kind]; }
+  const LatencyHistogram& in_checkpoints(std::size_t kind) const { return in_checkpoints_[kind]; }
+  const LatencyHistogram& between_checkpoints(std::size_t kind) const { return between_checkpoints_[kind]; }
 
  private:
   std::array<LatencyHistogram, kOperationNames.size()> histograms_;
+  std::array<LatencyHistogram, kOperationNames.size()> in_checkpoints_;
+  std::array<LatencyHistogram, kOperationNames.size()> between_checkpoints_;
 };
 
 // When a thread of a phase is done: whichever comes first.
@@ -44,12 +50,12 @@ struct Limit {
 // Calls `step`, which performs one operation and returns its kind, until the limit. The clock is read once
 // per operation, so a latency includes the choice of the key and the checks of what was read.
 template <class Step>
-void run_steps(const Limit& limit, Latencies& latencies, Step step) {
+void run_steps(const StoreAdapter& store, const Limit& limit, Latencies& latencies, Step step) {
   auto before = SteadyClock::now();
   for (std::uint64_t done = 0; done < limit.operations && before < limit.deadline; ++done) {
     const OperationKind kind = step();
     const auto after = SteadyClock::now();
-    latencies.add(kind, static_cast<std::uint64_t>((after - before).count()));
+    latencies.add(kind, static_cast<std::uint64_t>((after - before).count()), store.is_writing_checkpoint());
     before = after;
   }
 }

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "bench/engine_bench/store_adapter.h"
+#include "engine/btree/tree.h"
 #include "engine/btree/tree_store.h"
 #include "engine/encoding.h"
 #include "engine/engine.h"
@@ -161,6 +162,10 @@ class ShaleAdapter final : public StoreAdapter {
     return stats.immutable_memtable_bytes > 0 || stats.debt_bytes > 0;
   }
 
+  bool is_writing_checkpoint() const override {
+    return kind_ == Kind::btree && static_cast<const engine::btree::Tree&>(*tree_).is_writing_checkpoint();
+  }
+
   StoreCounters counters() override {
     std::lock_guard lock{mutex_};
     return {log_bytes_, tree_->stats().disk_bytes_written};
@@ -204,6 +209,7 @@ class ShaleAdapter final : public StoreAdapter {
     btree_options_.folder = settings.folder + "/btree";
     btree_options_.changes_bytes = settings.memtable_bytes;
     btree_options_.pool_bytes = settings.cache_bytes;
+    btree_options_.idle_work_bytes_per_second = 32u << 20;  // the server's default
     btree_options_.policy = &policy_;
     btree_options_.barrier = &barrier_;
     btree_options_.clock = clock_.get();
@@ -225,6 +231,8 @@ class ShaleAdapter final : public StoreAdapter {
         {"changes_bytes", bytes(btree_options_.changes_bytes)},
         {"pool_bytes", bytes(btree_options_.pool_bytes)},
         {"node_bytes", bytes(btree_options_.node_bytes)},
+        {"record_cache_percent", bytes(btree_options_.record_cache_percent)},
+        {"idle_work_bytes_per_second", bytes(btree_options_.idle_work_bytes_per_second)},
         {"sync_mode", [this](const std::string& text) { log_options_.sync_mode = parse_sync_mode(text); }},
         {"background_threads", bytes(background_threads_)},
     };

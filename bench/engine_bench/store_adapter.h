@@ -58,6 +58,8 @@ class StoreAdapter {
 
   // Whether the store says that background work is under way or due. False if it cannot tell.
   virtual bool busy() = 0;
+  // Whether a checkpoint is being written at the moment; cheap, asked after every operation.
+  virtual bool is_writing_checkpoint() const { return false; }
   virtual StoreCounters counters() = 0;
   // Whether a file belongs to the write-ahead log, not to the data.
   virtual bool is_log_file(const std::string& path_in_folder) const = 0;

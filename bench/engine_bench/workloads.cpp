@@ -75,7 +75,7 @@ void Workloads::run(const std::string& name) {
 template <class Step>
 void Workloads::run_phase(const std::string& name, const Limit& limit, Step step) {
   Phase phase{store_, options_.folder};
-  run_steps(limit, phase.add_latencies(), step);
+  run_steps(store_, limit, phase.add_latencies(), step);
   end_phase(name, phase);
 }
 
@@ -158,7 +158,7 @@ void Workloads::overwrite_synced() {
       try {
         Random random{scramble(options_.seed + 10 + i)};
         ValueMaker values{options_.value_bytes, options_.seed + 10 + i};
-        run_steps(limit, latencies, [&] {
+        run_steps(store_, limit, latencies, [&] {
           const Key key{random.below(key_count_)};
           store_.put_synced(key.view(), values.make(key.view()));
           writes.fetch_add(1, std::memory_order_relaxed);
@@ -222,7 +222,7 @@ void Workloads::scan_from(const std::string& name, std::size_t entries,
   }
   // The counts of the warm-up are checked with those of the phase.
   Phase phase{store_, options_.folder};
-  run_steps(Limit{.operations = scans}, phase.add_latencies(), scan);
+  run_steps(store_, Limit{.operations = scans}, phase.add_latencies(), scan);
   checks_.found = check.seen();
   checks_.wrong = check.wrong();
   end_phase(name, phase);
@@ -239,7 +239,7 @@ void Workloads::read_while_writing() {
     try {
       Random random{scramble(options_.seed + 2)};
       std::string value;
-      run_steps(limit, reads, [&] {
+      run_steps(store_, limit, reads, [&] {
         read(random.below(key_count_), value, read_checks);
         return OperationKind::read;
       });
@@ -248,7 +248,7 @@ void Workloads::read_while_writing() {
     }
   }};
   try {
-    run_steps(limit, writes, [&] {
+    run_steps(store_, limit, writes, [&] {
       write(random_.below(key_count_));
       return OperationKind::write;
     });
