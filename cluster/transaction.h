@@ -107,6 +107,12 @@ class Transaction {
   // Forgets buffered writes, what reads lacked and what they held; keeps the locks.
   void reset();
 
+  // Calls visit(index) for the key of every write, in their order; until reset().
+  template <class Visit>
+  void for_each_write(Visit visit) const {
+    for (const Write& write : writes_) visit(std::size_t{write.key_index});
+  }
+
   engine::ReadContext& reads() { return reads_; }
   Store& store() { return store_; }
   bool has_writes() const { return !writes_.empty(); }

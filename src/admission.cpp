@@ -64,6 +64,24 @@ void set_identity(Session& session, std::shared_ptr<acl::User> user) {
   session.identity.become(std::move(user));
 }
 
+// A client that has subscribed and speaks RESP2 could not tell messages from replies.
+bool is_allowed_between_messages(const CommandSpec& command) {
+  if (command.group == "pubsub") return command.name.ends_with("subscribe");
+  return command.name == "ping" || command.name == "quit" || command.name == "reset";
+}
+
+bool is_confined(const Session& session, const CommandSpec& command) {
+  return session.protocol_version == protocol::Version::resp2 && session.is_subscribed() &&
+         !is_allowed_between_messages(command);
+}
+
+// What monitors do with keys would be shown to monitors.
+bool is_of_monitor(const Session& session, const CommandSpec& command) {
+  return session.is_monitor.load(std::memory_order_relaxed) &&
+         (command.flags.has(CommandFlag::write) || command.flags.has(CommandFlag::readonly) ||
+          command.name == "publish" || command.name == "spublish");
+}
+
 }  // namespace
 
 bool is_authenticated(const Server& server, const Session& session) {
@@ -74,7 +92,9 @@ bool may_run(const Server& server, Session& session, const ResolvedCommand& comm
              std::span<const std::string_view> words) {
   return command.spec != nullptr && command.spec->arity.accepts(words.size()) &&
          (is_authenticated(server, session) || command.spec->flags.has(CommandFlag::no_auth)) &&
-         verdict_on(server, session, command, words).allowed();
+         verdict_on(server, session, command, words).allowed() &&
+         !(session.listens() &&
+           (is_confined(session, *command.spec) || is_of_monitor(session, *command.spec)));
 }
 
 std::string refusal_of(Server& server, Session& session, const ResolvedCommand& command,
@@ -85,6 +105,18 @@ std::string refusal_of(Server& server, Session& session, const ResolvedCommand& 
     return "NOAUTH Authentication required.";
   }
   acl::Verdict verdict = verdict_on(server, session, command, words);
+  if (verdict.allowed()) {
+    if (session.listens() && is_of_monitor(session, *command.spec)) {
+      return "ERR Replica can't interact with the keyspace";
+    }
+    if (session.listens() && is_confined(session, *command.spec)) {
+      return fmt::format(
+          "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed "
+          "in this "
+          "context",
+          full_name(*command.spec));
+    }
+  }
   // Rules may have changed since it was refused.
   if (verdict.allowed()) verdict.denial = acl::Denial::command;
   log_denial(server, session, verdict, acl::LogContext::toplevel, *command.spec, words);

@@ -35,8 +35,29 @@ std::string Config::text(Option option) const {
 
 void Config::assign(Option option, OptionValue value) {
   const std::lock_guard lock{mutex_};
+  if (option == Option::client_output_buffer_limit) value.text = change_output_limits(value.text);
   texts_[index(option)] = std::move(value.text);
   numbers_[index(option)].store(value.number, std::memory_order_relaxed);
+}
+
+OutputLimit Config::output_limit(ClientClass which) const {
+  const AtomicLimit& limit = output_limits_[static_cast<std::size_t>(which)];
+  return {limit.hard_bytes.load(std::memory_order_relaxed), limit.soft_bytes.load(std::memory_order_relaxed),
+          limit.soft_seconds.load(std::memory_order_relaxed)};
+}
+
+// Returns all of them as text: classes that `text` does not name stay as they are.
+std::string Config::change_output_limits(std::string_view text) {
+  OutputLimits limits;
+  for (std::size_t at = 0; at < kClientClasses; ++at) limits[at] = output_limit(static_cast<ClientClass>(at));
+  std::string problem;
+  limits = parse_output_limits(text, limits, problem).value();
+  for (std::size_t at = 0; at < kClientClasses; ++at) {
+    output_limits_[at].hard_bytes.store(limits[at].hard_bytes, std::memory_order_relaxed);
+    output_limits_[at].soft_bytes.store(limits[at].soft_bytes, std::memory_order_relaxed);
+    output_limits_[at].soft_seconds.store(limits[at].soft_seconds, std::memory_order_relaxed);
+  }
+  return format_output_limits(limits);
 }
 
 std::vector<std::pair<std::string_view, std::string>> Config::show() const {
@@ -73,6 +94,10 @@ std::optional<std::string> Config::change(std::span<const std::string_view> name
     if (!spec.changeable) return change_failure(name, "can't set immutable config");
     std::string problem;
     auto parsed = parse_option(spec, value, problem);
+    if (!parsed && spec.kind == OptionKind::output_limits) return change_failure(name, problem);
+    if (!parsed && spec.kind == OptionKind::key_events) {
+      return change_failure(name, "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.");
+    }
     if (!parsed) return change_failure(name, fmt::format("it takes {}", spec.takes));
     changes.emplace_back(*option, std::move(*parsed));
   }

@@ -16,6 +16,7 @@
 
 #include "src/acl/users.h"
 #include "src/options.h"
+#include "src/output_limits.h"
 
 namespace shale::server {
 
@@ -32,6 +33,10 @@ class Config {
   // What the configuration's lines "user name rule ..." define. Constant once the server runs.
   const acl::Users::Definitions& users() const { return users_; }
   void set_users(acl::Users::Definitions users) { users_ = std::move(users); }
+
+  // What client-output-buffer-limit says. Thread-safe, cheap; while it is being changed, its parts may not
+  // fit together.
+  OutputLimit output_limit(ClientClass which) const;
 
   // Sets a value that parse_option has checked.
   void assign(Option option, OptionValue value);
@@ -64,6 +69,14 @@ class Config {
 
   std::array<std::atomic<std::int64_t>, kOptionCount> numbers_{};
   acl::Users::Definitions users_;
+  struct AtomicLimit {
+    std::atomic<std::uint64_t> hard_bytes = 0;
+    std::atomic<std::uint64_t> soft_bytes = 0;
+    std::atomic<std::uint64_t> soft_seconds = 0;
+  };
+  std::string change_output_limits(std::string_view text);
+
+  std::array<AtomicLimit, kClientClasses> output_limits_;
   mutable std::mutex mutex_;  // guards texts_, and changes
   std::array<std::string, kOptionCount> texts_;
   std::function<std::optional<Objection>(const Changes&)> judge_;

@@ -16,6 +16,8 @@
 #include "protocol/reply_writer.h"
 #include "src/admission.h"
 #include "src/error_message.h"
+#include "src/pubsub/subscriptions.h"
+#include "src/tracking/session_tracking.h"
 
 namespace shale::server {
 namespace {
@@ -61,7 +63,9 @@ Connection::Connection(IoThread& thread, Socket socket, std::shared_ptr<Session>
       socket_(std::move(socket)),
       session_(std::move(session)),
       transport_(socket_.native_handle(), std::move(tls)),
-      active_second_(thread.second()) {}
+      active_second_(thread.second()) {
+  session_->subscriber.receiver = this;
+}
 
 Connection::~Connection() { thread_.counters().buffer_bytes.add(-static_cast<std::int64_t>(counted_bytes_)); }
 
@@ -95,6 +99,10 @@ void Connection::close() {
   large_argument_.reset();
   received_arguments_.clear();
   large_replies_.clear();
+  session_->subscriptions.reset();
+  thread_.server().monitors().remove(*session_);
+  end_tracking(thread_.server(), *session_);
+  pushes_.clear();
   if (suspended_ || syncing_) thread_.counters().suspended_connections.add(-1);
   timer_.reset();
   // Forgotten first: whoever sees the connection end does not find its client listed.
@@ -114,15 +122,19 @@ void Connection::close_in_order() {
 }
 
 void Connection::close_when_answered() {
-  if (!batch_ && unsent_bytes() == 0) close();
+  if (!batch_ && has_sent_all()) close();
 }
 
 void Connection::sweep() {
   const auto idle_seconds = thread_.second() - active_second_;
   const auto timeout = static_cast<std::uint64_t>(thread_.server().config().number(Option::timeout));
   if (shaking_hands_ && idle_seconds > kHandshakeSecondsMax) return give_up_handshake("it takes too long");
-  const bool idle = timeout != 0 && idle_seconds > timeout && !suspended_ && !syncing_;
-  if (idle || (closing_ && idle_seconds > kClosingSecondsMax)) close();
+  // Who listens need not speak.
+  const bool listens = session_->is_subscribed() || session_->is_monitor.load(std::memory_order_relaxed);
+  const bool may_be_idle = suspended_ || syncing_ || listens;
+  const bool idle = timeout != 0 && idle_seconds > timeout && !may_be_idle;
+  if (idle || (closing_ && idle_seconds > kClosingSecondsMax)) return close();
+  enforce_output_limits();
 }
 
 // --- Receiving
@@ -182,6 +194,7 @@ void Connection::note_received(std::size_t bytes) {
   thread_.counters().input_bytes.add(static_cast<std::int64_t>(bytes));
   session_->bytes_in.store(session_->bytes_in.load(std::memory_order_relaxed) + bytes,
                            std::memory_order_relaxed);
+  session_->unread_input_bytes.store(input_.unread().size(), std::memory_order_relaxed);
   active_second_ = thread_.second();
 }
 
@@ -313,6 +326,10 @@ void Connection::execute() {
   switch (progress.wait) {
     case Progress::Wait::nothing: end_batch(); break;
     case Progress::Wait::output: break;
+    case Progress::Wait::pushes:
+      thread_.hand_out_pushes();
+      if (batch_->done()) end_batch();
+      break;
     case Progress::Wait::disconnect:
       end_batch();
       closing_ = true;
@@ -412,21 +429,28 @@ void Connection::resume(std::uint64_t token, bool timed_out) {
 void Connection::send() {
   if (!open()) return;
   if (!waits_writable_) send_what_may_be_seen();
-  if (!open() || unsent_bytes() != 0) return;
+  if (!open() || !has_sent_all()) return;
   return_output();
   const bool answered = !batch_ && !suspended_ && !syncing_;
   if (answered && (closing_ || thread_.stopping())) close_in_order();
 }
 
 void Connection::send_what_may_be_seen() {
-  if (unsent_bytes() == 0) return;
-  if (!wait_for_sync()) {
+  if (has_sent_all()) return;
+  if (unsent_bytes() != 0 && !wait_for_sync()) {
     settled_ = output_.size();
     unsettled_replies_ = 0;
   }
   const std::size_t end = std::min(held_from_, settled_);
-  for (bool more = true; more && open() && sent_ < end;) {
-    const std::size_t part_end = large_replies_.empty() ? end : std::min(end, large_replies_.offset());
+  for (bool more = true; more && open();) {
+    const std::size_t push_at = pushes_.empty() ? kNothingHeld : pushes_.offset();
+    if (sent_ >= std::min(end, push_at)) {
+      if (sent_ < push_at) return;
+      more = send_pushes();
+      continue;
+    }
+    std::size_t part_end = std::min(end, push_at);
+    if (!large_replies_.empty()) part_end = std::min(part_end, large_replies_.offset());
     if (sent_ < part_end) {
       sent_ += send_bytes({output_.data() + sent_, part_end - sent_});
       more = sent_ == part_end;
@@ -480,6 +504,7 @@ void Connection::on_synced(engine::Lsn lsn, const engine::Status& synced) {
     log_failure(synced.error());
     output_.resize(settled_);
     large_replies_.cut(settled_);
+    pushes_.cut(settled_);
     held_from_ = kNothingHeld;
     const std::string error = client_message(synced.error(), Failed::write);
     for (; unsettled_replies_ > 0; --unsettled_replies_) output_ += fmt::format("-{}\r\n", error);
@@ -498,14 +523,15 @@ void Connection::wait_writable() {
 
 void Connection::on_sent() {
   if (transport_.wants_write() && may_execute()) return on_readable();
-  const std::size_t unsent_before = unsent_bytes();
+  const std::size_t unsent_before = unsent_bytes() + pushes_.bytes();
   send();
   if (!open()) return;
-  if (unsent_bytes() < unsent_before) active_second_ = thread_.second();
+  if (unsent_bytes() + pushes_.bytes() < unsent_before) active_second_ = thread_.second();
   if (sent_ > kSentBytesKeptMax && sent_ > output_.size() / 2) {
     if (held_from_ != kNothingHeld) held_from_ -= sent_;
     settled_ -= sent_;
     large_replies_.shift(sent_);
+    pushes_.shift(sent_);
     output_.erase(0, sent_);
     sent_ = 0;
   }
@@ -562,6 +588,8 @@ void Connection::settle() {
   if (!open()) return;
   return_input();
   count_memory();
+  enforce_output_limits();
+  if (!open()) return;
   const bool has_room = large_argument_ == nullptr || !large_argument_->room(memory_is_short(0)).empty();
   if ((may_execute() || waits_for_command_) && !thread_.stopping() && has_room) {
     transport_.has_received() ? read_what_was_received() : wait_readable();
@@ -570,15 +598,19 @@ void Connection::settle() {
 
 void Connection::count_memory() {
   const std::size_t bytes = kIdleClientBytes + input_.capacity() + output_.capacity() +
-                            parser_.memory_bytes() + large_replies_.memory_bytes() +
+                            parser_.memory_bytes() + large_replies_.memory_bytes() + pushes_.memory_bytes() +
+                            (session_->subscriptions ? session_->subscriptions->memory_bytes() : 0) +
                             (large_argument_ != nullptr ? large_argument_->memory_bytes() : 0) +
                             transport_.memory_bytes();
+  session_->unread_input_bytes.store(input_.unread().size(), std::memory_order_relaxed);
   if (bytes == counted_bytes_) return;
   thread_.counters().buffer_bytes.add(static_cast<std::int64_t>(bytes) -
                                       static_cast<std::int64_t>(counted_bytes_));
   counted_bytes_ = bytes;
   session_->input_buffer_bytes.store(input_.capacity(), std::memory_order_relaxed);
   session_->output_buffer_bytes.store(unsent_bytes(), std::memory_order_relaxed);
+  session_->queued_pushes.store(pushes_.count(), std::memory_order_relaxed);
+  session_->queued_push_bytes.store(pushes_.empty() ? 0 : pushes_.memory_bytes(), std::memory_order_relaxed);
 }
 
 // Whether all connections together would hold more than their share with so many bytes more.

@@ -14,7 +14,8 @@
 //       them.
 //   I3  A client that does not read its replies is not read from: what is held for it is bounded by the limit
 //   plus what
-//       one command adds.
+//       one command adds. One that does not read its pushes is disconnected (connection_pushes.cpp).
+//   I4  A push stands between two replies, behind those that had been made when it came.
 #pragma once
 
 #include <chrono>
@@ -38,12 +39,13 @@
 #include "src/io_thread.h"
 #include "src/large_argument.h"
 #include "src/large_replies.h"
+#include "src/pubsub/push_queue.h"
 #include "src/session.h"
 #include "src/transport.h"
 
 namespace shale::server {
 
-class Connection : public std::enable_shared_from_this<Connection> {
+class Connection final : public std::enable_shared_from_this<Connection>, public PushReceiver {
  public:
   // Asio's default executor may be any; knowing which saves an indirection per event.
   using Socket = boost::asio::basic_stream_socket<boost::asio::generic::stream_protocol,
@@ -59,8 +61,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void close();
   // As soon as the requests that are being executed have been answered.
   void close_when_answered();
-  // Once a second: closes it if it has been idle for too long.
+  // Once a second: closes it if it has been idle, or has not read what is sent to it, for too long.
   void sweep();
+
+  const Session& session() const { return *session_; }
+  void push(const SharedPush& push) override;
+  // Sends what push() has queued. Closes the connection if too much is left.
+  void flush_pushes();
 
  private:
   // Before anything else, where the client speaks TLS (connection_tls.cpp).
@@ -108,6 +115,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void send_what_may_be_seen();
   std::size_t send_bytes(std::string_view bytes);
   bool send_large_reply();
+  bool send_pushes();
   void read_large_chunk();
   void on_large_chunk(engine::Result<std::string> chunk);
   bool has_caught_up();
@@ -115,7 +123,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void on_synced(engine::Lsn lsn, const engine::Status& synced);
   void wait_writable();
   void on_sent();
-  std::size_t unsent_bytes() const { return output_.size() - sent_; }
+  std::size_t unsent_bytes() const { return output_.size() - sent_; }  // of replies
+  bool has_sent_all() const { return unsent_bytes() == 0 && pushes_.empty(); }
+  void enforce_output_limits();
+  std::optional<std::string> exceeded_output_limit();
   std::size_t output_bytes_max() const;
   void borrow_output();
   void return_output();
@@ -158,9 +169,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::optional<boost::asio::steady_timer> timer_;
 
   std::string output_;
-  LargeReplies large_replies_;            // what belongs into it
-  std::size_t sent_ = 0;                  // of output_
-  std::size_t held_from_ = kNothingHeld;  // the reply that is for later begins here
+  LargeReplies large_replies_;                          // what belongs into it
+  PushQueue pushes_;                                    // likewise
+  bool flush_pending_ = false;                          // flush_pushes() will be called
+  std::optional<std::uint64_t> over_soft_limit_since_;  // by IoThread::second()
+  std::size_t sent_ = 0;                                // of output_
+  std::size_t held_from_ = kNothingHeld;                // the reply that is for later begins here
   // What may be sent as far as appendfsync is concerned, and the number of replies behind it.
   std::size_t settled_ = 0;
   std::size_t unsettled_replies_ = 0;

@@ -12,6 +12,8 @@ namespace shale::server {
 namespace {
 
 constexpr std::chrono::milliseconds kRetryPause{1};
+// Of a writer whose news others have not caught up with.
+constexpr std::chrono::microseconds kCongestionPause{2000};
 // Beyond the command that waits, so many keys of those behind it are loaded along with its own.
 constexpr std::size_t kKeysLoadedAheadMax = 16;
 
@@ -38,7 +40,11 @@ void Batch::clear() {
 }
 
 Dispatcher::Dispatcher(Server& server, ThreadCounters& counters)
-    : server_(server), counters_(counters), locks_(server.store()), transaction_(server.store(), locks_) {}
+    : server_(server),
+      counters_(counters),
+      locks_(server.store()),
+      transaction_(server.store(), locks_),
+      effects_(server) {}
 
 void Dispatcher::add_request(Batch& batch, std::size_t first_argument) {
   const auto words = std::span<const std::string_view>{batch.arguments}.subspan(first_argument);
@@ -58,7 +64,7 @@ Progress Dispatcher::execute(Batch& batch, Session& session, std::string& output
       const Batch::Request& request = batch.requests[batch.next];
       if (may_run(server_, session, request.command, words_of(batch, request))) {
         answer(batch, {}, session, output, progress);
-        deliver_events();
+        deliver_effects(session, progress);
       } else {
         refuse(batch, session, output, progress);
       }
@@ -102,12 +108,16 @@ void Dispatcher::execute_run(Batch& batch, Session& session, std::string& output
   progress.write_delay = std::max(progress.write_delay, transaction_.take_write_delay());
   transaction_.reset();
   locks_.clear();
-  deliver_events();
+  deliver_effects(session, progress);
 }
 
-// Nobody can have subscribed to them yet.
-void Dispatcher::deliver_events() {
-  if (!events_.empty()) events_.take_all([](const KeyEvents::Event&) {});
+// What the commands have done is told before they are acknowledged.
+void Dispatcher::deliver_effects(const Session& session, Progress& progress) {
+  if (!effects_.deliver(session)) progress.write_delay = std::max(progress.write_delay, kCongestionPause);
+  if (session.listens() && progress.wait == Progress::Wait::nothing &&
+      !server_.pubsub().inbox(session.subscriber.thread).empty()) {
+    progress.wait = Progress::Wait::pushes;
+  }
 }
 
 // The commands of a run can change neither the database nor who the client is: those that do have no keys.
@@ -120,7 +130,7 @@ void Dispatcher::declare_run(const Batch& batch, Session& session) {
     if (!runs_under_locks(batch, at, session)) break;
     const Batch::Request& request = batch.requests[at];
     arguments += request.argument_count;
-    if (!run_.empty() && arguments > kRunArgumentsMax) break;
+    if (!run_.empty() && (arguments > kRunArgumentsMax || session.listens())) break;
     const auto words = words_of(batch, request);
     const std::size_t first = locks_.key_count();
     for_each_locked_key(*request.command.spec, words, database,
@@ -137,17 +147,22 @@ Dispatcher::Answer Dispatcher::answer(Batch& batch, Keys keys, Session& session,
   const std::size_t reply_begin = output.size();
 
   transaction_.reset();
-  Keyspace keyspace{
-      transaction_, locks_,      keys.first, keys.count, session.database.load(std::memory_order_relaxed),
-      now_ms_,      batch.loads, &events_};
-  events_.begin_command(static_cast<std::uint32_t>(server_.config().number(Option::notify_keyspace_events)));
+  Keyspace keyspace{transaction_,
+                    locks_,
+                    keys.first,
+                    keys.count,
+                    session.database.load(std::memory_order_relaxed),
+                    now_ms_,
+                    batch.loads,
+                    &effects_.events()};
+  effects_.begin_command();
   protocol::ReplyWriter reply{output, session.protocol_version};
   CommandContext context{.server = server_,
                          .session = session,
                          .reply = reply,
                          .keyspace = keyspace,
                          .command = command,
-                         .events = events_,
+                         .events = effects_.events(),
                          .large_replies = progress.large_replies,
                          .suspend = {},
                          .timed_out = batch.timed_out};
@@ -161,13 +176,14 @@ Dispatcher::Answer Dispatcher::answer(Batch& batch, Keys keys, Session& session,
     const auto written = transaction_.commit();
     if (written) {
       session.last_write_lsn = std::max(session.last_write_lsn, *written);
+      effects_.committed(transaction_, locks_, session);
     } else {
       status = written.error();
     }
   }
 
   if (!status) {
-    events_.drop_command();
+    effects_.dropped();
     take_back(output, reply_begin, progress);
     const engine::Error& error = status.error();
     if (error.kind == engine::ErrorKind::not_resident) {
@@ -185,7 +201,7 @@ Dispatcher::Answer Dispatcher::answer(Batch& batch, Keys keys, Session& session,
     if (keys.count == 0 && command.flags.has(CommandFlag::write)) failed = Failed::write;
     write_error(reply, client_message(error, failed));
   } else if (context.suspend) {
-    events_.drop_command();
+    effects_.dropped();
     take_back(output, reply_begin, progress);
     progress.wait = Progress::Wait::suspension;
     progress.suspension = std::move(context.suspend);
@@ -201,8 +217,9 @@ Dispatcher::Answer Dispatcher::answer(Batch& batch, Keys keys, Session& session,
     batch.loads_begun = 0;
   }
   batch.timed_out = false;
+  effects_.answered(session, command, words_of(batch, request), locks_, keys.first, keys.count);
   ++batch.next;
-  finish_reply(session, output, reply_begin, progress);
+  finish_reply(session, output, reply_begin, progress, context.replies_are_pushes);
   if (context.delay.count() > 0) {
     progress.wait = Progress::Wait::delay;
     progress.pause = context.delay;
@@ -227,14 +244,15 @@ void Dispatcher::take_back(std::string& output, std::size_t reply_begin, Progres
   while (!large.empty() && large.back().offset >= reply_begin) large.pop_back();
 }
 
-// Counts the reply that begins at `reply_begin`, or takes it back from a client that wants none.
+// Counts the reply that begins at `reply_begin`, or takes it back from a client that wants none, if it is no
+// push.
 void Dispatcher::finish_reply(Session& session, std::string& output, std::size_t reply_begin,
-                              Progress& progress) {
+                              Progress& progress, bool is_push) {
   if (output.size() > reply_begin && output[reply_begin] == '-') counters_.error_replies.add();
   if (session.reply_mode == ReplyMode::on) [[likely]] {
     progress.replies += output.size() > reply_begin ? 1 : 0;
   } else {
-    take_back(output, reply_begin, progress);
+    if (!is_push) take_back(output, reply_begin, progress);
     if (session.reply_mode == ReplyMode::skip_this) session.reply_mode = ReplyMode::on;
     if (session.reply_mode == ReplyMode::skip_next) session.reply_mode = ReplyMode::skip_this;
   }

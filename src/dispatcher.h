@@ -20,7 +20,7 @@
 #include "cluster/transaction.h"
 #include "src/command/context.h"
 #include "src/command/table.h"
-#include "src/key_events.h"
+#include "src/command_effects.h"
 
 namespace shale::server {
 
@@ -52,6 +52,7 @@ struct Progress {
     nothing,     // the batch is done
     output,      // replies have to be sent before more are made
     loads,       // those of Batch::loads that have not begun have to run on background threads
+    pushes,      // messages for this client, which come behind the last reply, have to be queued
     retry,       // background work has to catch up: try again in `pause`
     delay,       // the reply from `held_from` on, and all that follows, is for later: in `pause`
     suspension,  // what the command itself waits for
@@ -97,9 +98,10 @@ class Dispatcher {
   void want_rest_of_run(const Batch& batch, std::size_t run_index);
   Answer answer(Batch& batch, Keys keys, Session& session, std::string& output, Progress& progress);
   void keep_loads(Batch& batch);
-  void deliver_events();
+  void deliver_effects(const Session& session, Progress& progress);
   void refuse(Batch& batch, Session& session, std::string& output, Progress& progress);
-  void finish_reply(Session& session, std::string& output, std::size_t reply_begin, Progress& progress);
+  void finish_reply(Session& session, std::string& output, std::size_t reply_begin, Progress& progress,
+                    bool is_push = false);
   static void take_back(std::string& output, std::size_t reply_begin, Progress& progress);
   bool runs_under_locks(const Batch& batch, std::size_t at, Session& session) const;
 
@@ -107,7 +109,7 @@ class Dispatcher {
   ThreadCounters& counters_;
   cluster::ShardLocks locks_;
   cluster::Transaction transaction_;
-  KeyEvents events_;
+  CommandEffects effects_;
   std::vector<Keys> run_;  // by request, from batch.next on
   std::int64_t now_ms_ = 0;
 };

@@ -87,8 +87,8 @@ void write_clients(Fields& fields, Server& server) {
   fields.add("cluster_connections", 0);
   fields.add("maxclients", server.config().number(Option::maxclients));
   fields.add("blocked_clients", totals.suspended_connections);
-  fields.add("tracking_clients", 0);
-  fields.add("pubsub_clients", 0);
+  fields.add("tracking_clients", server.tracking().client_count());
+  fields.add("pubsub_clients", server.pubsub().client_count());
   fields.add("watching_clients", 0);
   fields.add("total_watched_keys", 0);
 }
@@ -170,8 +170,13 @@ void write_stats(Fields& fields, Server& server) {
   fields.add("evicted_clients", 0);
   fields.add("keyspace_hits", totals.keyspace_hits);
   fields.add("keyspace_misses", totals.keyspace_misses);
-  fields.add("pubsub_channels", 0);
-  fields.add("pubsub_patterns", 0);
+  fields.add("pubsub_channels", server.pubsub().channel_count());
+  fields.add("pubsub_patterns", server.pubsub().pattern_count());
+  fields.add("pubsubshard_channels", server.pubsub().shard_channel_count());
+  fields.add("tracking_total_keys", server.tracking().key_count());
+  fields.add("tracking_total_items", server.tracking().item_count());
+  fields.add("tracking_total_prefixes", server.tracking().prefix_count());
+  fields.add("client_output_buffer_limit_disconnections", totals.output_limit_disconnections);
   fields.add("latest_fork_usec", 0);
   fields.add("total_forks", 0);
   fields.add("total_error_replies", totals.error_replies);

@@ -3,6 +3,8 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include "src/admission.h"
 #include "src/connection.h"
 
@@ -24,15 +26,27 @@ IoThread::IoThread(unsigned index, Server& server)
       mailbox_(std::make_shared<Mailbox>(*this, context_)),
       dispatcher_(server, counters_),
       tick_timer_(context_),
-      stop_timer_(context_) {}
+      stop_timer_(context_) {
+  server.pubsub().inbox(index).set_wake([mailbox = mailbox_] {
+    mailbox->post([](IoThread& thread) {
+      thread.flush_scheduled_ = true;
+      thread.hand_out_pushes();
+      thread.flush_pushes();
+    });
+  });
+}
 
-IoThread::~IoThread() { mailbox_->close(); }
+IoThread::~IoThread() {
+  mailbox_->close();
+  server_.pubsub().inbox(index_).set_wake({});
+}
 
 void IoThread::run() {
   server_.thread_clocks().add_current_thread();
   tick();
   const auto work = boost::asio::make_work_guard(context_);
   context_.run();
+  to_flush_.clear();
   connections_.clear();
 }
 
@@ -43,6 +57,44 @@ void IoThread::adopt(AcceptedSocket accepted) {
 
 void IoThread::stop(std::chrono::milliseconds grace) {
   mailbox_->post([grace](IoThread& thread) { thread.begin_stop(grace); });
+}
+
+void IoThread::hand_out_pushes() {
+  server_.pubsub().inbox(index_).take(deliveries_);
+  for (const Delivery& delivery : deliveries_) {
+    if (delivery.channel) {
+      delivery.channel->hand_out(index_, delivery.message, delivery.push);
+    } else {
+      hand_out_to_client(delivery);
+    }
+  }
+  deliveries_.clear();
+}
+
+void IoThread::hand_out_to_client(const Delivery& delivery) {
+  const auto connection = find(delivery.client);
+  if (!connection) {
+    const bool redirects = delivery.tracked && delivery.tracked->redirect() == delivery.client;
+    if (redirects) server_.tracking().redirection_is_broken(*delivery.tracked);
+  } else if (connection->session().protocol_version == protocol::Version::resp3) {
+    connection->push(delivery.push);
+  } else if (delivery.resp2_push && connection->session().is_subscribed()) {
+    connection->push(delivery.resp2_push);
+  }
+}
+
+void IoThread::flush_later(std::shared_ptr<Connection> connection) {
+  to_flush_.push_back(std::move(connection));
+  if (flush_scheduled_) return;
+  flush_scheduled_ = true;
+  mailbox_->post([](IoThread& thread) { thread.flush_pushes(); });
+}
+
+// Connections that are given more while others are flushed are flushed the next time.
+void IoThread::flush_pushes() {
+  flush_scheduled_ = false;
+  const auto connections = std::exchange(to_flush_, {});
+  for (const auto& connection : connections) connection->flush_pushes();
 }
 
 std::shared_ptr<Connection> IoThread::find(std::uint64_t id) const {
@@ -77,6 +129,7 @@ void IoThread::add_connection(AcceptedSocket accepted) {
   session->address = std::move(accepted.peer);
   session->local_address = std::move(accepted.local);
   session->descriptor = accepted.descriptor;
+  session->subscriber.thread = index_;
   session->counters = &counters_;
   session->connected_at_ms = server_.store().clock().unix_ms();
   session->last_command_at_ms = session->connected_at_ms;
@@ -122,6 +175,7 @@ void IoThread::tick() {
     if (cancelled) return;
     ++second_;
     if (index_ == 0) {
+      server_.tracking().trim();
       const auto now = std::chrono::steady_clock::now();
       server_.stats().sample(now);
       server_.shard_rates().sample(server_.store().shards(), now);

@@ -57,6 +57,11 @@ class IoThread {
   std::uint64_t second() const { return second_; }
   bool stopping() const { return stopping_; }
 
+  // Gives its connections the pushes that have arrived for them.
+  void hand_out_pushes();
+  // By a connection that has been given some: it will be told to send them, soon.
+  void flush_later(std::shared_ptr<Connection> connection);
+
   std::shared_ptr<Connection> find(std::uint64_t id) const;
   void forget(std::uint64_t id);  // by a connection that has closed
 
@@ -64,6 +69,7 @@ class IoThread {
   static constexpr std::size_t kSharedInputBytes = 64u << 10;
   InputBuffer& shared_input() { return shared_input_; }
   std::string& shared_output() { return shared_output_; }
+  std::string& push_chunk() { return push_chunk_; }
   std::unique_ptr<Batch> take_batch();
   void give_back(std::unique_ptr<Batch> batch);
 
@@ -71,6 +77,8 @@ class IoThread {
   void tick();
   void begin_stop(std::chrono::milliseconds grace);
   void add_connection(AcceptedSocket accepted);
+  void hand_out_to_client(const Delivery& delivery);
+  void flush_pushes();
   std::vector<std::shared_ptr<Connection>> all_connections() const;
 
   const unsigned index_;
@@ -84,6 +92,10 @@ class IoThread {
   Dispatcher dispatcher_;
   InputBuffer shared_input_{kSharedInputBytes};
   std::string shared_output_;
+  std::string push_chunk_;
+  std::vector<Delivery> deliveries_;  // empty but in hand_out_pushes()
+  bool flush_scheduled_ = false;
+  std::vector<std::shared_ptr<Connection>> to_flush_;  // in the order in which they were given pushes
   std::vector<std::unique_ptr<Batch>> spare_batches_;
   std::unordered_map<std::uint64_t, std::shared_ptr<Connection>> connections_;
   boost::asio::steady_timer tick_timer_;

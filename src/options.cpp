@@ -9,6 +9,7 @@
 
 #include "protocol/inline_request.h"
 #include "src/key_events.h"
+#include "src/output_limits.h"
 
 namespace shale::server {
 namespace {
@@ -214,6 +215,20 @@ constexpr OptionSpec kOptions[] = {
          "replies a client may leave unread before its next requests wait; never more than a quarter of the "
          "connections' share of 'memory'",
      .least = 64 << 10,
+     .most = kNoLimit},
+    {.name = "client-output-buffer-limit",
+     .default_value = "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
+     .kind = OptionKind::output_limits,
+     .changeable = true,
+     .takes =
+         "'<class> <hard limit> <soft limit> <soft seconds>' for normal, replica or pubsub, or for several",
+     .reason = "what may wait to be sent to a client before it is disconnected; 0: no limit"},
+    {.name = "tracking-table-max-keys",
+     .default_value = "1000000",
+     .kind = OptionKind::integer,
+     .changeable = true,
+     .takes = "a number (0: as many as a quarter of the connections' share of 'memory' holds)",
+     .reason = "keys that are remembered for clients that track what they cache",
      .most = kNoLimit},
     {.name = "notify-keyspace-events",
      .default_value = "",
@@ -423,7 +438,6 @@ using enum ForeignTreatment;
 // Those that need more than being named.
 constexpr ForeignOption kForeignWithHints[] = {
     {"appendonly", ignored, "", "every write is logged; see appendfsync"},
-    {"client-output-buffer-limit", ignored, "", "see output-buffer-max"},
     {"cluster-enabled", refused, "no", "Redis Cluster's protocol is not available yet"},
     {"include", refused, {}, "put all options into one file"},
     {"io-threads", ignored, "", "see threads"},
@@ -599,7 +613,6 @@ constexpr std::string_view kForeignNames[] = {
     "tls-session-cache-size",
     "tls-session-cache-timeout",
     "tls-session-caching",
-    "tracking-table-max-keys",
     "use-exit-on-panic",
     "watchdog-period",
     "zset-max-listpack-entries",
@@ -733,6 +746,10 @@ std::optional<OptionValue> parse_option(const OptionSpec& spec, std::string_view
       const auto classes = parse_key_event_classes(text);
       if (!classes) return std::nullopt;
       return OptionValue{format_key_event_classes(*classes), *classes};
+    }
+    case OptionKind::output_limits: {
+      if (!parse_output_limits(text, {}, problem)) return std::nullopt;
+      return OptionValue{std::string{text}, 0};
     }
     case OptionKind::keys: return parse_keys(spec, text, problem);
     case OptionKind::text:

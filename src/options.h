@@ -42,6 +42,8 @@ enum class Option : std::uint8_t {
   proto_max_bulk_len,
   client_query_buffer_limit,
   output_buffer_max,
+  client_output_buffer_limit,
+  tracking_table_max_keys,
   notify_keyspace_events,
   dir,
   appendfsync,
@@ -83,9 +85,10 @@ enum class OptionKind : std::uint8_t {
   boolean,  // yes or no
   choice,   // one of `choices`
   text,
-  key_events,  // letters of key_events.h
-  words,       // any number of words
-  keys,        // any number of keys, which may hold any byte; texts of it are quoted as on a request line
+  key_events,     // letters of key_events.h
+  output_limits,  // of classes of clients; those that are not named stay as they are
+  words,          // any number of words
+  keys,           // any number of keys, which may hold any byte; texts of it are quoted as on a request line
 };
 
 struct OptionSpec {

@@ -19,10 +19,13 @@
 #include "src/client_registry.h"
 #include "src/config.h"
 #include "src/memory_budget.h"
+#include "src/pubsub/monitors.h"
+#include "src/pubsub/pubsub.h"
 #include "src/scan_cursor.h"
 #include "src/server_stats.h"
 #include "src/stats/shard_rates.h"
 #include "src/thread_clocks.h"
+#include "src/tracking/tracking.h"
 
 namespace shale::server {
 
@@ -51,6 +54,9 @@ class Server {
   acl::Users& users() { return users_; }
   const acl::Users& users() const { return users_; }
   acl::Log& acl_log() { return acl_log_; }
+  PubSub& pubsub() { return pubsub_; }
+  Monitors& monitors() { return monitors_; }
+  Tracking& tracking() { return tracking_; }
   ServerStats& stats() { return stats_; }
   ShardRates& shard_rates() { return shard_rates_; }
   ThreadClocks& thread_clocks() { return thread_clocks_; }  // of those that execute commands
@@ -108,6 +114,9 @@ class Server {
   std::int64_t client_cap_ = 1000000;
   std::string config_file_;
   std::atomic<unsigned> port_ = 0;
+  PubSub pubsub_;
+  Monitors monitors_;
+  Tracking tracking_;
   ClientRegistry clients_;
   acl::Users users_;
   acl::Log acl_log_;

@@ -16,6 +16,7 @@ ServerTotals ServerStats::sum() const {
     totals.connections_accepted += thread.connections_accepted.value();
     totals.input_bytes += thread.input_bytes.value();
     totals.output_bytes += thread.output_bytes.value();
+    totals.output_limit_disconnections += thread.output_limit_disconnections.value();
     totals.connections += thread.connections.value();
     totals.suspended_connections += thread.suspended_connections.value();
     totals.buffer_bytes += thread.buffer_bytes.value();
@@ -36,6 +37,7 @@ ServerTotals ServerStats::totals() const {
   totals.connections_rejected -= baseline_.connections_rejected;
   totals.input_bytes -= baseline_.input_bytes;
   totals.output_bytes -= baseline_.output_bytes;
+  totals.output_limit_disconnections -= baseline_.output_limit_disconnections;
   return totals;
 }
 

@@ -35,6 +35,7 @@ struct alignas(64) ThreadCounters {
   Counter connections_accepted;
   Counter input_bytes;
   Counter output_bytes;
+  Counter output_limit_disconnections;  // of clients that did not read what was sent to them
   // Gauges: what there is now.
   Counter connections;
   Counter suspended_connections;  // waiting for a disk, a sync, or what the command itself waits for
@@ -51,6 +52,7 @@ struct ServerTotals {
   std::int64_t connections_rejected = 0;  // maxclients, protected mode
   std::int64_t input_bytes = 0;
   std::int64_t output_bytes = 0;
+  std::int64_t output_limit_disconnections = 0;
   std::int64_t connections = 0;
   std::int64_t suspended_connections = 0;
   std::int64_t buffer_bytes = 0;

@@ -11,6 +11,7 @@
 #include "engine/bytes.h"
 #include "protocol/reply_writer.h"
 #include "src/acl/users.h"
+#include "src/pubsub/channel.h"
 
 namespace shale::server::acl {
 class FileJob;
@@ -22,12 +23,17 @@ class ReshapeJob;
 
 namespace shale::server {
 
+class Subscriptions;
+class TrackedClient;
 struct CommandSpec;
 struct ThreadCounters;
 
 enum class ReplyMode : std::uint8_t { on, off, skip_next, skip_this };
 
 struct Session {
+  Session();
+  ~Session();
+
   // Constant after the connection was accepted.
   std::uint64_t id = 0;
   std::string address;  // peer, as CLIENT LIST shows it: "127.0.0.1:50312", "[::1]:50312", "/path.sock:0"
@@ -35,18 +41,31 @@ struct Session {
   int descriptor = -1;
   std::int64_t connected_at_ms = 0;    // Unix milliseconds
   ThreadCounters* counters = nullptr;  // of the connection's thread; for that thread
+  Subscriber subscriber;               // the connection, as a receiver of pushes
 
   // Used by the connection's thread only.
   protocol::Version protocol_version = protocol::Version::resp2;
   bool authenticated = false;
   acl::SessionUser identity;
-  bool no_evict = false;
-  bool no_touch = false;
   ReplyMode reply_mode = ReplyMode::on;
   engine::Lsn last_write_lsn = 0;                    // for WAITAOF
   std::shared_ptr<cluster::ReshapeJob> reshape_job;  // that the client waits for (SPLIT, MERGE)
   std::shared_ptr<acl::FileJob> acl_file_job;        // likewise (ACL LOAD, ACL SAVE)
   bool close_after_reply = false;                    // QUIT, CLIENT KILL of oneself
+  std::unique_ptr<Subscriptions> subscriptions;      // null for clients that have never subscribed
+  bool caching_given = false;                        // CLIENT CACHING, for the next command
+
+  // CLIENT TRACKING; null if it is off. Changed by the connection's thread, under shown_mutex; others read it
+  // under that.
+  std::shared_ptr<TrackedClient> tracked;
+
+  // Whether it is sent pushes, so that what it does itself has to be answered before it is told of it. On its
+  // thread.
+  bool listens() const {
+    return is_subscribed() || tracked != nullptr || is_monitor.load(std::memory_order_relaxed);
+  }
+  // Any thread.
+  bool is_subscribed() const { return !subscription_counts.empty(); }
 
   // Written by the connection's thread, shown by others.
   std::atomic<unsigned> database = 0;
@@ -56,7 +75,14 @@ struct Session {
   std::atomic<std::uint64_t> bytes_in = 0;
   std::atomic<std::uint64_t> bytes_out = 0;
   std::atomic<std::uint64_t> input_buffer_bytes = 0;
+  std::atomic<std::uint64_t> unread_input_bytes = 0;
   std::atomic<std::uint64_t> output_buffer_bytes = 0;
+  std::atomic<std::uint64_t> queued_pushes = 0;
+  std::atomic<std::uint64_t> queued_push_bytes = 0;
+  SubscriptionCounts subscription_counts;
+  std::atomic<bool> is_monitor = false;
+  std::atomic<bool> no_evict = false;
+  std::atomic<bool> no_touch = false;
   std::atomic<int> shown_protocol = 2;
 
   mutable std::mutex shown_mutex;  // guards the strings below

@@ -58,6 +58,10 @@ struct CommandContext {
   // only later (DEBUG SLEEP): other clients are not delayed.
   std::chrono::milliseconds delay{0};
 
+  // Set by a handler whose replies are pushes (SUBSCRIBE): a client that wants no replies gets them all the
+  // same.
+  bool replies_are_pushes = false;
+
   // Set by a handler that cannot reply yet, see Suspension.
   std::optional<Suspension> suspend;
   // This run follows a suspension that ended by its timeout: reply now.

@@ -1,6 +1,7 @@
 // CLIENT: the connections, seen and changed by one of them.
 #include <fmt/format.h>
 
+#include <atomic>
 #include <limits>
 #include <mutex>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "src/client_description.h"
 #include "src/command/arguments.h"
 #include "src/commands/authentication.h"
+#include "src/commands/client_tracking.h"
 #include "src/commands/groups.h"
 #include "src/commands/reply.h"
 #include "src/server.h"
@@ -21,7 +23,7 @@ namespace {
 using enum ArgumentType;
 using enum CommandFlag;
 
-// Redis's classes of clients. Here all are normal.
+// Redis's classes of clients. There are no masters and no replicas here.
 enum class ClientType : std::uint8_t { normal, master, replica, pubsub };
 
 std::optional<ClientType> parse_client_type(std::string_view text) {
@@ -31,6 +33,10 @@ std::optional<ClientType> parse_client_type(std::string_view text) {
     return ClientType::replica;
   if (equals_ignoring_case(text, "pubsub")) return ClientType::pubsub;
   return std::nullopt;
+}
+
+ClientType type_of(const Session& session) {
+  return session.is_subscribed() ? ClientType::pubsub : ClientType::normal;
 }
 
 engine::Status reply_unknown_type(CommandContext& context, std::string_view type) {
@@ -64,7 +70,8 @@ bool take_listed_clients(CommandContext& context, Arguments& arguments,
       reply_unknown_type(context, text).value();
       return false;
     }
-    if (*type == ClientType::normal) listed = clients.list();
+    listed = clients.list();
+    std::erase_if(listed, [&](const auto& session) { return type_of(*session) != *type; });
     return true;
   }
   if (!arguments.take_word("ID", 1)) {
@@ -106,7 +113,7 @@ struct KillFilter {
   bool fits(const Session& session, std::int64_t now_ms) const {
     return (!address || session.address == *address) &&
            (!local_address || session.local_address == *local_address) &&
-           (!type || *type == ClientType::normal) && (!id || session.id == *id) &&
+           (!type || *type == type_of(session)) && (!id || session.id == *id) &&
            (!user || shown_user(session) == *user) &&
            (!age_seconds_min || (now_ms - session.connected_at_ms) / 1000 >= *age_seconds_min);
   }
@@ -234,10 +241,10 @@ engine::Status client_reply(CommandContext& context, Arguments arguments) {
   return {};
 }
 
-engine::Status take_switch(CommandContext& context, Arguments& arguments, bool& on) {
+engine::Status take_switch(CommandContext& context, Arguments& arguments, std::atomic<bool>& on) {
   const bool wanted = arguments.take_word("ON");
   if (!wanted && !arguments.take_word("OFF")) return reply_error(context, kSyntaxError);
-  on = wanted;
+  on.store(wanted, std::memory_order_relaxed);
   return reply_ok(context);
 }
 
@@ -255,8 +262,12 @@ engine::Status client_no_touch(CommandContext& context, Arguments arguments) {
 engine::Status client_help(CommandContext& context, Arguments) {
   return reply_help(context, "CLIENT",
                     {
+                        "CACHING (YES|NO)",
+                        "    Say whether the keys that the next command reads are tracked.",
                         "GETNAME",
                         "    Give the name of this connection.",
+                        "GETREDIR",
+                        "    Give the number of the connection that is told what this one tracks.",
                         "ID",
                         "    Give the number of this connection.",
                         "INFO",
@@ -284,6 +295,12 @@ engine::Status client_help(CommandContext& context, Arguments) {
                         "    Name the client library of this connection.",
                         "SETNAME <name>",
                         "    Name this connection.",
+                        "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
+                        "         [OPTIN] [OPTOUT] [NOLOOP]",
+                        "    Be told when keys change that this connection has read, or, with BCAST, that",
+                        "    begin with one of the prefixes.",
+                        "TRACKINGINFO",
+                        "    Say how this connection tracks keys.",
                     });
 }
 
@@ -312,7 +329,7 @@ constexpr ArgumentSpec kReplyModes[] = {
     {.name = "skip", .type = pure_token, .token = "SKIP"},
 };
 constexpr ArgumentSpec kReplyArguments[] = {{.name = "action", .type = oneof, .children = kReplyModes}};
-constexpr ArgumentSpec kSkipMe[] = {
+constexpr ArgumentSpec kYesNo[] = {
     {.name = "yes", .type = pure_token, .token = "YES"},
     {.name = "no", .type = pure_token, .token = "NO"},
 };
@@ -322,7 +339,7 @@ constexpr ArgumentSpec kKillFilters[] = {
     {.name = "username", .token = "USER", .optional = true},
     {.name = "addr", .token = "ADDR", .optional = true},
     {.name = "laddr", .token = "LADDR", .optional = true},
-    {.name = "skipme", .type = oneof, .token = "SKIPME", .optional = true, .children = kSkipMe},
+    {.name = "skipme", .type = oneof, .token = "SKIPME", .optional = true, .children = kYesNo},
     {.name = "maxage", .type = integer, .token = "MAXAGE", .optional = true},
 };
 constexpr ArgumentSpec kKillForms[] = {
@@ -339,7 +356,28 @@ constexpr ArgumentSpec kSetinfoArguments[] = {{.name = "attr", .type = oneof, .c
 
 constexpr std::string_view kPerClient = "O(N), N being the number of clients";
 
+constexpr ArgumentSpec kCachingArguments[] = {{.name = "mode", .type = oneof, .children = kYesNo}};
+constexpr ArgumentSpec kTrackingArguments[] = {
+    {.name = "status", .type = oneof, .children = kOnOff},
+    {.name = "client-id", .type = integer, .token = "REDIRECT", .optional = true},
+    {.name = "prefix", .token = "PREFIX", .optional = true, .multiple = true},
+    {.name = "bcast", .type = pure_token, .token = "BCAST", .optional = true},
+    {.name = "optin", .type = pure_token, .token = "OPTIN", .optional = true},
+    {.name = "optout", .type = pure_token, .token = "OPTOUT", .optional = true},
+    {.name = "noloop", .type = pure_token, .token = "NOLOOP", .optional = true},
+};
+
 constexpr CommandSpec kSubcommands[] = {
+    {.name = "caching",
+     .arity = exactly(3),
+     .flags = kOwn,
+     .categories = AclCategory::connection,
+     .group = "connection",
+     .since = "6.0.0",
+     .complexity = "O(1)",
+     .summary = "Says whether the keys that the next command reads are tracked.",
+     .arguments = kCachingArguments,
+     .handler = client_caching},
     {.name = "getname",
      .arity = exactly(2),
      .flags = kOwn,
@@ -349,6 +387,15 @@ constexpr CommandSpec kSubcommands[] = {
      .complexity = "O(1)",
      .summary = "Gives the name of the connection.",
      .handler = client_getname},
+    {.name = "getredir",
+     .arity = exactly(2),
+     .flags = kOwn,
+     .categories = AclCategory::connection,
+     .group = "connection",
+     .since = "6.0.0",
+     .complexity = "O(1)",
+     .summary = "Gives the number of the connection that is told what this one tracks.",
+     .handler = client_getredir},
     {.name = "help",
      .arity = exactly(2),
      .flags = loading | stale,
@@ -450,6 +497,25 @@ constexpr CommandSpec kSubcommands[] = {
      .tips = "request_policy:all_nodes response_policy:all_succeeded",
      .arguments = kNameArgument,
      .handler = client_setname},
+    {.name = "tracking",
+     .arity = at_least(3),
+     .flags = kOwn,
+     .categories = AclCategory::connection,
+     .group = "connection",
+     .since = "6.0.0",
+     .complexity = "O(1)",
+     .summary = "Says whether the connection is told when keys change that it caches.",
+     .arguments = kTrackingArguments,
+     .handler = client_tracking},
+    {.name = "trackinginfo",
+     .arity = exactly(2),
+     .flags = kOwn,
+     .categories = AclCategory::connection,
+     .group = "connection",
+     .since = "6.2.0",
+     .complexity = "O(1)",
+     .summary = "Says how the connection tracks keys.",
+     .handler = client_trackinginfo},
 };
 static_assert(sorted_and_unique(kSubcommands));
 

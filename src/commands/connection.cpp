@@ -10,7 +10,9 @@
 #include "src/commands/groups.h"
 #include "src/commands/reply.h"
 #include "src/config.h"
+#include "src/pubsub/subscriptions.h"
 #include "src/server.h"
+#include "src/tracking/session_tracking.h"
 #include "src/version.h"
 
 namespace shale::server {
@@ -118,6 +120,12 @@ engine::Status hello(CommandContext& context, Arguments arguments) {
 // PING [message] -> PONG, or the message
 engine::Status ping(CommandContext& context, Arguments arguments) {
   if (arguments.remaining() > 1) return reply_arity_error(context);
+  if (context.session.is_subscribed() && context.reply.version() == protocol::Version::resp2) {
+    // Looks like a message, which is all that such a client expects.
+    context.reply.array(2);
+    context.reply.bulk("pong");
+    return reply_bulk(context, arguments.empty() ? "" : arguments.take());
+  }
   if (!arguments.empty()) return reply_bulk(context, arguments.take());
   context.reply.simple_string("PONG");
   return {};
@@ -137,6 +145,9 @@ engine::Status reset(CommandContext& context, Arguments) {
   session.no_evict = false;
   session.no_touch = false;
   session.reply_mode = ReplyMode::on;
+  session.subscriptions.reset();
+  context.server.monitors().remove(session);
+  end_tracking(context.server, session);
   set_client_name(session, {});
   set_protocol(context, protocol::Version::resp2);
   context.reply.simple_string("RESET");

@@ -27,6 +27,7 @@ void take_flush_mode(Arguments& arguments) {
 engine::Status reply_flushed(CommandContext& context, const engine::Result<engine::Lsn>& flushed) {
   if (!flushed) return flushed.error();
   context.written_lsn = *flushed;
+  if (context.server.tracking().any()) context.server.tracking().note_flush();
   return reply_ok(context);
 }
 

@@ -25,6 +25,8 @@ std::span<const CommandSpec> object_commands();         // objects.cpp
 std::span<const CommandSpec> database_commands();       // databases.cpp
 std::span<const CommandSpec> connection_commands();     // connection.cpp
 std::span<const CommandSpec> client_commands();         // client.cpp
+std::span<const CommandSpec> pubsub_commands();         // pubsub.cpp
+std::span<const CommandSpec> monitor_commands();        // monitor.cpp
 std::span<const CommandSpec> server_commands();         // server.cpp
 std::span<const CommandSpec> stats_commands();          // stats.cpp
 std::span<const CommandSpec> sharding_commands();       // sharding.cpp

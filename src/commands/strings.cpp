@@ -96,7 +96,7 @@ engine::Status set(CommandContext& context, Arguments arguments) {
   std::optional<Value> old;
   if (options.need_old_value() || options.expiry.time_given() ||
       context.events.wants(KeyEventClass::new_key)) {
-    const auto found = context.keyspace.find(key);
+    const auto found = options.get ? context.keyspace.read(key) : context.keyspace.find(key);
     if (!found) return found.error();
     old = *found;
   }
@@ -164,7 +164,7 @@ engine::Status psetex(CommandContext& context, Arguments arguments) {
 // GETSET key value -> the old value, or null
 engine::Status getset(CommandContext& context, Arguments arguments) {
   const BytesView key = arguments.take();
-  const auto found = context.keyspace.find(key);
+  const auto found = context.keyspace.read(key);
   if (!found) return found.error();
   if (is_other_type(*found)) return reply_error(context, kWrongType);
   if (auto replied = reply_value(context, *found); !replied) return replied;
@@ -176,7 +176,7 @@ engine::Status getset(CommandContext& context, Arguments arguments) {
 // GETDEL key -> the value that has been deleted, or null
 engine::Status getdel(CommandContext& context, Arguments arguments) {
   const BytesView key = arguments.take();
-  const auto found = context.keyspace.find(key);
+  const auto found = context.keyspace.read(key);
   if (!found) return found.error();
   if (is_other_type(*found)) return reply_error(context, kWrongType);
   if (auto replied = reply_value(context, *found); !replied) return replied;
@@ -194,7 +194,7 @@ engine::Status getex(CommandContext& context, Arguments arguments) {
     if (!option.take(arguments)) arguments.fail(kSyntaxError);
   }
   if (arguments.failed()) return reply_error(context, arguments.error());
-  const auto found = context.keyspace.find(key);
+  const auto found = context.keyspace.read(key);
   if (!found) return found.error();
   if (is_other_type(*found)) return reply_error(context, kWrongType);
   if (!*found) return reply_null(context);

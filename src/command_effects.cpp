@@ -1,0 +1,83 @@
+#include "src/command_effects.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "src/pubsub/key_event_messages.h"
+#include "src/server.h"
+
+namespace shale::server {
+namespace {
+
+std::int64_t unix_microseconds() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+}
+
+}  // namespace
+
+void CommandEffects::begin_command() {
+  events_.begin_command(static_cast<std::uint32_t>(server_.config().number(Option::notify_keyspace_events)));
+}
+
+void CommandEffects::committed(const cluster::Transaction& transaction, const cluster::ShardLocks& locks,
+                               const Session& session) {
+  Tracking& tracking = server_.tracking();
+  if (!tracking.any()) [[likely]]
+    return;
+  has_told_ = true;
+  const bool broadcasts = tracking.broadcasts();
+  transaction.for_each_write([&](std::size_t key) {
+    const std::string_view name = locks.name(key);
+    tracking.note_write(name, session.id);
+    if (broadcasts) written_keys_.emplace_back(name);
+  });
+}
+
+void CommandEffects::answered(Session& session, const CommandSpec& command,
+                              std::span<const std::string_view> words, const cluster::ShardLocks& locks,
+                              std::size_t first_key, std::size_t key_count) {
+  if (session.tracked) [[unlikely]] {
+    if (command.flags.has(CommandFlag::readonly)) note_reads(session, locks, first_key, key_count);
+    // What CLIENT CACHING says is meant for the command behind it.
+    if (command.name != "caching") session.caching_given = false;
+  }
+  if (server_.monitors().any()) [[unlikely]] {
+    has_told_ = true;
+    server_.monitors().show(session, command, words, unix_microseconds());
+  }
+}
+
+void CommandEffects::note_reads(Session& session, const cluster::ShardLocks& locks, std::size_t first_key,
+                                std::size_t key_count) const {
+  const TrackingOptions& options = session.tracked->options();
+  if (options.broadcast || (options.opt_in && !session.caching_given) ||
+      (options.opt_out && session.caching_given)) {
+    return;
+  }
+  for (std::size_t key = first_key; key < first_key + key_count; ++key) {
+    server_.tracking().note_read(locks.name(key), session.tracked);
+  }
+}
+
+bool CommandEffects::deliver(const Session& session) {
+  if (events_.empty() && !has_told_) [[likely]]
+    return true;
+  has_told_ = false;
+  if (server_.pubsub().has_listeners()) {
+    const auto classes = static_cast<std::uint32_t>(server_.config().number(Option::notify_keyspace_events));
+    events_.take_all([&](const KeyEvents::Event& event) { publish(event, classes, server_.pubsub()); });
+  } else {
+    events_.take_all([](const KeyEvents::Event&) {});
+  }
+  if (!written_keys_.empty()) {
+    std::ranges::sort(written_keys_);
+    const auto [repeated, end] = std::ranges::unique(written_keys_);
+    const std::vector<std::string_view> keys(written_keys_.begin(), repeated);
+    server_.tracking().broadcast(keys, session.id);
+    written_keys_.clear();
+  }
+  return !server_.pubsub().is_congested();
+}
+
+}  // namespace shale::server

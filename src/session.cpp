@@ -1,0 +1,10 @@
+#include "src/session.h"
+
+#include "src/pubsub/subscriptions.h"
+
+namespace shale::server {
+
+Session::Session() = default;
+Session::~Session() = default;
+
+}  // namespace shale::server
