@@ -68,19 +68,26 @@ class CommandConnection {
   CommandConnection& operator=(const CommandConnection&) = delete;
 
   // The bytes of the reply to one command, or of none; "(closed)" behind them if the server has hung up.
-  // Whatever comes before the reply to an ECHO that is sent along is the answer.
-  std::string run(const Words& words) {
+  // Whatever comes before the reply to a PING that is sent along is the answer: messages, too.
+  std::string run(const Words& words) { return run_encoded(encode_words(words)); }
+  std::string run(std::string_view line) { return run(split_words(line)); }
+  // Several requests, one after the other in one packet.
+  std::string run_encoded(const std::string& requests) {
     const std::string mark = fmt::format("mark-{}", ++marks_);
     const std::string end = fmt::format("${}\r\n{}\r\n", mark.size(), mark);
-    send(encode_words(words) + encode_words({"ECHO", mark}));
+    send(requests + encode_words({"PING", mark}));
     while (!received_.ends_with(end)) {
       if (!receive_more()) return std::exchange(received_, {}) + "(closed)";
     }
     std::string reply = std::exchange(received_, {});
     reply.resize(reply.size() - end.size());
+    // To a subscriber with RESP2, PING's reply looks like a message.
+    constexpr std::string_view kPong = "*2\r\n$4\r\npong\r\n";
+    if (reply.ends_with(kPong)) reply.resize(reply.size() - kPong.size());
     return reply;
   }
-  std::string run(std::string_view line) { return run(split_words(line)); }
+  // The messages that have come since the last call.
+  std::string messages() { return run_encoded({}); }
 
   void send(std::string_view bytes) {
     while (!bytes.empty()) {
@@ -92,6 +99,12 @@ class CommandConnection {
   // At least so many bytes, or what has come when the server hung up.
   std::string receive(std::size_t bytes) {
     while (received_.size() < bytes && receive_more()) {
+    }
+    return std::exchange(received_, {});
+  }
+  // Until `text` has come, or the server has hung up.
+  std::string receive_until(std::string_view text) {
+    while (received_.find(text) == std::string::npos && receive_more()) {
     }
     return std::exchange(received_, {});
   }

@@ -182,7 +182,7 @@ class CommandPassword : public ::testing::Test {
   CommandConnection connection_{server_.port()};
 };
 
-// Every command here is sent by itself: the ECHO that run() sends behind it is refused until AUTH.
+// Every command here is sent by itself: the PING that run() sends behind it is refused until AUTH.
 std::string ask(CommandConnection& connection, const Words& words) {
   connection.send(encode_words(words));
   return connection.receive(1);

@@ -765,5 +765,113 @@ TEST_P(CommandDifferential, RandomCommandsGetRedissReplies) {
   }
 }
 
+// What subscribers hear of each command. A key whose expiry is in the past when it is set is gone at once
+// here, and when somebody looks at it there: "expired" is left out.
+TEST_P(CommandDifferential, RandomCommandsTellRedissEvents) {
+  const std::uint64_t seed = seed_of_this_run();
+  CommandConnection of_shale(shale_->port());
+  CommandConnection of_redis(redis_->port());
+  for (CommandConnection* subscriber : {&of_shale, &of_redis}) {
+    subscriber->run("HELLO 3");
+    subscriber->run("CONFIG SET notify-keyspace-events KEAmn");
+    subscriber->run("PSUBSCRIBE *");
+  }
+  const auto heard = [](CommandConnection& subscriber) {
+    std::string messages = subscriber.messages();
+    for (std::size_t at = 0; (at = messages.find("expired", at)) != std::string::npos;) {
+      const std::size_t begin = messages.rfind(">4\r\n", at);
+      at = begin;
+      messages.erase(begin, std::min(messages.find(">4\r\n", begin + 1), messages.size()) - begin);
+    }
+    return messages;
+  };
+  RandomCommands commands(seed);
+  constexpr int kCommands = 2000;
+  for (int i = 0; i < kCommands; ++i) {
+    const Words words = commands.next();
+    ASSERT_TRUE(same(words)) << "command " << i << " of SHALE_TEST_SEED=" << seed;
+    ASSERT_EQ(heard(of_shale), heard(of_redis)) << text_of(words) << i << " of SHALE_TEST_SEED=" << seed;
+  }
+}
+
+// A subscriber and a publisher, who says what.
+constexpr std::pair<char, std::string_view> kConversation[] = {
+    {'s', "SUBSCRIBE"},
+    {'s', "SUBSCRIBE a b a"},
+    {'s', "PSUBSCRIBE a* b"},
+    {'s', "SSUBSCRIBE a"},
+    {'p', "PUBLISH a x"},
+    {'p', "PUBLISH nobody x"},
+    {'p', "PUBLISH a"},
+    {'p', "SPUBLISH a x"},
+    {'s', "PING"},
+    {'s', "PING x"},
+    {'s', "PING x y"},
+    {'s', "FOO"},
+    {'s', "UNSUBSCRIBE nothing"},
+    {'p', "PUBSUB NUMSUB a b c"},
+    {'p', "PUBSUB NUMPAT"},
+    {'p', "PUBSUB CHANNELS a*"},
+    {'p', "PUBSUB CHANNELS x*"},
+    {'p', "PUBSUB CHANNELS a b"},
+    {'p', "PUBSUB SHARDCHANNELS"},
+    {'p', "PUBSUB SHARDNUMSUB a b"},
+    {'p', "PUBSUB FOO"},
+    {'p', "PUBSUB"},
+    {'p', "CLIENT GETREDIR"},
+    {'p', "CLIENT TRACKINGINFO"},
+    {'p', "CLIENT CACHING YES"},
+    {'p', "CLIENT CACHING"},
+    {'p', "CLIENT TRACKING"},
+    {'p', "CLIENT TRACKING ON REDIRECT"},
+    {'p', "CLIENT TRACKING ON REDIRECT abc"},
+    {'p', "CLIENT TRACKING ON REDIRECT 999999"},
+    {'p', "CLIENT TRACKING ON PREFIX a"},
+    {'p', "CLIENT TRACKING ON BCAST OPTIN"},
+    {'p', "CLIENT TRACKING ON OPTIN OPTOUT"},
+    {'p', "CLIENT TRACKING ON BCAST PREFIX a PREFIX ab"},
+    {'p', "CLIENT TRACKING ON OPTIN"},
+    {'p', "CLIENT TRACKING ON OPTOUT"},
+    {'p', "CLIENT TRACKING ON BCAST"},
+    {'p', "CLIENT CACHING NO"},
+    {'p', "CLIENT CACHING MAYBE"},
+    {'p', "CLIENT CACHING YES"},
+    {'p', "CLIENT GETREDIR"},
+    {'p', "CLIENT TRACKING OFF"},
+    {'p', "CLIENT TRACKING ON BCAST PREFIX a NOLOOP"},
+    {'p', "CLIENT TRACKINGINFO"},
+    {'p', "CLIENT TRACKING ON BCAST PREFIX ab"},
+    {'p', "CLIENT TRACKING ON BCAST PREFIX b"},
+    {'p', "CLIENT TRACKING OFF"},
+    {'p', "CONFIG SET client-output-buffer-limit \"pubsub 1 2\""},
+    {'p', "CONFIG SET client-output-buffer-limit \"foo 1 2 3\""},
+    {'p', "CONFIG SET client-output-buffer-limit \"pubsub 1 2 x\""},
+    {'p', "CONFIG SET client-output-buffer-limit \"pubsub 16mb 8mb 60\""},
+    {'p', "CONFIG GET client-output-buffer-limit"},
+    {'s', "PUNSUBSCRIBE"},
+    {'s', "SUNSUBSCRIBE a"},
+    {'s', "SUNSUBSCRIBE"},
+    {'s', "UNSUBSCRIBE a b"},
+    {'s', "UNSUBSCRIBE"},
+    {'s', "PUNSUBSCRIBE x"},
+    {'s', "GET a"},
+};
+
+TEST_P(CommandDifferential, SubscribersAndPublishersGetRedissRepliesAndMessages) {
+  CommandConnection of_shale(shale_->port());
+  CommandConnection of_redis(redis_->port());
+  const std::string hello = fmt::format("HELLO {}", GetParam());
+  of_shale.run(hello);
+  of_redis.run(hello);
+  for (const auto& [who, line] : kConversation) {
+    if (who == 'p') {
+      same(split_words(line));
+      EXPECT_EQ(of_shale.messages(), of_redis.messages()) << line;
+    } else {
+      EXPECT_EQ(of_shale.run(line), of_redis.run(line)) << line;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace shale::integration
