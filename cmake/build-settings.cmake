@@ -25,8 +25,10 @@ endif()
 
 find_program(CCACHE ccache)
 if(CCACHE)
-  # Clones of the repository share what has been compiled, wherever they lie, precompiled headers included.
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=true
+  # Clones of the repository share what has been compiled, wherever they lie, precompiled headers included. ccache makes
+  # paths relative that lie below its base folder, but not that folder's own.
+  get_filename_component(parent_folder ${PROJECT_SOURCE_DIR} DIRECTORY)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${parent_folder} CCACHE_NOHASHDIR=true
     CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${CCACHE})
 endif()
 find_program(LLD ld.lld)
