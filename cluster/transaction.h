@@ -107,6 +107,9 @@ class Transaction {
   // Forgets buffered writes, what reads lacked and what they held; keeps the locks.
   void reset();
 
+  // Reads and writes are the store's own: they are no load, and make no key hot.
+  void set_unnoticed() { noticed_ = false; }
+
   engine::ReadContext& reads() { return reads_; }
   Store& store() { return store_; }
   bool has_writes() const { return !writes_.empty(); }
@@ -125,6 +128,9 @@ class Transaction {
   const Write* pending_write(std::size_t index) const;
   void remember(Write write);
   engine::Status finish_large_values();
+  void leave_expiry_hints();
+  void note_read(std::size_t index, const engine::Result<std::optional<BytesView>>& found);
+  void note_write(const Write& write);
   engine::Status admit();
   // What of large values changes with this write, which has been made with the record `lsn`.
   void note_large_values(const Write& write, std::size_t number, engine::Lsn lsn);
@@ -143,6 +149,7 @@ class Transaction {
   std::vector<std::uint32_t>
       newest_write_;  // by key index: 1 + index into writes_, or 0; empty while writes are few
   std::chrono::microseconds write_delay_{0};
+  bool noticed_ = true;
 };
 
 }  // namespace shale::cluster
