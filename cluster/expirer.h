@@ -58,7 +58,9 @@ class Expirer {
 
   ExpiryInbox& inbox() { return inbox_; }
   ExpiryCalendar& calendar() { return calendar_; }
-  std::uint64_t expired_keys() const { return expired_keys_.load(std::memory_order_relaxed); }  // since start
+  // How many have been erased, since the start or reset_stats().
+  std::uint64_t expired_keys() const { return expired_keys_.load(std::memory_order_relaxed); }
+  void reset_stats() { expired_keys_.store(0, std::memory_order_relaxed); }
 
  private:
   struct Look {

@@ -37,7 +37,7 @@ struct ExpiryCount {
   double due_s_sum = 0;  // of their due times, Unix seconds
 };
 
-// Thread-safe, but for open(). Its mutex is taken after no other, and under none.
+// Thread-safe, but for open(). Its mutex is taken last: after a shard's, if one is held (at start).
 class ExpiryCalendar {
  public:
   ExpiryCalendar(Placement placement, const engine::Clock& clock) : placement_(placement), clock_(clock) {}
