@@ -9,6 +9,7 @@
 #include <map>
 
 #include "cluster/change_history.h"
+#include "cluster/expirer.h"
 #include "cluster/folder_format.h"
 #include "cluster/large_value_sweep.h"
 #include "cluster/layout_change.h"
@@ -28,7 +29,9 @@ class StoreKeyPolicy final : public engine::KeyPolicy {
       : placement_(placement), databases_(databases), value_expiry_ms_(value_expiry_ms) {}
 
   std::uint32_t count_class(BytesView position) const override { return placement_.database_of(position); }
-  bool is_live_class(std::uint32_t count_class) const override { return databases_.is_live(count_class); }
+  bool is_live_class(std::uint32_t count_class) const override {
+    return databases_.is_live(count_class) || count_class == ExpiryCalendar::kClass;
+  }
   std::int64_t obsolete_from_ms(BytesView, BytesView value) const override {
     return value_expiry_ms_ == nullptr ? kNeverObsolete : value_expiry_ms_(value);
   }
@@ -84,6 +87,8 @@ engine::Result<std::unique_ptr<Store>> Store::open(engine::FileSystem& files, en
   if (options.maintenance_interval.count() > 0) {
     store->maintenance_ =
         std::jthread([raw = store.get()](const std::stop_token& stop) { raw->maintenance_loop(stop); });
+    store->expiry_ =
+        std::jthread([raw = store.get()](const std::stop_token& stop) { raw->expirer_->run(stop); });
   }
   return store;
 }
@@ -93,6 +98,7 @@ engine::Status Store::recover(StoreRecovery& recovery) {
   if (auto loaded = load_catalog(recovery.created); !loaded) return loaded;
   if (auto opened = open_large_values(); !opened) return opened;
   if (auto opened = open_engines(); !opened) return opened;
+  if (auto opened = open_calendar(); !opened) return opened;
   const engine::LogOptions log_options{options_.log_segment_bytes, options_.sync_mode};
   auto log = engine::open_log(
       files_, options_.folder + "/log", log_options, log_needed_from_,
@@ -118,15 +124,19 @@ void Store::load_history() {
 // Tables are written after the log is durable up to what they hold. A log that ends before that has lost its
 // end to the disk; new records would get numbers that the next start takes for persisted, and skips.
 engine::Status Store::check_log_covers_tables() const {
+  const auto check = [this](engine::Lsn persisted, const std::string& owner) -> engine::Status {
+    if (persisted <= log_->appended_lsn()) return {};
+    return engine::corruption(
+        fmt::format("{}/log: ends with record {}, but {} has persisted record {}: its end is damaged",
+                    options_.folder, log_->appended_lsn(), owner, persisted));
+  };
   for (const auto& shard : shards()) {
     std::lock_guard lock{shard->mutex};  // replay may have begun flushes, which go on
-    const engine::Lsn persisted = shard->engine->persisted_lsn();
-    if (persisted <= log_->appended_lsn()) continue;
-    return engine::corruption(
-        fmt::format("{}/log: ends with record {}, but shard {} has persisted record {}: its end is damaged",
-                    options_.folder, log_->appended_lsn(), static_cast<std::uint32_t>(shard->id), persisted));
+    auto covered =
+        check(shard->engine->persisted_lsn(), fmt::format("shard {}", static_cast<std::uint32_t>(shard->id)));
+    if (!covered) return covered;
   }
-  return {};
+  return check(expirer_->calendar().persisted_lsn(), "the expiry calendar");
 }
 
 // FORMAT is written last when a folder is made: a folder without it was never served, and if it holds
@@ -242,6 +252,23 @@ engine::Status Store::open_engines() {
   return {};
 }
 
+engine::Status Store::open_calendar() {
+  expirer_ = std::make_unique<Expirer>(*this);
+  ExpiryCalendar& calendar = expirer_->calendar();
+  auto tree = trees_->open_tree(EngineKind::lsm, ExpiryCalendar::kTree, calendar.mutex());
+  if (!tree) return tree.error();
+  return calendar.open(std::move(*tree));
+}
+
+// With the lock of the position's shard.
+void Store::replay_expiry(const LoggedWrite& write, engine::Lsn lsn) {
+  if (write.operation != WriteOperation::put || options_.value_expiry_ms == nullptr) return;
+  const std::int64_t due_ms = options_.value_expiry_ms(write.value);
+  if (due_ms == engine::KeyPolicy::kNeverObsolete) return;
+  const bool applies = lsn > layout_->owner(write.position).engine->persisted_lsn();
+  expirer_->replay(lsn, due_ms, write.position, applies);
+}
+
 engine::Status Store::replay(engine::Lsn lsn, engine::RecordKind kind, BytesView payload,
                              StoreRecovery& recovery) {
   switch (static_cast<LogRecord>(kind)) {
@@ -271,6 +298,7 @@ engine::Status Store::replay_batch(engine::Lsn lsn, BytesView payload, StoreReco
     if (!databases_.is_live(placement_.database_of(write->position))) continue;
     Shard& owner = layout_->owner(write->position);
     std::lock_guard lock{owner.mutex};
+    replay_expiry(*write, lsn);
     if (lsn <= owner.engine->persisted_lsn()) continue;
     writes.push_back(*write);
     behind.emplace(owner.id, &owner);
@@ -289,6 +317,7 @@ engine::Status Store::replay_batch(engine::Lsn lsn, BytesView payload, StoreReco
       owner.engine->erase(key, lsn);
     }
   }
+  expirer_->end_replayed_record(lsn);
   recovery.records_applied += !writes.empty();
   return {};
 }
@@ -415,7 +444,7 @@ void Store::apply_flush(engine::Lsn lsn, BytesView payload) {
 
 engine::Lsn Store::oldest_needed_lsn() {
   // Read first: what is appended while we ask the shards is newer, and needed.
-  engine::Lsn oldest = log_->appended_lsn() + 1;
+  engine::Lsn oldest = std::min(log_->appended_lsn() + 1, expirer_->calendar().log_needed_from());
   for (const auto& shard : shards()) {
     std::lock_guard lock{shard->mutex};
     if (!shard->engine) continue;  // it has gone meanwhile
@@ -544,7 +573,9 @@ void Store::flush_oldest_shard() {
       oldest = *lsn;
     }
   }
-  if (holder == nullptr) return;
+  if (const engine::Lsn hints = expirer_->calendar().log_needed_from(); holder == nullptr || hints < oldest) {
+    return expirer_->try_flush();
+  }
   std::lock_guard lock{holder->mutex};
   if (holder->engine) holder->engine->flush();
 }
@@ -562,6 +593,8 @@ engine::Status Store::maintain() {
     if (shard->engine) shard->engine->tick();
     shard->hot_keys.advance(now);
   }
+  expirer_->try_cover();
+  expirer_->calendar().tick();
   if (log_->stats().bytes_kept > options_.log_bytes_max) flush_oldest_shard();
   if (auto removed = maintain_large_values(); !removed) return removed;
   // Identities and map changed before this point are in the catalog that follows, whatever is changed

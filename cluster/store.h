@@ -41,8 +41,11 @@ struct LargeValueReference;
 namespace shale::cluster {
 
 class ChangeHistory;
+class Expirer;
 class LargeValueSweep;
 class Reshaper;
+
+struct LoggedWrite;
 
 struct StoreRecovery {  // for the start-up lines
   bool created = false;
@@ -122,6 +125,7 @@ class Store {
   void keep(std::shared_ptr<Shard> retired);
 
   Reshaper& reshaper() { return *reshaper_; }
+  Expirer& expirer() { return *expirer_; }
   ChangeHistory& history() { return *history_; }
   engine::Log& log() { return *log_; }
   Trees& trees() { return *trees_; }
@@ -144,8 +148,10 @@ class Store {
   void create_layout();
   engine::Status open_large_values();
   engine::Status open_engines();
+  engine::Status open_calendar();
   engine::Status replay(engine::Lsn lsn, engine::RecordKind kind, BytesView payload, StoreRecovery& recovery);
   engine::Status replay_batch(engine::Lsn lsn, BytesView payload, StoreRecovery& recovery);
+  void replay_expiry(const LoggedWrite& write, engine::Lsn lsn);
   engine::Status wait_for_admission(Shard& owner, std::size_t bytes);
   engine::Result<engine::Lsn> flush_databases(unsigned first, unsigned count);
   std::shared_ptr<const Layout> lock_all(std::vector<std::unique_lock<std::mutex>>& locks);
@@ -190,6 +196,7 @@ class Store {
   engine::Lsn databases_lsn_ = 0;         // the newest flush or swap record that has been applied
   mutable std::mutex layout_mutex_;       // guards layout_ and databases_lsn_
 
+  std::unique_ptr<Expirer> expirer_;
   std::unique_ptr<ChangeHistory> history_;
   std::unique_ptr<Reshaper> reshaper_;
   std::atomic<bool> catalog_in_doubt_ = false;
@@ -198,7 +205,8 @@ class Store {
   std::uint32_t next_shard_ = 0;     // numbers that no shard and no tree has had
   std::uint32_t next_tree_ = 0;
   std::vector<std::shared_ptr<Shard>> retired_;  // without their trees: some hundred bytes each
-  std::jthread maintenance_;                     // last: stops before anything that it uses goes
+  std::jthread maintenance_;                     // last: these stop before anything that they use goes
+  std::jthread expiry_;
 };
 
 }  // namespace shale::cluster

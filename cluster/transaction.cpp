@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "cluster/expirer.h"
 #include "cluster/log_records.h"
 #include "cluster/shard_lock.h"
 #include "engine/large/large_value_store.h"
@@ -118,9 +119,14 @@ engine::Result<std::optional<BytesView>> Transaction::get(std::size_t index) {
     if (write->erases) return std::optional<BytesView>{};
     return std::optional{BytesView{payload_}.substr(write->value_offset, write->value_length)};
   }
+  auto found = locks_.shard(index).engine->get(locks_.key(index), reads_);
+  if (noticed_) note_read(index, found);
+  return found;
+}
+
+void Transaction::note_read(std::size_t index, const engine::Result<std::optional<BytesView>>& found) {
   Shard& shard = locks_.shard(index);
   ++shard.stats.reads;
-  auto found = shard.engine->get(locks_.key(index), reads_);
   if (!found) {
     if (found.error().kind == engine::ErrorKind::not_resident) ++shard.stats.not_resident;
   } else if (*found) {  // keys that are not there are no reason to split
@@ -131,7 +137,6 @@ engine::Result<std::optional<BytesView>> Transaction::get(std::size_t index) {
   } else {
     ++shard.stats.absent_reads;
   }
-  return found;
 }
 
 // A key that has expired is as absent as one that was never there.
@@ -189,6 +194,7 @@ void Transaction::remember(Write write) {
 }
 
 engine::Status Transaction::admit() {
+  if (!store_.expirer().inbox().has_room()) return engine::Error{engine::ErrorKind::busy, {}};
   // Each engine is asked for the whole record: one question per write would find the same answer.
   const Shard* asked = nullptr;
   for (const Write& write : writes_) {
@@ -226,31 +232,49 @@ void Transaction::note_large_values(const Write& write, std::size_t number, engi
   if (staged != staged_.end()) large.commit(*staged->value, key);
 }
 
+void Transaction::leave_expiry_hints() {
+  const auto expiry_ms = store_.options().value_expiry_ms;
+  if (expiry_ms == nullptr) return;
+  for (const Write& write : writes_) {
+    if (write.erases) continue;
+    const auto due_ms = expiry_ms(BytesView{payload_}.substr(write.value_offset, write.value_length));
+    if (due_ms != engine::KeyPolicy::kNeverObsolete) {
+      store_.expirer().inbox().add(due_ms, locks_.key(write.key_index));
+    }
+  }
+}
+
+void Transaction::note_write(const Write& write) {
+  Shard& shard = locks_.shard(write.key_index);
+  const BytesView value = BytesView{payload_}.substr(write.value_offset, write.value_length);
+  const std::uint64_t cost = write.erases ? 1 : units(value_bytes(value), kWriteUnitBytes);
+  ++shard.stats.writes;
+  shard.stats.write_units += cost;
+  shard.load.note(locks_.key(write.key_index).bytes, cost);
+  if (const unsigned weight = locks_.access_weight(write.key_index)) {
+    shard.hot_keys.note(locks_.key(write.key_index), Access::write, weight);
+  }
+}
+
 engine::Result<engine::Lsn> Transaction::commit() {
   if (writes_.empty()) return engine::Lsn{0};
   if (!staged_.empty()) {
     if (auto finished = finish_large_values(); !finished) return finished.error();
   }
   if (auto admitted = admit(); !admitted) return admitted.error();
+  leave_expiry_hints();
   const auto lsn = store_.log().append(static_cast<engine::RecordKind>(LogRecord::batch), payload_);
   if (!lsn) return lsn.error();
   for (std::size_t number = 0; number < writes_.size(); ++number) {
     const Write& write = writes_[number];
     Shard& shard = locks_.shard(write.key_index);
-    std::uint64_t cost = 1;
-    ++shard.stats.writes;
-    if (const unsigned weight = locks_.access_weight(write.key_index)) {
-      shard.hot_keys.note(locks_.key(write.key_index), Access::write, weight);
-    }
+    if (noticed_) note_write(write);
     if (write.erases) {
       shard.engine->erase(locks_.key(write.key_index), *lsn);
     } else {
       const BytesView value = BytesView{payload_}.substr(write.value_offset, write.value_length);
-      cost = units(value_bytes(value), kWriteUnitBytes);
       shard.engine->put(locks_.key(write.key_index), value, *lsn);
     }
-    shard.stats.write_units += cost;
-    shard.load.note(locks_.key(write.key_index).bytes, cost);
     note_large_values(write, number, *lsn);
   }
   return *lsn;

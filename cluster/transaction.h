@@ -112,6 +112,8 @@ class Transaction {
   void for_each_write(Visit visit) const {
     for (const Write& write : writes_) visit(std::size_t{write.key_index});
   }
+  // Reads and writes are the store's own: they are no load, and make no key hot.
+  void set_unnoticed() { noticed_ = false; }
 
   engine::ReadContext& reads() { return reads_; }
   Store& store() { return store_; }
@@ -131,6 +133,9 @@ class Transaction {
   const Write* pending_write(std::size_t index) const;
   void remember(Write write);
   engine::Status finish_large_values();
+  void leave_expiry_hints();
+  void note_read(std::size_t index, const engine::Result<std::optional<BytesView>>& found);
+  void note_write(const Write& write);
   engine::Status admit();
   // What of large values changes with this write, which has been made with the record `lsn`.
   void note_large_values(const Write& write, std::size_t number, engine::Lsn lsn);
@@ -149,6 +154,7 @@ class Transaction {
   std::vector<std::uint32_t>
       newest_write_;  // by key index: 1 + index into writes_, or 0; empty while writes are few
   std::chrono::microseconds write_delay_{0};
+  bool noticed_ = true;
 };
 
 }  // namespace shale::cluster

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "cluster/expiry_calendar.h"
 #include "engine/btree/tree_change.h"
 #include "engine/btree/tree_store.h"
 #include "engine/lsm/tree_change.h"
@@ -35,13 +36,15 @@ engine::Result<std::unique_ptr<Trees>> Trees::open(const TreesContext& context,
   for (const ShardRecord& shard : shards)
     (shard.engine == EngineKind::btree ? of_btree : of_lsm).insert(shard.tree);
   if (auto opened = trees->open_lsm(); !opened) return opened.error();
+  const std::size_t lsm_shards = of_lsm.size();
+  of_lsm.insert(ExpiryCalendar::kTree);
   if (auto dropped = trees->lsm_->drop_trees_except(of_lsm); !dropped) return dropped.error();
   const auto has_pages = context.files.exists(context.options.folder + "/btree/pages");
   if (!has_pages) return has_pages.error();
   if (*has_pages || !of_btree.empty()) {
     if (auto opened = trees->open_btree(of_btree); !opened) return opened.error();
   }
-  trees->divide_memory(of_lsm.size(), of_btree.size());
+  trees->divide_memory(lsm_shards, of_btree.size());
   return trees;
 }
 

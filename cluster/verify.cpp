@@ -10,6 +10,7 @@
 
 #include "cluster/catalog.h"
 #include "cluster/change_history.h"
+#include "cluster/expiry_calendar.h"
 #include "cluster/folder_format.h"
 #include "cluster/log_records.h"
 #include "cluster/position.h"
@@ -163,6 +164,7 @@ class FolderVerifier {
 
   void verify_shards(const CatalogState& catalog, const std::map<std::uint32_t, Lsn>& persisted) {
     for (const auto& [tree, lsn] : persisted) {
+      if (tree == ExpiryCalendar::kTree) continue;
       if (std::ranges::find(catalog.shards, tree, &ShardRecord::tree) != catalog.shards.end()) continue;
       verification_.remark(fmt::format(
           "{}: tree {} is of no shard: left by a change that did not come to its end", folder_, tree));

@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cmath>
 
+#include "cluster/expirer.h"
 #include "engine/large/large_value_store.h"
 #include "engine/lsm/tree_store.h"
 #include "src/command/arguments.h"
@@ -166,6 +168,8 @@ void write_stats(Fields& fields, Server& server) {
   fields.add("sync_full", 0);
   fields.add("sync_partial_ok", 0);
   fields.add("sync_partial_err", 0);
+  fields.add("expired_keys", server.store().expirer().expired_keys());
+  fields.add("expired_time_cap_reached_count", 0);
   fields.add("evicted_keys", 0);
   fields.add("evicted_clients", 0);
   fields.add("keyspace_hits", totals.keyspace_hits);
@@ -219,13 +223,23 @@ void write_nothing(Fields&, Server&) {}
 
 void write_cluster(Fields& fields, Server&) { fields.add("cluster_enabled", 0); }
 
+std::int64_t average_ttl_ms(const cluster::ExpiryCount& count, std::int64_t now_ms) {
+  if (count.hints == 0) return 0;
+  const double due_ms = count.due_s_sum * 1000 / static_cast<double>(count.hints);
+  return std::max<std::int64_t>(std::llround(due_ms) - now_ms, 0);
+}
+
 void write_keyspace(Fields& fields, Server& server) {
   const std::int64_t databases = server.config().number(Option::databases);
   for (unsigned database = 0; database < databases; ++database) {
     const std::int64_t keys = server.store().key_count(database);
     if (keys <= 0) continue;
-    // Keys with an expiry are not counted apart.
-    fields.add(fmt::format("db{}", database), fmt::format("keys={},expires=0,avg_ttl=0,subexpiry=0", keys));
+    const cluster::ExpiryCount count =
+        server.store().expirer().calendar().count(server.store().database_id(database));
+    // A key that has been written over counts again until its older hint is due.
+    fields.add(fmt::format("db{}", database),
+               fmt::format("keys={},expires={},avg_ttl={},subexpiry=0", keys, std::min(count.hints, keys),
+                           average_ttl_ms(count, server.store().clock().unix_ms())));
   }
 }
 

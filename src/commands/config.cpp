@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "cluster/expirer.h"
 #include "src/command/arguments.h"
 #include "src/commands/groups.h"
 #include "src/commands/reply.h"
@@ -52,6 +53,7 @@ engine::Status config_set(CommandContext& context, Arguments arguments) {
 // CONFIG RESETSTAT -> OK; what INFO counts begins at zero again
 engine::Status config_resetstat(CommandContext& context, Arguments) {
   context.server.stats().reset();
+  context.server.store().expirer().reset_stats();
   return reply_ok(context);
 }
 

@@ -11,7 +11,7 @@ namespace {
 using enum ArgumentType;
 using enum CommandFlag;
 
-// DBSIZE -> keys of the database, expired ones included until their space is given back
+// DBSIZE -> keys of the database, expired ones included until the expirer has come by
 engine::Status dbsize(CommandContext& context, Arguments) {
   return reply_integer(context, context.server.store().key_count(context.keyspace.database()));
 }

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "cluster/expirer.h"
 #include "src/command/arguments.h"
 #include "src/commands/groups.h"
 #include "src/commands/reply.h"
@@ -63,13 +64,23 @@ engine::Status debug_sleep(CommandContext& context, std::string_view seconds_tex
   return reply_ok(context);
 }
 
-// DEBUG SLEEP seconds | HELP
+// DEBUG SET-ACTIVE-EXPIRE 0 | 1 -> OK. With 0 keys that have expired stay on disk, unseen as ever.
+engine::Status debug_set_active_expire(CommandContext& context, std::string_view active_text) {
+  context.server.store().expirer().set_active(leading_number(active_text) != 0);
+  return reply_ok(context);
+}
+
+// DEBUG SLEEP seconds | SET-ACTIVE-EXPIRE 0 | 1 | HELP
 engine::Status debug(CommandContext& context, Arguments arguments) {
   if (arguments.remaining() == 2 && arguments.take_word("SLEEP"))
     return debug_sleep(context, arguments.take());
+  if (arguments.remaining() == 2 && arguments.take_word("SET-ACTIVE-EXPIRE"))
+    return debug_set_active_expire(context, arguments.take());
   if (arguments.remaining() == 1 && arguments.take_word("HELP")) {
     return reply_help(context, "DEBUG",
                       {
+                          "SET-ACTIVE-EXPIRE <0|1>",
+                          "    With 0, keys that have expired are not erased until they are written over.",
                           "SLEEP <seconds>",
                           "    Reply only after <seconds>, which may have a fraction. Others do not wait.",
                       });
