@@ -16,11 +16,13 @@
 #include <boost/asio/signal_set.hpp>
 
 #include "cluster/change_history.h"
+#include "cluster/expirer.h"
 #include "cluster/store.h"
 #include "engine/io/background.h"
 #include "engine/io/file_system.h"
 #include "engine/lsm/tree_store.h"
 #include "src/acl/file.h"
+#include "src/expired_keys.h"
 #include "src/health_check.h"
 #include "src/io_thread.h"
 #include "src/listener.h"
@@ -319,8 +321,11 @@ int serve(Config& config, cluster::Store& store, engine::Background& background,
   write_running_address(folder, configured_address(config));
   spdlog::info("Ready to accept connections, {} ms after the start", milliseconds_since(facts.started));
   store.history().on_event(log_event);
+  store.expirer().on_expired(
+      [&server](unsigned database, BytesView key) { tell_of_expired_key(server, database, key); });
   server.splitter().start();
   service.serve();
+  store.expirer().on_expired({});  // waits for a round that is going on
   remove_running_address(folder);
   config.before_change({});
   config.on_change({});

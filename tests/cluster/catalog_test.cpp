@@ -133,7 +133,7 @@ TEST(Catalog, RefusesRangesBetweenKeysThatAreNoMore) {
 
 TEST(Catalog, RefusesANewerFormatAsSuch) {
   Bytes newer = example().encode();
-  newer[8] = 5;
+  newer[8] = 6;
   const auto read = CatalogState::decode(newer, "catalog");
   ASSERT_FALSE(read);
   EXPECT_EQ(read.error().kind, engine::ErrorKind::unsupported);
