@@ -12,14 +12,42 @@ const char* malloc_conf = "narenas:4,dirty_decay_ms:1000,muzzy_decay_ms:0,backgr
 }
 
 namespace shale::server {
+namespace {
 
-std::uint64_t allocated_bytes() {
+#define SHALE_STRING_OF(number) #number
+#define SHALE_VERSION_TEXT(major, minor, patch) \
+  "jemalloc-" SHALE_STRING_OF(major) "." SHALE_STRING_OF(minor) "." SHALE_STRING_OF(patch)
+
+std::uint64_t statistic(const char* name) {
+  std::size_t value = 0;
+  std::size_t size = sizeof value;
+  return mallctl(name, &value, &size, nullptr, 0) == 0 ? value : 0;
+}
+
+}  // namespace
+
+std::string_view allocator_name() {
+  return SHALE_VERSION_TEXT(JEMALLOC_VERSION_MAJOR, JEMALLOC_VERSION_MINOR, JEMALLOC_VERSION_BUGFIX);
+}
+
+AllocatorFigures allocator_figures() {
   std::uint64_t epoch = 1;
   std::size_t size = sizeof epoch;
   mallctl("epoch", &epoch, &size, &epoch, size);  // makes the statistics current
-  std::size_t allocated = 0;
-  size = sizeof allocated;
-  return mallctl("stats.allocated", &allocated, &size, nullptr, 0) == 0 ? allocated : 0;
+  return {statistic("stats.allocated"), statistic("stats.active"), statistic("stats.resident")};
+}
+
+std::string allocator_report() {
+  std::string report;
+  malloc_stats_print([](void* text, const char* part) { *static_cast<std::string*>(text) += part; }, &report,
+                     nullptr);
+  return report;
+}
+
+void purge_allocator() {
+  // MALLCTL_ARENAS_ALL stands for all arenas.
+  static_assert(MALLCTL_ARENAS_ALL == 4096);
+  mallctl("arena.4096.purge", nullptr, nullptr, nullptr, 0);
 }
 
 }  // namespace shale::server
@@ -28,7 +56,10 @@ std::uint64_t allocated_bytes() {
 
 namespace shale::server {
 
-std::uint64_t allocated_bytes() { return 0; }
+std::string_view allocator_name() { return "libc"; }
+AllocatorFigures allocator_figures() { return {}; }
+std::string allocator_report() { return {}; }
+void purge_allocator() {}
 
 }  // namespace shale::server
 

@@ -192,6 +192,7 @@ void Connection::on_readable() {
 
 void Connection::note_received(std::size_t bytes) {
   thread_.counters().input_bytes.add(static_cast<std::int64_t>(bytes));
+  thread_.counters().receives.add();
   session_->bytes_in.store(session_->bytes_in.load(std::memory_order_relaxed) + bytes,
                            std::memory_order_relaxed);
   session_->unread_input_bytes.store(input_.unread().size(), std::memory_order_relaxed);
@@ -344,6 +345,7 @@ void Connection::execute() {
     Progress pause;
     pause.wait = Progress::Wait::retry;
     pause.pause = progress.write_delay;
+    thread_.server().metering().note_event(latency_event::kWriteDelay, progress.write_delay);
     suspend(pause);
   }
 }
@@ -467,6 +469,7 @@ std::size_t Connection::send_bytes(std::string_view bytes) {
   if (count < 0 && errno != EAGAIN && errno != EINTR) close();
   if (count <= 0) return 0;
   thread_.counters().output_bytes.add(count);
+  thread_.counters().sends.add();
   session_->bytes_out.store(
       session_->bytes_out.load(std::memory_order_relaxed) + static_cast<std::size_t>(count),
       std::memory_order_relaxed);
@@ -578,6 +581,7 @@ void Connection::fail_request(std::string_view error) {
   protocol::ReplyWriter{output_, session_->protocol_version}.error(error.substr(0, code_end),
                                                                    error.substr(code_end + 1));
   thread_.counters().error_replies.add();
+  thread_.counters().command_stats->errors().count(fmt::format("-{}", error));
   closing_ = true;
   send();
   settle();

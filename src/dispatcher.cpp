@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <span>
+#include <utility>
 
 #include "src/admission.h"
 #include "src/command/arguments.h"
@@ -36,12 +37,14 @@ void Batch::clear() {
   loads.clear();
   next = 0;
   loads_begun = 0;
+  begun_at = 0;
   timed_out = false;
 }
 
 Dispatcher::Dispatcher(Server& server, ThreadCounters& counters)
     : server_(server),
       counters_(counters),
+      meter_(server.metering(), counters),
       locks_(server.store()),
       transaction_(server.store(), locks_),
       effects_(server) {}
@@ -57,6 +60,7 @@ Progress Dispatcher::execute(Batch& batch, Session& session, std::string& output
   Progress progress;
   const std::size_t begun_at = batch.next;
   now_ms_ = server_.store().clock().unix_ms();
+  meter_.begin();
   while (!batch.done() && progress.wait == Progress::Wait::nothing) {
     if (runs_under_locks(batch, batch.next, session)) {
       execute_run(batch, session, output, output_bytes_max, progress);
@@ -186,6 +190,9 @@ Dispatcher::Answer Dispatcher::answer(Batch& batch, Keys keys, Session& session,
     effects_.dropped();
     take_back(output, reply_begin, progress);
     const engine::Error& error = status.error();
+    const bool runs_again =
+        error.kind == engine::ErrorKind::not_resident || error.kind == engine::ErrorKind::busy;
+    if (runs_again && batch.begun_at == 0) batch.begun_at = meter_.begun_at();
     if (error.kind == engine::ErrorKind::not_resident) {
       counters_.cold_reads.add();
       progress.wait = Progress::Wait::loads;
@@ -205,6 +212,7 @@ Dispatcher::Answer Dispatcher::answer(Batch& batch, Keys keys, Session& session,
     take_back(output, reply_begin, progress);
     progress.wait = Progress::Wait::suspension;
     progress.suspension = std::move(context.suspend);
+    batch.begun_at = 0;
     return Answer::waits;
   }
 
@@ -218,6 +226,12 @@ Dispatcher::Answer Dispatcher::answer(Batch& batch, Keys keys, Session& session,
   }
   batch.timed_out = false;
   effects_.answered(session, command, words_of(batch, request), locks_, keys.first, keys.count);
+  meter_.executed({.command = request.command,
+                   .words = words_of(batch, request),
+                   .session = session,
+                   .reply = std::string_view{output}.substr(reply_begin),
+                   .begun_at = std::exchange(batch.begun_at, 0),
+                   .delay = context.delay});
   ++batch.next;
   finish_reply(session, output, reply_begin, progress, context.replies_are_pushes);
   if (context.delay.count() > 0) {
@@ -234,6 +248,7 @@ void Dispatcher::refuse(Batch& batch, Session& session, std::string& output, Pro
   const std::size_t reply_begin = output.size();
   protocol::ReplyWriter reply{output, session.protocol_version};
   write_error(reply, refusal_of(server_, session, request.command, words_of(batch, request)));
+  meter_.refused(request.command, std::string_view{output}.substr(reply_begin));
   ++batch.next;
   finish_reply(session, output, reply_begin, progress);
 }
@@ -248,7 +263,6 @@ void Dispatcher::take_back(std::string& output, std::size_t reply_begin, Progres
 // push.
 void Dispatcher::finish_reply(Session& session, std::string& output, std::size_t reply_begin,
                               Progress& progress, bool is_push) {
-  if (output.size() > reply_begin && output[reply_begin] == '-') counters_.error_replies.add();
   if (session.reply_mode == ReplyMode::on) [[likely]] {
     progress.replies += output.size() > reply_begin ? 1 : 0;
   } else {

@@ -21,6 +21,7 @@
 #include "src/command/context.h"
 #include "src/command/table.h"
 #include "src/command_effects.h"
+#include "src/metering/command_meter.h"
 
 namespace shale::server {
 
@@ -41,6 +42,7 @@ struct Batch {
   // still to run.
   std::vector<std::shared_ptr<engine::Load>> loads;
   std::size_t loads_begun = 0;
+  TickClock::Ticks begun_at = 0;  // when that request was first run, if it has to wait for them
 
   bool done() const { return next == requests.size(); }
   void clear();
@@ -107,6 +109,7 @@ class Dispatcher {
 
   Server& server_;
   ThreadCounters& counters_;
+  CommandMeter meter_;
   cluster::ShardLocks locks_;
   cluster::Transaction transaction_;
   CommandEffects effects_;

@@ -178,6 +178,7 @@ void IoThread::tick() {
       server_.tracking().trim();
       const auto now = std::chrono::steady_clock::now();
       server_.stats().sample(now);
+      server_.metering().clock().calibrate();
       server_.shard_rates().sample(server_.store().shards(), now);
     }
     for (const auto& connection : all_connections()) connection->sweep();

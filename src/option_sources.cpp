@@ -123,8 +123,7 @@ void apply_foreign(const ForeignOption& option, const Setting& setting, std::vec
 void apply_own(Option option, const Setting& setting, Config& config, Problems& problems) {
   const OptionSpec& spec = option_spec(option);
   const bool takes_keys = spec.kind == OptionKind::keys;
-  const bool takes_many = spec.kind == OptionKind::words || takes_keys;
-  if (setting.words.empty() || (setting.words.size() > 1 && !takes_many)) {
+  if (setting.words.empty() || (setting.words.size() > 1 && !takes_words(spec))) {
     problems.push_back(fmt::format("option '{}' takes {}, but {} ({})", spec.name, spec.takes,
                                    setting.words.empty() ? "has no value" : "has several values",
                                    setting.origin));
@@ -217,9 +216,11 @@ std::vector<Setting> read_environment() {
     if (is_service_link(variable, value)) continue;
     Setting setting{option_of_variable(variable), {value}, "environment " + variable};
     const auto own = find_option(setting.name);
-    if (own && option_spec(*own).kind == OptionKind::words) setting.words = split_words(value);
-    if (own && option_spec(*own).kind == OptionKind::keys)
+    if (own && option_spec(*own).kind == OptionKind::keys) {
       setting.words = split_keys(value).value_or(setting.words);
+    } else if (own && takes_words(option_spec(*own))) {
+      setting.words = split_words(value);
+    }
     settings.push_back(std::move(setting));
   }
   return settings;

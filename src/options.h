@@ -1,6 +1,6 @@
-// Every option the server knows, as data: one row each, from which reading, --help, CONFIG GET and SET, the
-// commented default configuration and its test are derived. How values arrive (file, environment, command
-// line): option_sources.h.
+// Every option the server knows, as data: one row each (option_rows.cpp), from which reading, --help, CONFIG
+// GET and SET, the commented default configuration and its test are derived. How values arrive (file,
+// environment, command line): option_sources.h.
 #pragma once
 
 #include <cstdint>
@@ -45,6 +45,9 @@ enum class Option : std::uint8_t {
   client_output_buffer_limit,
   tracking_table_max_keys,
   notify_keyspace_events,
+  cluster_enabled,
+  cluster_announce_ip,
+  cluster_announce_port,
   dir,
   appendfsync,
   databases,
@@ -73,6 +76,11 @@ enum class Option : std::uint8_t {
   threads,
   loglevel,
   logfile,
+  slowlog_log_slower_than,
+  slowlog_max_len,
+  latency_monitor_threshold,
+  latency_tracking,
+  latency_tracking_info_percentiles,
   daemonize,
 };
 constexpr std::size_t kOptionCount = static_cast<std::size_t>(Option::daemonize) + 1;
@@ -85,9 +93,10 @@ enum class OptionKind : std::uint8_t {
   boolean,  // yes or no
   choice,   // one of `choices`
   text,
+  words,          // any number of words
   key_events,     // letters of key_events.h
   output_limits,  // of classes of clients; those that are not named stay as they are
-  words,          // any number of words
+  percentiles,    // any number of numbers from 0 to 100
   keys,           // any number of keys, which may hold any byte; texts of it are quoted as on a request line
 };
 
@@ -110,6 +119,8 @@ struct OptionSpec {
 std::span<const OptionSpec, kOptionCount> all_options();
 const OptionSpec& option_spec(Option option);
 std::optional<Option> find_option(std::string_view name);  // case-insensitive
+// Whether a value may be several words, without quotes around them all.
+bool takes_words(const OptionSpec& spec);
 
 // A value, checked. `number` is what integer, size, octal, boolean (0, 1) and choice (its index) stand for; a
 // share's bytes, or its percentage negated.

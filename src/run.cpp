@@ -28,6 +28,7 @@
 #include "src/listener.h"
 #include "src/logging.h"
 #include "src/machine.h"
+#include "src/node_id.h"
 #include "src/running_address.h"
 #include "src/server.h"
 #include "src/stats/reshape_figures.h"
@@ -185,6 +186,7 @@ void apply_change(Option option, Server& server) {
   const Config& config = server.config();
   if (option == Option::appendfsync) server.store().log().set_sync_mode(sync_mode_of(config));
   if (option == Option::requirepass) server.users().set_default_password(config.text(Option::requirepass));
+  server.metering().apply_options();
   if (option == Option::loglevel) set_log_level(config.number(Option::loglevel));
   server.splitter().set_limits(split_limits(config));
   spdlog::info("option {} changed{}", option_spec(option).name,
@@ -296,6 +298,7 @@ class Service {
 struct StartFacts {
   std::string config_file;
   std::int64_t client_cap;
+  std::string node_id;  // in a cluster, else empty
   steady_clock::time_point started;
 };
 
@@ -311,6 +314,7 @@ int serve(Config& config, cluster::Store& store, engine::Background& background,
     server.set_tls_context(tls::Context::make(tls::settings_of(config), problem));
     if (!problem.empty()) return fail(problem);
   }
+  server.set_node_id(facts.node_id);
   Service service{server, config};
   if (const auto bound = service.bind(); !bound) return fail(bound.error().message);
   if (const auto listening = service.listen(); !listening) return fail(listening.error().message);
@@ -385,8 +389,19 @@ int run_server(Config& config, const std::string& config_file, const std::string
   log_recovery(recovery, milliseconds_since(opening));
   show_sharding(config, **store);
 
+  std::string node_id;
+  if (config.enabled(Option::cluster_enabled)) {
+    // Slots are runs of storage on the ring only.
+    if (!(*store)->placement().is_ring()) {
+      return fail("option 'cluster-enabled': 'yes' needs a folder whose sharding is ring");
+    }
+    auto kept = load_node_id(*files, folder);
+    if (!kept) return fail(kept.error().message);
+    node_id = std::move(*kept);
+    spdlog::info("a cluster of this one node, {}", node_id);
+  }
   const int exit_code =
-      serve(config, **store, *background, *budget, {absolute(config_file), client_cap, started});
+      serve(config, **store, *background, *budget, {absolute(config_file), client_cap, node_id, started});
   // What clients wait for is of no use to anybody now.
   background->stop();
   const auto closing = steady_clock::now();

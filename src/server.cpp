@@ -5,20 +5,9 @@
 
 #include "src/allocator.h"
 #include "src/machine.h"
+#include "src/node_id.h"
 
 namespace shale::server {
-namespace {
-
-std::string random_run_id() {
-  constexpr std::size_t kDigits = 40;
-  std::random_device random;
-  std::string id;
-  while (id.size() < kDigits) id += "0123456789abcdef"[random() % 16];
-  return id;
-}
-
-}  // namespace
-
 Server::Server(Config& config, cluster::Store& store, engine::Background& background,
                const MemoryBudget& budget, unsigned thread_count)
     : config_(config),
@@ -26,14 +15,16 @@ Server::Server(Config& config, cluster::Store& store, engine::Background& backgr
       background_(background),
       budget_(budget),
       thread_count_(thread_count),
-      run_id_(random_run_id()),
+      run_id_(random_id()),
       started_at_ms_(store.clock().unix_ms()),
       started_at_(store.clock().now()),
       machine_bytes_(read_machine_limits().memory_bytes),
+      startup_bytes_(allocated_bytes()),
       pubsub_(thread_count),
       monitors_(pubsub_),
       tracking_(pubsub_, config, budget.connections / 4),
-      stats_(thread_count),
+      metering_(config, thread_count),
+      stats_(thread_count, metering_.commands()),
       shard_rates_(started_at_),
       thread_clocks_(started_at_),
       scan_cursors_(store.placement(), std::random_device{}()),

@@ -19,6 +19,7 @@
 #include "src/client_registry.h"
 #include "src/config.h"
 #include "src/memory_budget.h"
+#include "src/metering/metering.h"
 #include "src/pubsub/monitors.h"
 #include "src/pubsub/pubsub.h"
 #include "src/scan_cursor.h"
@@ -58,6 +59,7 @@ class Server {
   Monitors& monitors() { return monitors_; }
   Tracking& tracking() { return tracking_; }
   ServerStats& stats() { return stats_; }
+  Metering& metering() { return metering_; }
   ShardRates& shard_rates() { return shard_rates_; }
   ThreadClocks& thread_clocks() { return thread_clocks_; }  // of those that execute commands
   cluster::Splitter& splitter() { return splitter_; }
@@ -88,6 +90,13 @@ class Server {
     const std::lock_guard lock{tls_mutex_};
     tls_context_ = std::move(context);
   }
+  // What the allocator had given out when the server was ready to serve.
+  std::uint64_t startup_bytes() const { return startup_bytes_; }
+  // As a node of a Redis Cluster: 40 hexadecimal digits that stay over restarts. Empty unless
+  // cluster-enabled.
+  const std::string& node_id() const { return node_id_; }
+  void set_node_id(std::string id) { node_id_ = std::move(id); }  // before clients connect
+  bool in_cluster_mode() const { return !node_id_.empty(); }
 
   const MemoryBudget& memory_budget() const { return budget_; }
   // Reads /proc and the allocator's statistics: not per command.
@@ -113,6 +122,8 @@ class Server {
   const std::uint64_t machine_bytes_;
   std::int64_t client_cap_ = 1000000;
   std::string config_file_;
+  std::string node_id_;
+  const std::uint64_t startup_bytes_;
   std::atomic<unsigned> port_ = 0;
   PubSub pubsub_;
   Monitors monitors_;
@@ -120,6 +131,7 @@ class Server {
   ClientRegistry clients_;
   acl::Users users_;
   acl::Log acl_log_;
+  Metering metering_;
   ServerStats stats_;
   ShardRates shard_rates_;
   ThreadClocks thread_clocks_;

@@ -2,8 +2,12 @@
 
 namespace shale::server {
 
-ServerStats::ServerStats(unsigned threads)
-    : threads_(threads), sampled_at_(std::chrono::steady_clock::now()) {}
+ServerStats::ServerStats(unsigned threads, CommandStats& commands)
+    : commands_(commands), threads_(threads), sampled_at_(std::chrono::steady_clock::now()) {
+  for (unsigned index = 0; index < threads; ++index) {
+    threads_[index].command_stats = &commands.of_thread(index);
+  }
+}
 
 ServerTotals ServerStats::sum() const {
   ServerTotals totals;
@@ -17,6 +21,8 @@ ServerTotals ServerStats::sum() const {
     totals.input_bytes += thread.input_bytes.value();
     totals.output_bytes += thread.output_bytes.value();
     totals.output_limit_disconnections += thread.output_limit_disconnections.value();
+    totals.receives += thread.receives.value();
+    totals.sends += thread.sends.value();
     totals.connections += thread.connections.value();
     totals.suspended_connections += thread.suspended_connections.value();
     totals.buffer_bytes += thread.buffer_bytes.value();
@@ -38,10 +44,13 @@ ServerTotals ServerStats::totals() const {
   totals.input_bytes -= baseline_.input_bytes;
   totals.output_bytes -= baseline_.output_bytes;
   totals.output_limit_disconnections -= baseline_.output_limit_disconnections;
+  totals.receives -= baseline_.receives;
+  totals.sends -= baseline_.sends;
   return totals;
 }
 
 void ServerStats::reset() {
+  commands_.reset();
   const ServerTotals now = sum();
   const std::lock_guard lock{mutex_};
   baseline_ = now;

@@ -11,19 +11,10 @@
 #include <mutex>
 #include <vector>
 
+#include "src/metering/command_stats.h"
+#include "src/metering/counter.h"
+
 namespace shale::server {
-
-// Written by one thread, read by any: a plain add, no locked instruction.
-class Counter {
- public:
-  void add(std::int64_t amount = 1) {
-    value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
-  }
-  std::int64_t value() const { return value_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<std::int64_t> value_ = 0;
-};
 
 // One I/O thread's. A handler finds its own thread's in CommandContext's session (Session::counters).
 struct alignas(64) ThreadCounters {
@@ -36,10 +27,14 @@ struct alignas(64) ThreadCounters {
   Counter input_bytes;
   Counter output_bytes;
   Counter output_limit_disconnections;  // of clients that did not read what was sent to them
+  Counter receives;                     // calls of the system that have brought bytes
+  Counter sends;                        // and that have taken some
   // Gauges: what there is now.
   Counter connections;
   Counter suspended_connections;  // waiting for a disk, a sync, or what the command itself waits for
   Counter buffer_bytes;           // held by connections for requests and replies
+
+  ThreadCommandStats* command_stats = nullptr;  // the same thread's
 };
 
 struct ServerTotals {
@@ -53,6 +48,8 @@ struct ServerTotals {
   std::int64_t input_bytes = 0;
   std::int64_t output_bytes = 0;
   std::int64_t output_limit_disconnections = 0;
+  std::int64_t receives = 0;
+  std::int64_t sends = 0;
   std::int64_t connections = 0;
   std::int64_t suspended_connections = 0;
   std::int64_t buffer_bytes = 0;
@@ -60,7 +57,8 @@ struct ServerTotals {
 
 class ServerStats {
  public:
-  explicit ServerStats(unsigned threads);
+  // `commands`: of as many threads; outlives this.
+  ServerStats(unsigned threads, CommandStats& commands);
 
   ThreadCounters& of_thread(unsigned index) { return threads_[index]; }
 
@@ -86,6 +84,7 @@ class ServerStats {
  private:
   ServerTotals sum() const;
 
+  CommandStats& commands_;
   std::vector<ThreadCounters> threads_;
   std::atomic<std::int64_t> rejected_ = 0;
 

@@ -19,13 +19,22 @@ struct NamedBit {
 };
 
 constexpr NamedBit<CommandFlag> kFlagNames[] = {
-    {CommandFlag::write, "write"},           {CommandFlag::readonly, "readonly"},
-    {CommandFlag::denyoom, "denyoom"},       {CommandFlag::admin, "admin"},
-    {CommandFlag::pubsub, "pubsub"},         {CommandFlag::noscript, "noscript"},
-    {CommandFlag::blocking, "blocking"},     {CommandFlag::loading, "loading"},
-    {CommandFlag::stale, "stale"},           {CommandFlag::fast, "fast"},
-    {CommandFlag::no_auth, "no_auth"},       {CommandFlag::no_async_loading, "no_async_loading"},
-    {CommandFlag::no_multi, "no_multi"},     {CommandFlag::movablekeys, "movablekeys"},
+    {CommandFlag::write, "write"},
+    {CommandFlag::readonly, "readonly"},
+    {CommandFlag::denyoom, "denyoom"},
+    {CommandFlag::admin, "admin"},
+    {CommandFlag::pubsub, "pubsub"},
+    {CommandFlag::noscript, "noscript"},
+    {CommandFlag::blocking, "blocking"},
+    {CommandFlag::loading, "loading"},
+    {CommandFlag::stale, "stale"},
+    {CommandFlag::skip_monitor, "skip_monitor"},
+    {CommandFlag::skip_slowlog, "skip_slowlog"},
+    {CommandFlag::fast, "fast"},
+    {CommandFlag::no_auth, "no_auth"},
+    {CommandFlag::no_async_loading, "no_async_loading"},
+    {CommandFlag::no_multi, "no_multi"},
+    {CommandFlag::movablekeys, "movablekeys"},
     {CommandFlag::allow_busy, "allow_busy"},
 };
 

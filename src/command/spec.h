@@ -55,6 +55,8 @@ enum class CommandFlag : std::uint32_t {
   no_multi = 1u << 12,
   movablekeys = 1u << 13,
   allow_busy = 1u << 14,
+  skip_monitor = 1u << 15,
+  skip_slowlog = 1u << 16,
 };
 using CommandFlags = BitSet<CommandFlag>;
 constexpr CommandFlags operator|(CommandFlag a, CommandFlag b) { return CommandFlags{a} | CommandFlags{b}; }

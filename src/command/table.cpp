@@ -47,14 +47,15 @@ class Table {
  public:
   Table() {
     for (const auto rows :
-         {string_commands(),        counter_commands(),  bit_commands(),    bitfield_commands(),
-          hyperloglog_commands(),   lcs_commands(),      key_commands(),    copy_commands(),
-          dump_commands(),          sort_commands(),     expiry_commands(), scan_commands(),
-          all_keys_commands(),      range_commands(),    object_commands(), database_commands(),
-          connection_commands(),    client_commands(),   server_commands(), config_commands(),
-          stats_commands(),         sharding_commands(), ring_commands(),   durability_commands(),
-          introspection_commands(), cluster_commands(),  acl_commands(),
-          pubsub_commands(),        monitor_commands()}) {
+         {string_commands(),        counter_commands(),  bit_commands(),     bitfield_commands(),
+          hyperloglog_commands(),   lcs_commands(),      key_commands(),     copy_commands(),
+          dump_commands(),          sort_commands(),     expiry_commands(),  scan_commands(),
+          all_keys_commands(),      range_commands(),    object_commands(),  database_commands(),
+          connection_commands(),    client_commands(),   server_commands(),  config_commands(),
+          stats_commands(),         sharding_commands(), ring_commands(),    durability_commands(),
+          introspection_commands(), slowlog_commands(),  latency_commands(), memory_commands(),
+          replication_commands(),   module_commands(),   lolwut_commands(),  cluster_commands(),
+          acl_commands(),           pubsub_commands(),   monitor_commands()}) {
       for (const CommandSpec& row : rows) rows_.push_back(&row);
     }
     std::ranges::sort(rows_, {}, &CommandSpec::name);
@@ -66,11 +67,14 @@ class Table {
       while (slots_[slot].row != nullptr) slot = (slot + 1) % kSlots;
       slots_[slot] = {row, static_cast<CommandId>(next_id)};
       next_id += 1 + row->subcommands.size();
+      by_id_.push_back(row);
+      for (const CommandSpec& subcommand : row->subcommands) by_id_.push_back(&subcommand);
     }
     assert(next_id < kCommandIdsMax);
   }
 
   const std::vector<const CommandSpec*>& rows() const { return rows_; }
+  const std::vector<const CommandSpec*>& by_id() const { return by_id_; }
 
   // A row and its number; its subcommands' follow it.
   struct Numbered {
@@ -89,6 +93,7 @@ class Table {
   static constexpr std::size_t kSlots = 1024;
 
   std::vector<const CommandSpec*> rows_;
+  std::vector<const CommandSpec*> by_id_;
   std::array<Numbered, kSlots> slots_{};
 };
 
@@ -146,6 +151,10 @@ CommandId command_id(const CommandSpec& command) {
   if (container == nullptr) return table().find(command.name).id;
   return id_of_subcommand(*container, table().find(container->name).id, command);
 }
+
+std::size_t command_id_count() { return table().by_id().size(); }
+
+const CommandSpec& command_by_id(std::size_t id) { return *table().by_id()[id]; }
 
 std::string unknown_command_error(std::span<const std::string_view> words) {
   if (const CommandSpec* command = find_command(words[0]); command != nullptr && words.size() > 1) {

@@ -25,6 +25,8 @@ using CommandId = std::uint16_t;
 constexpr std::size_t kCommandIdsMax = 1024;
 // `command` must be a row of the table. Searches: not for the request path.
 CommandId command_id(const CommandSpec& command);
+std::size_t command_id_count();  // all ids are below it
+const CommandSpec& command_by_id(std::size_t id);
 
 // What a request asks for: the row that will run, its number, and how many words name it. `spec` is null if
 // there is no such command or subcommand. A command with a handler of its own and subcommands (COMMAND) runs

@@ -5,12 +5,10 @@
 #include <iterator>
 #include <string>
 
-#include "src/command/arguments.h"
+#include "src/command/redaction.h"
 
 namespace shale::server {
 namespace {
-
-constexpr std::string_view kHidden = "(redacted)";
 
 void append_quoted(std::string& line, std::string_view text) {
   line += '"';
@@ -32,14 +30,6 @@ void append_quoted(std::string& line, std::string_view text) {
     }
   }
   line += '"';
-}
-
-// Which words are user names and passwords.
-bool is_secret(const CommandSpec& command, std::span<const std::string_view> words, std::size_t at) {
-  if (command.name == "auth") return at > 0;
-  if (command.name != "hello") return false;
-  const bool behind_auth = at >= 1 && equals_ignoring_case(words[at - 1], "AUTH");
-  return behind_auth || (at >= 2 && equals_ignoring_case(words[at - 2], "AUTH"));
 }
 
 std::string address_of(const Session& session) {
@@ -68,9 +58,9 @@ void Monitors::show(const Session& session, const CommandSpec& command,
   constexpr std::int64_t kSecond = 1000'000;
   std::string line = fmt::format("{}.{:06} [{} {}]", at_us / kSecond, at_us % kSecond,
                                  session.database.load(std::memory_order_relaxed), address_of(session));
-  for (std::size_t at = 0; at < words.size(); ++at) {
+  for (const std::string_view word : redacted(command, words)) {
     line += ' ';
-    append_quoted(line, is_secret(command, words, at) ? kHidden : words[at]);
+    append_quoted(line, word);
   }
   const SharedPush push = make_line(line);
   const std::lock_guard lock{mutex_};

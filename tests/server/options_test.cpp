@@ -246,8 +246,8 @@ TEST(Settings, RedisOptionsWithoutMeaningAreNamedInOneWarning) {
 
 TEST(Settings, WhatWouldSilentlyNotHappenIsRefused) {
   const Loaded loaded{
-      config_lines("cluster-enabled yes\nreplicaof 10.0.0.1 6379\nrename-command FLUSHALL \"\"\n")};
-  EXPECT_THAT(loaded.problems, SizeIs(3));
+      config_lines("replicaof 10.0.0.1 6379\nrename-command FLUSHALL \"\"\n")};
+  EXPECT_THAT(loaded.problems, SizeIs(2));
   EXPECT_THAT(loaded.problems, testing::Each(HasSubstr("is not supported")));
 }
 
