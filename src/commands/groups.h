@@ -35,6 +35,12 @@ std::span<const CommandSpec> config_commands();         // config.cpp
 std::span<const CommandSpec> durability_commands();     // durability.cpp
 std::span<const CommandSpec> introspection_commands();  // introspection.cpp
 std::span<const CommandSpec> acl_commands();            // acl.cpp
+std::span<const CommandSpec> slowlog_commands();        // slowlog.cpp
+std::span<const CommandSpec> latency_commands();        // latency.cpp
+std::span<const CommandSpec> replication_commands();    // replication.cpp
+std::span<const CommandSpec> module_commands();         // modules.cpp
+std::span<const CommandSpec> lolwut_commands();         // lolwut.cpp
+std::span<const CommandSpec> memory_commands();         // memory.cpp
 std::span<const CommandSpec> cluster_commands();        // cluster.cpp
 
 }  // namespace shale::server

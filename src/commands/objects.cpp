@@ -1,10 +1,8 @@
-// OBJECT and MEMORY: how a value is stored, and what it takes.
-#include "cluster/position.h"
+// OBJECT: how a value is stored.
 #include "protocol/number_text.h"
 #include "src/command/arguments.h"
 #include "src/commands/groups.h"
 #include "src/commands/reply.h"
-#include "src/server.h"
 
 namespace shale::server {
 namespace {
@@ -14,8 +12,6 @@ using enum CommandFlag;
 
 // Redis keeps strings up to here in one allocation with their header.
 constexpr std::size_t kEmbeddedStringBytesMax = 44;
-// What a record costs beside its bytes: its share of an index, lengths, a checksum's share.
-constexpr std::size_t kRecordOverheadBytes = 32;
 
 // The name Redis would give to the encoding of a string with these bytes if it had just been set.
 std::string_view string_encoding(BytesView bytes) {
@@ -73,61 +69,8 @@ engine::Status object_help(CommandContext& context, Arguments) {
                     });
 }
 
-// MEMORY USAGE key [SAMPLES count] -> bytes that key and value take where they are stored, or null
-engine::Status memory_usage(CommandContext& context, Arguments arguments) {
-  const BytesView name = arguments.take();
-  while (!arguments.empty() && !arguments.failed()) {
-    if (!arguments.take_word("SAMPLES", 1) || arguments.take_integer() < 0) arguments.fail(kSyntaxError);
-  }
-  if (arguments.failed()) return reply_error(context, arguments.error());
-  const auto found = context.keyspace.find(name);
-  if (!found) return found.error();
-  if (!*found) return reply_null(context);
-  Bytes header;
-  append_value_header((*found)->type, (*found)->expires_at_ms, header);
-  const std::size_t position_bytes = context.server.store().placement().prefix_bytes() + name.size();
-  return reply_integer(context, static_cast<std::int64_t>(position_bytes + header.size() + (*found)->size() +
-                                                          kRecordOverheadBytes));
-}
-
-// MEMORY HELP -> lines for people
-engine::Status memory_help(CommandContext& context, Arguments) {
-  return reply_help(context, "MEMORY",
-                    {
-                        "USAGE <key> [SAMPLES <count>]",
-                        "    Estimate the bytes that <key> and its value take where they are stored. Nothing",
-                        "    is sampled: <count> is taken and has no effect.",
-                    });
-}
-
 constexpr KeyPositions kSecondWord = one_key(2, KeyFlag::ro);
 constexpr ArgumentSpec kKeyOnly[] = {{.name = "key", .type = key}};
-constexpr ArgumentSpec kUsageArguments[] = {
-    {.name = "key", .type = key},
-    {.name = "count", .type = integer, .token = "SAMPLES", .optional = true},
-};
-
-constexpr CommandSpec kMemorySubcommands[] = {
-    {.name = "help",
-     .arity = exactly(2),
-     .flags = loading | stale,
-     .group = "server",
-     .since = "4.0.0",
-     .complexity = "O(1)",
-     .summary = "Explains the subcommands.",
-     .handler = memory_help},
-    {.name = "usage",
-     .arity = at_least(3),
-     .flags = readonly,
-     .keys = kSecondWord,
-     .group = "server",
-     .since = "4.0.0",
-     .complexity = "O(1)",
-     .summary = "Estimates the bytes that a key and its value take.",
-     .arguments = kUsageArguments,
-     .handler = memory_usage},
-};
-static_assert(sorted_and_unique(kMemorySubcommands));
 
 constexpr CommandSpec kObjectSubcommands[] = {
     {.name = "encoding",
@@ -191,13 +134,6 @@ constexpr CommandSpec kObjectSubcommands[] = {
 static_assert(sorted_and_unique(kObjectSubcommands));
 
 constexpr CommandSpec kObjectCommands[] = {
-    {.name = "memory",
-     .arity = at_least(2),
-     .group = "server",
-     .since = "4.0.0",
-     .complexity = "Depends on the subcommand",
-     .summary = "What values take.",
-     .subcommands = kMemorySubcommands},
     {.name = "object",
      .arity = at_least(2),
      .group = "generic",

@@ -2,6 +2,7 @@
 #include "src/server.h"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <chrono>
@@ -11,6 +12,7 @@
 
 #include "cluster/expirer.h"
 #include "src/command/arguments.h"
+#include "src/commands/debug_protocol.h"
 #include "src/commands/groups.h"
 #include "src/commands/reply.h"
 #include "src/info.h"
@@ -42,15 +44,6 @@ engine::Status lastsave(CommandContext& context, Arguments) {
   return reply_integer(context, context.server.started_at_ms() / 1000);
 }
 
-// ROLE -> master, no replication offset, no replicas
-engine::Status role(CommandContext& context, Arguments) {
-  context.reply.array(3);
-  context.reply.bulk("master");
-  context.reply.integer(0);
-  context.reply.array(0);
-  return {};
-}
-
 // As C's strtod reads a number at the beginning of a text; what is none counts as 0.
 double leading_number(std::string_view text) { return std::strtod(std::string(text).c_str(), nullptr); }
 
@@ -70,15 +63,34 @@ engine::Status debug_set_active_expire(CommandContext& context, std::string_view
   return reply_ok(context);
 }
 
-// DEBUG SLEEP seconds | SET-ACTIVE-EXPIRE 0 | 1 | HELP
+// DEBUG LOG message -> OK; the log has it
+engine::Status debug_log(CommandContext& context, std::string_view message) {
+  constexpr std::size_t kLoggedBytesMax = 4096;
+  spdlog::warn("DEBUG LOG: {}", message.substr(0, kLoggedBytesMax));
+  return reply_ok(context);
+}
+
+// DEBUG SLEEP seconds | SET-ACTIVE-EXPIRE 0 | 1 | PROTOCOL type | ERROR text | LOG message | HELP
 engine::Status debug(CommandContext& context, Arguments arguments) {
   if (arguments.remaining() == 2 && arguments.take_word("SLEEP"))
     return debug_sleep(context, arguments.take());
   if (arguments.remaining() == 2 && arguments.take_word("SET-ACTIVE-EXPIRE"))
     return debug_set_active_expire(context, arguments.take());
+  if (arguments.remaining() == 2 && arguments.take_word("PROTOCOL"))
+    return debug_protocol(context, arguments.take());
+  if (arguments.remaining() == 2 && arguments.take_word("ERROR"))
+    return reply_error(context, arguments.take());
+  if (arguments.remaining() == 2 && arguments.take_word("LOG")) return debug_log(context, arguments.take());
   if (arguments.remaining() == 1 && arguments.take_word("HELP")) {
     return reply_help(context, "DEBUG",
                       {
+                          "ERROR <text>",
+                          "    Reply the error <text>.",
+                          "LOG <message>",
+                          "    Write <message> into the server's log.",
+                          "PROTOCOL <type>",
+                          "    Reply a value of <type>: string, integer, double, bignum, null, array, set,",
+                          "    map, attrib, push, verbatim, true or false.",
                           "SET-ACTIVE-EXPIRE <0|1>",
                           "    With 0, keys that have expired are not erased until they are written over.",
                           "SLEEP <seconds>",
@@ -149,7 +161,7 @@ constexpr CommandSpec kServerCommands[] = {
      .group = "server",
      .since = "1.0.0",
      .complexity = "O(1)",
-     .summary = "Helps to test clients: delays a reply.",
+     .summary = "Helps to test clients: delays a reply, replies of every type.",
      .arguments = kDebugArguments,
      .handler = debug},
     {.name = "info",
@@ -173,15 +185,6 @@ constexpr CommandSpec kServerCommands[] = {
      .summary = "Gives the time of the last snapshot; here, of the start.",
      .tips = "nondeterministic_output",
      .handler = lastsave},
-    {.name = "role",
-     .arity = exactly(1),
-     .flags = noscript | loading | stale | fast,
-     .categories = AclCategory::admin | AclCategory::dangerous,
-     .group = "server",
-     .since = "2.8.12",
-     .complexity = "O(1)",
-     .summary = "Gives the role in replication.",
-     .handler = role},
     {.name = "shutdown",
      .arity = at_least(1),
      .flags = kOperator | no_multi | allow_busy,

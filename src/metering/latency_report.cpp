@@ -30,26 +30,26 @@ char sign_at(int row_from_below, double share) {
   return filled > 0 ? '_' : ' ';
 }
 
-struct Figures {
+struct Tendency {
   std::int64_t average_ms = 0;
   std::int64_t deviation_ms = 0;  // mean absolute
   std::int64_t seconds_between = 0;
 };
 
-Figures figures_of(std::span<const LatencySample> samples) {
-  Figures figures;
-  if (samples.empty()) return figures;
+Tendency tendency_of(std::span<const LatencySample> samples) {
+  Tendency tendency;
+  if (samples.empty()) return tendency;
   const auto count = static_cast<std::int64_t>(samples.size());
   std::int64_t sum = 0;
   for (const LatencySample& sample : samples) sum += sample.ms;
-  figures.average_ms = sum / count;
+  tendency.average_ms = sum / count;
   std::int64_t distance = 0;
-  for (const LatencySample& sample : samples) distance += std::abs(sample.ms - figures.average_ms);
-  figures.deviation_ms = distance / count;
+  for (const LatencySample& sample : samples) distance += std::abs(sample.ms - tendency.average_ms);
+  tendency.deviation_ms = distance / count;
   if (count > 1) {
-    figures.seconds_between = (samples.back().unix_seconds - samples.front().unix_seconds) / (count - 1);
+    tendency.seconds_between = (samples.back().unix_seconds - samples.front().unix_seconds) / (count - 1);
   }
-  return figures;
+  return tendency;
 }
 
 std::string_view advice_for(std::string_view event) {
@@ -107,13 +107,13 @@ std::string diagnose_latency(const LatencyMonitor::Events& events, std::chrono::
   std::string text = fmt::format("Events of {} ms or more:\n", threshold.count());
   int number = 0;
   for (const auto& [name, event] : events) {
-    const Figures figures = figures_of(event.samples);
+    const Tendency tendency = tendency_of(event.samples);
     fmt::format_to(
         std::back_inserter(text),
         "\n{}. {}: {} seconds with such events, {} ms on average (mean deviation {} ms), {} s apart; "
         "the longest {} ms.\n   {}\n",
-        ++number, name, event.samples.size(), figures.average_ms, figures.deviation_ms,
-        figures.seconds_between, event.longest_ms, advice_for(name));
+        ++number, name, event.samples.size(), tendency.average_ms, tendency.deviation_ms,
+        tendency.seconds_between, event.longest_ms, advice_for(name));
   }
   if (slower_than.count() < 0) {
     text += "\nThe slow log is off: CONFIG SET slowlog-log-slower-than <microseconds> shows the commands.\n";

@@ -4,7 +4,7 @@
 #include <array>
 #include <cmath>
 
-#include "src/info.h"
+#include "src/info/fields.h"
 #include "src/stats/render.h"
 
 namespace shale::server {

@@ -133,12 +133,38 @@ TEST_F(CommandServer, SmallThings) {
   EXPECT_THAT(connection_.run("LASTSAVE"), MatchesRegex(":[0-9]+\r\n"));
   EXPECT_EQ(connection_.run("ROLE"), "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n");
   EXPECT_EQ(connection_.run("LASTSAVE now"), "-ERR wrong number of arguments for 'lastsave' command\r\n");
-  for (const char* container : {"CLIENT", "CONFIG", "COMMAND", "OBJECT", "MEMORY", "DEBUG"}) {
+  for (const char* container :
+       {"CLIENT", "CONFIG", "COMMAND", "OBJECT", "MEMORY", "DEBUG", "SLOWLOG", "LATENCY", "MODULE"}) {
     EXPECT_THAT(connection_.run(std::string(container) + " HELP"),
                 MatchesRegex("\\*[0-9]+\r\n\\+" + std::string(container) + " <subcommand> (.|\r|\n)*"));
   }
   EXPECT_EQ(connection_.run("DEBUG NOSUCH"),
             "-ERR unknown subcommand or wrong number of arguments for 'NOSUCH'. Try DEBUG HELP.\r\n");
+}
+
+TEST_F(CommandServer, MemoryHasFiguresAndAReport) {
+  connection_.run("HELLO 3");
+  const std::string stats = connection_.run("MEMORY STATS");
+  for (const char* name : {"peak.allocated", "total.allocated", "startup.allocated", "keys.count",
+                           "dataset.bytes", "allocator-fragmentation.ratio", "fragmentation.bytes"}) {
+    EXPECT_THAT(stats, HasSubstr(name));
+  }
+  EXPECT_THAT(connection_.run("MEMORY DOCTOR"), HasSubstr("txt:"));
+  EXPECT_THAT(connection_.run("MEMORY MALLOC-STATS"), HasSubstr("txt:"));
+  EXPECT_EQ(connection_.run("MEMORY PURGE"), kOk);
+  const std::string info = connection_.run("INFO memory");
+  for (const char* field :
+       {"used_memory:", "used_memory_startup:", "allocator_frag_ratio:", "mem_allocator:"}) {
+    EXPECT_THAT(info, HasSubstr(std::string("\r\n") + field));
+  }
+}
+
+TEST_F(CommandServer, WhatIsNotHereSaysSo) {
+  EXPECT_EQ(connection_.run("REPLICAOF NO ONE"), kOk);
+  EXPECT_THAT(connection_.run("SLAVEOF 127.0.0.1 6379"), StartsWith("-ERR replication is not available"));
+  EXPECT_EQ(connection_.run("MODULE LIST"), "*0\r\n");
+  EXPECT_THAT(connection_.run("MODULE LOAD x.so"), StartsWith("-ERR MODULE command not allowed"));
+  EXPECT_THAT(connection_.run("LOLWUT 20 3"), HasSubstr("Redis ver. 7.4"));
 }
 
 TEST_F(CommandServer, DebugSleepDelaysNobodyElse) {

@@ -1,4 +1,4 @@
-#include "src/info.h"
+#include "src/info/fields.h"
 
 #include <gtest/gtest.h>
 
