@@ -23,6 +23,7 @@ class Walk {
         keys_left_(limits.keys),
         records_left_(limits.records),
         ranges_left_(limits.ranges),
+        token_end_(limits.token_end),
         visit_(visit) {}
 
   engine::Result<WalkEnd> run(ScanPlace from, const std::optional<TokenPrefix>& only) {
@@ -69,6 +70,10 @@ class Walk {
     id_ = store_.database_id(database_);
     if (only_ != nullptr) {
       stop_ = cluster::end_of_prefix(position_of({only_->token, only_->prefix}));
+    } else if (token_end_) {
+      stop_.clear();
+      placement_.append(*token_end_, 0, {}, stop_);
+      stop_.resize(cluster::kTokenBytes);
     } else if (!placement_.is_ring()) {
       stop_ = cluster::end_of_prefix(position_of({}));  // a database is one run of positions
     }
@@ -169,6 +174,7 @@ class Walk {
   std::size_t keys_left_;
   std::size_t records_left_;
   std::size_t ranges_left_;
+  const std::optional<std::uint64_t> token_end_;
   const VisitKey& visit_;
 
   std::uint64_t epoch_ = 0;

@@ -18,6 +18,8 @@ struct WalkLimits {
   std::size_t keys = 10;      // of the database, expired ones included
   std::size_t records = 100;  // of other databases, passed over
   std::size_t ranges = 300;   // of the shard map, entered
+  // On the ring, keys with this token and those behind it are not walked: they are as if they were not there.
+  std::optional<std::uint64_t> token_end = std::nullopt;
 };
 
 struct WalkEnd {

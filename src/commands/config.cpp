@@ -1,12 +1,16 @@
 // CONFIG: the options, read and changed while the server runs.
 #include "src/config.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <memory>
 
 #include "cluster/expirer.h"
 #include "src/command/arguments.h"
 #include "src/commands/groups.h"
 #include "src/commands/reply.h"
+#include "src/config_rewrite.h"
 #include "src/glob.h"
 #include "src/server.h"
 
@@ -57,6 +61,20 @@ engine::Status config_resetstat(CommandContext& context, Arguments) {
   return reply_ok(context);
 }
 
+// CONFIG REWRITE -> OK; the configuration file says what is in force
+engine::Status config_rewrite(CommandContext& context, Arguments) {
+  const std::string& path = context.server.config_file();
+  if (path.empty()) return reply_error(context, "ERR The server is running without a config file");
+  for (const auto& load : context.keyspace.loads()) {
+    const auto* rewrite = dynamic_cast<const ConfigRewrite*>(load.get());
+    if (rewrite == nullptr) continue;
+    if (rewrite->problem().empty()) return reply_ok(context);
+    return reply_error(context, fmt::format("ERR Rewriting config file: {}", rewrite->problem()));
+  }
+  context.keyspace.reads().missing.push_back(std::make_shared<ConfigRewrite>(path, context.server.config()));
+  return engine::Error{engine::ErrorKind::not_resident, {}};
+}
+
 // CONFIG HELP -> lines for people
 engine::Status config_help(CommandContext& context, Arguments) {
   return reply_help(context, "CONFIG",
@@ -67,6 +85,8 @@ engine::Status config_help(CommandContext& context, Arguments) {
                         "    Change options; all of them, or none.",
                         "RESETSTAT",
                         "    Let the counts in INFO begin at zero again.",
+                        "REWRITE",
+                        "    Write the options in force into the configuration file.",
                     });
 }
 
@@ -108,8 +128,15 @@ constexpr CommandSpec kSubcommands[] = {
      .since = "2.0.0",
      .complexity = "O(1)",
      .summary = "Lets the counts in INFO begin at zero again.",
-     .tips = kAllNodes,
      .handler = config_resetstat},
+    {.name = "rewrite",
+     .arity = exactly(2),
+     .flags = kOperator,
+     .group = "server",
+     .since = "2.8.0",
+     .complexity = kPerOption,
+     .summary = "Writes the options in force into the configuration file.",
+     .handler = config_rewrite},
     {.name = "set",
      .arity = at_least(4),
      .flags = kOperator,

@@ -88,7 +88,7 @@ void reply_greeting(CommandContext& context) {
   reply.bulk("id");
   reply.integer(static_cast<std::int64_t>(context.session.id));
   reply.bulk("mode");
-  reply.bulk("standalone");
+  reply.bulk(context.server.in_cluster_mode() ? "cluster" : "standalone");
   reply.bulk("role");
   reply.bulk("master");
   reply.bulk("modules");
@@ -163,6 +163,9 @@ engine::Status select(CommandContext& context, Arguments arguments) {
   }
   if (index < 0 || index >= context.server.config().number(Option::databases)) {
     return reply_error(context, "ERR DB index is out of range");
+  }
+  if (index != 0 && context.server.in_cluster_mode()) {
+    return reply_error(context, "ERR SELECT is not allowed in cluster mode");
   }
   context.session.database.store(static_cast<unsigned>(index), std::memory_order_relaxed);
   return reply_ok(context);
