@@ -131,6 +131,7 @@ class Transaction {
   // others with the commit. Error: unsupported (a database has been emptied too often).
   engine::Status empty_databases(unsigned first, unsigned count);
   bool empties(unsigned database) const;
+  bool empties_any() const { return emptied_ != 0; }
   DatabaseId database_id(unsigned database) const;
   // As Store::key_count, with the transaction's writes. Errors: not_resident, corruption, io.
   engine::Result<std::int64_t> key_count(unsigned database);

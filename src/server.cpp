@@ -33,6 +33,7 @@ Server::Server(Config& config, cluster::Store& store, engine::Background& backgr
       pubsub_(thread_count),
       monitors_(pubsub_),
       tracking_(pubsub_, config, budget.connections / 4),
+      watches_(budget.connections / 8),
       stats_(thread_count),
       shard_rates_(started_at_),
       thread_clocks_(started_at_),

@@ -54,7 +54,7 @@ class Table {
           connection_commands(),    client_commands(),   server_commands(), config_commands(),
           stats_commands(),         sharding_commands(), ring_commands(),   durability_commands(),
           introspection_commands(), cluster_commands(),  acl_commands(),
-          pubsub_commands(),        monitor_commands()}) {
+          pubsub_commands(),        monitor_commands(),  transaction_commands()}) {
       for (const CommandSpec& row : rows) rows_.push_back(&row);
     }
     std::ranges::sort(rows_, {}, &CommandSpec::name);

@@ -36,5 +36,6 @@ std::span<const CommandSpec> durability_commands();     // durability.cpp
 std::span<const CommandSpec> introspection_commands();  // introspection.cpp
 std::span<const CommandSpec> acl_commands();            // acl.cpp
 std::span<const CommandSpec> cluster_commands();        // cluster.cpp
+std::span<const CommandSpec> transaction_commands();    // transactions.cpp
 
 }  // namespace shale::server
