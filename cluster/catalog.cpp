@@ -110,8 +110,9 @@ bool DatabaseTable::has(DatabaseId id) const {
                      [&](const auto& live) { return live.load(std::memory_order_relaxed) == id; });
 }
 
-std::optional<DatabaseIds> DatabaseTable::ids_after_flush(unsigned first, unsigned count) const {
-  DatabaseIds after = ids();
+std::optional<DatabaseIds> DatabaseTable::ids_after_flush(const DatabaseIds& before, unsigned first,
+                                                          unsigned count) const {
+  DatabaseIds after = before;
   DatabaseId highest = *std::ranges::max_element(after);
   for (unsigned database = first; database < first + count; ++database) {
     DatabaseId& id = after[database];

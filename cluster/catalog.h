@@ -34,9 +34,9 @@ class DatabaseTable {
   // Whether records under this identity still belong to a database. Never turns from false to true, except
   // for identities that have never been given out.
   bool is_live(DatabaseId id) const;
-  // All identities once `count` databases from `first` on are emptied: those have identities that no database
-  // has had. Nothing if there are no more of them.
-  std::optional<DatabaseIds> ids_after_flush(unsigned first, unsigned count) const;
+  // All identities once `count` databases from `first` on are emptied, where they are `before` now: those
+  // have identities that no database has had. Nothing if there are no more of them.
+  std::optional<DatabaseIds> ids_after_flush(const DatabaseIds& before, unsigned first, unsigned count) const;
   // Identities only grow: an older one (from a log record replayed after a newer catalog was read) changes
   // nothing.
   void advance(unsigned database, DatabaseId id);

@@ -4,6 +4,17 @@
 
 namespace shale::cluster {
 
+engine::Result<BytesView> take_identity_changes(BytesView& payload) {
+  engine::ByteReader reader{payload};
+  const std::uint64_t bytes = std::uint64_t{reader.u32()} * kIdentityChangeBytes;
+  const BytesView rest = reader.rest();
+  if (reader.failed() || rest.size() < bytes) {
+    return engine::corruption("a log record of a transaction is too short");
+  }
+  payload = rest.substr(bytes);
+  return rest.substr(0, bytes);
+}
+
 void append_put(Bytes& payload, BytesView position, BytesView value) {
   engine::append_u8(payload, static_cast<std::uint8_t>(WriteOperation::put));
   engine::append_length_prefixed(payload, position);

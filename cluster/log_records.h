@@ -6,6 +6,9 @@
 //                       [put only: value_length:varint  value]
 //   flush_databases  := (database:u32  new identity:u32)*
 //   swap_databases   := database:u32  database:u32
+//   transaction      := count:u32  (database:u32  new identity:u32)[count]  write*
+// A transaction is what a flush and a batch are, in this order; writes to identities that are no database's
+// any more say nothing.
 #pragma once
 
 #include <cstdint>
@@ -19,10 +22,16 @@ namespace shale::cluster {
 enum class LogRecord : engine::RecordKind {
   batch = 1,
   flush_databases = 2,
-  swap_databases = 3
+  swap_databases = 3,
+  transaction = 4,
 };  // stored: append, never renumber
 
 enum class WriteOperation : std::uint8_t { put = 1, erase = 2 };  // stored: append, never renumber
+
+constexpr std::size_t kIdentityChangeBytes = 8;
+
+// Takes the identity changes off the front of a transaction record. Error{corruption} if it is too short.
+engine::Result<BytesView> take_identity_changes(BytesView& payload);
 
 void append_put(Bytes& payload, BytesView position, BytesView value);
 void append_erase(Bytes& payload, BytesView position);

@@ -15,6 +15,7 @@
 #include "cluster/layout_change.h"
 #include "cluster/log_records.h"
 #include "cluster/reshaper.h"
+#include "cluster/transaction.h"
 #include "engine/encoding.h"
 #include "engine/large/large_value_store.h"
 
@@ -279,6 +280,7 @@ engine::Status Store::replay(engine::Lsn lsn, engine::RecordKind kind, BytesView
     case LogRecord::swap_databases:
       if (lsn > databases_lsn_) apply_swap(lsn, payload);
       return {};
+    case LogRecord::transaction: return replay_transaction(lsn, payload, recovery);
   }
   return engine::Error{engine::ErrorKind::unsupported,
                        fmt::format("log record {} is of kind {}, which this build does not know", lsn, kind)};
@@ -320,6 +322,13 @@ engine::Status Store::replay_batch(engine::Lsn lsn, BytesView payload, StoreReco
   expirer_->end_replayed_record(lsn);
   recovery.records_applied += !writes.empty();
   return {};
+}
+
+engine::Status Store::replay_transaction(engine::Lsn lsn, BytesView payload, StoreRecovery& recovery) {
+  const auto changes = take_identity_changes(payload);
+  if (!changes) return changes.error();
+  if (lsn > databases_lsn_) apply_flush(lsn, *changes);
+  return replay_batch(lsn, payload, recovery);
 }
 
 engine::Status Store::wait_for_admission(Shard& owner, std::size_t bytes) {
@@ -396,27 +405,39 @@ void Store::apply_swap(engine::Lsn lsn, BytesView payload) {
 }
 
 engine::Result<engine::Lsn> Store::flush_databases(unsigned first, unsigned count) {
-  std::vector<std::unique_lock<std::mutex>> locks;
-  const std::shared_ptr<const Layout> locked = lock_all(locks);
-  const auto after = databases_.ids_after_flush(first, count);
-  if (!after) {
-    return engine::Error{engine::ErrorKind::unsupported,
-                         "a database has been emptied so often that it cannot be emptied any more"};
+  ShardLocks locks{*this};
+  Transaction transaction{*this, locks};
+  locks.lock_all();
+  if (auto emptied = transaction.empty_databases(first, count); !emptied) return emptied.error();
+  return transaction.commit();
+}
+
+engine::Result<engine::Lsn> Store::change_identities(const DatabaseIds& identities, BytesView writes) {
+  Bytes changes;
+  for (unsigned database = 0; database < kDatabaseCount; ++database) {
+    if (identities[database] == databases_.id(database)) continue;
+    engine::append_u32(changes, database);
+    engine::append_u32(changes, identities[database]);
   }
-  Bytes payload;
-  for (unsigned database = first; database < first + count; ++database) {
-    engine::append_u32(payload, database);
-    engine::append_u32(payload, (*after)[database]);
+  LogRecord kind = LogRecord::flush_databases;
+  Bytes record;
+  if (!writes.empty()) {
+    kind = LogRecord::transaction;
+    engine::append_u32(record, static_cast<std::uint32_t>(changes.size() / kIdentityChangeBytes));
   }
-  const auto lsn = log_->append(static_cast<engine::RecordKind>(LogRecord::flush_databases), payload);
-  if (!lsn) return lsn.error();
-  apply_flush(*lsn, payload);
-  for (const auto& shard : locked->shards()) {
+  record += changes;
+  record += writes;
+  const auto lsn = log_->append(static_cast<engine::RecordKind>(kind), record);
+  if (lsn) apply_flush(*lsn, changes);
+  return lsn;
+}
+
+void Store::reclaim_obsolete(engine::Lsn lsn) {
+  for (const auto& shard : layout()->shards()) {
     if (!placement_.is_ring()) shard->load.forget();  // it is of positions that are no more
-    shard->engine->reclaim_obsolete(*lsn);
+    shard->engine->reclaim_obsolete(lsn);
   }
   large_value_sweep_->note_flush();
-  return *lsn;
 }
 
 // The boundaries are taken along. What a catalog of the formats before 5 knows already changes nothing, since

@@ -93,6 +93,20 @@ class Store {
   // Log::append.
   engine::Result<engine::Lsn> swap_databases(unsigned a, unsigned b);
 
+  // --- For transactions that empty databases (transaction.h). The caller holds the locks of all shards.
+
+  DatabaseIds database_ids() const { return databases_.ids(); }
+  // As DatabaseTable.
+  std::optional<DatabaseIds> ids_after_flush(const DatabaseIds& before, unsigned first,
+                                             unsigned count) const {
+    return databases_.ids_after_flush(before, first, count);
+  }
+  // Gives the databases these identities, along with `writes`, which are for the caller to apply next: one
+  // log record. Errors as Log::append.
+  engine::Result<engine::Lsn> change_identities(const DatabaseIds& identities, BytesView writes);
+  // When the record has been applied: starts giving back the space of what it has made obsolete.
+  void reclaim_obsolete(engine::Lsn lsn);
+
   // One round of housekeeping: bounds the log by flushing what holds its oldest records, writes the catalog,
   // trims the log. Waits for disks. A thread of the store calls it several times a second; tests call it
   // themselves.
@@ -153,6 +167,7 @@ class Store {
   engine::Status replay_batch(engine::Lsn lsn, BytesView payload, StoreRecovery& recovery);
   void replay_expiry(const LoggedWrite& write, engine::Lsn lsn);
   engine::Status wait_for_admission(Shard& owner, std::size_t bytes);
+  engine::Status replay_transaction(engine::Lsn lsn, BytesView payload, StoreRecovery& recovery);
   engine::Result<engine::Lsn> flush_databases(unsigned first, unsigned count);
   std::shared_ptr<const Layout> lock_all(std::vector<std::unique_lock<std::mutex>>& locks);
   void apply_flush(engine::Lsn lsn, BytesView payload);

@@ -5,25 +5,42 @@
 
 #include "cluster/expirer.h"
 #include "cluster/log_records.h"
+#include "cluster/overlay_cursor.h"
 #include "cluster/shard_lock.h"
 #include "engine/large/large_value_store.h"
 
 namespace shale::cluster {
 
 std::size_t ShardLocks::add(unsigned database, BytesView key) {
-  assert(!locked_);
-  if (keys_.empty()) {
+  assert(!locked_ || holds_all_);
+  if (keys_.empty() && !locked_) {
     epoch_ = store_.epoch();
     layout_ = store_.layout();
   }
   keys_.push_back({key, database, 0, 0, 0, nullptr});
   route(keys_.back());
+  if (shares_keys_) note_first(keys_.size() - 1);
   return keys_.size() - 1;
+}
+
+// Keys that are the same stay so however they are routed.
+void ShardLocks::note_first(std::size_t index) {
+  firsts_.push_back(static_cast<std::uint32_t>(index));
+  const engine::HashedKey own = key(index);
+  const auto [begin, end] = first_by_hash_.equal_range(own.hash);
+  for (auto other = begin; other != end; ++other) {
+    if (key(other->second).bytes != own.bytes) continue;
+    firsts_.back() = other->second;
+    return;
+  }
+  first_by_hash_.emplace(own.hash, static_cast<std::uint32_t>(index));
 }
 
 void ShardLocks::route(RoutedKey& key) {
   key.position_offset = static_cast<std::uint32_t>(positions_.size());
-  store_.placement().append(store_.database_id(key.database), key.name, positions_);
+  const DatabaseId database =
+      identities_ == nullptr ? store_.database_id(key.database) : (*identities_)[key.database];
+  store_.placement().append(database, key.name, positions_);
   key.position_length = static_cast<std::uint32_t>(positions_.size() - key.position_offset);
   const BytesView position = BytesView{positions_}.substr(key.position_offset, key.position_length);
   key.hash = engine::hash_bytes(position);
@@ -65,6 +82,28 @@ void ShardLocks::lock() {
   if (timed_) count_time(0, keys_.size());
 }
 
+void ShardLocks::lock_all() {
+  assert(!locked_);
+  do {  // shards may come and go until all are locked
+    unlock();
+    route_all();
+    shards_.clear();
+    for (const auto& shard : layout_->shards()) shards_.push_back(shard.get());
+    for (Shard* shard : shards_) lock_counted(*shard, store_.clock());
+    locked_ = true;
+  } while (store_.epoch() != epoch_);
+  holds_all_ = true;
+  draw_.begin(AccessDraw::kStrideMax);
+}
+
+void ShardLocks::find_owners() {
+  epoch_ = store_.epoch();
+  layout_ = store_.layout();
+  for (std::size_t index = 0; index < keys_.size(); ++index) {
+    keys_[index].shard = &layout_->owner(key(index).bytes);
+  }
+}
+
 void ShardLocks::begin_timing() {
   runs_until_timed_ =
       1 + static_cast<unsigned>(random_() % (2 * kTimedStride - 1));  // kTimedStride on average
@@ -85,6 +124,7 @@ void ShardLocks::unlock() {
   if (!locked_) return;
   for (Shard* shard : shards_) shard->mutex.unlock();
   locked_ = false;
+  holds_all_ = false;
   timed_ = false;
 }
 
@@ -93,6 +133,11 @@ void ShardLocks::clear() {
   keys_.clear();
   positions_.clear();
   layout_.reset();
+  identities_ = nullptr;
+  if (!shares_keys_) return;
+  shares_keys_ = false;
+  firsts_.clear();
+  first_by_hash_.clear();
 }
 
 engine::HashedKey ShardLocks::key(std::size_t index) const {
@@ -114,7 +159,8 @@ std::uint64_t Transaction::value_bytes(BytesView stored) const {
   return large ? large->value_bytes : stored.size();
 }
 
-engine::Result<std::optional<BytesView>> Transaction::get(std::size_t index) {
+engine::Result<std::optional<BytesView>> Transaction::get(std::size_t declared) {
+  const std::size_t index = locks_.first_of(declared);
   if (const Write* write = pending_write(index)) {
     if (write->erases) return std::optional<BytesView>{};
     return std::optional{BytesView{payload_}.substr(write->value_offset, write->value_length)};
@@ -149,20 +195,22 @@ void Transaction::note_hot_read(std::size_t index, BytesView stored) {
   locks_.shard(index).hot_keys.note(key, Access::read, weight);
 }
 
-void Transaction::put(std::size_t index, BytesView value) {
+void Transaction::put(std::size_t declared, BytesView value) {
+  const std::size_t index = locks_.first_of(declared);
   append_put(payload_, locks_.key(index).bytes, value);
   remember({static_cast<std::uint32_t>(index), false, payload_.size() - value.size(), value.size()});
 }
 
-void Transaction::put_large(std::size_t index, BytesView header,
+void Transaction::put_large(std::size_t declared, BytesView header,
                             std::shared_ptr<engine::StagedLargeValue> staged) {
   Bytes stored{header};
   staged->reference().append_to(stored);
-  put(index, stored);
+  put(declared, stored);
   staged_.push_back({writes_.size() - 1, std::move(staged)});
 }
 
-void Transaction::erase(std::size_t index) {
+void Transaction::erase(std::size_t declared) {
+  const std::size_t index = locks_.first_of(declared);
   append_erase(payload_, locks_.key(index).bytes);
   remember({static_cast<std::uint32_t>(index), true, 0, 0});
 }
@@ -173,7 +221,7 @@ constexpr std::size_t kFewWrites = 8;  // up to here a search from the end is ch
 
 const Transaction::Write* Transaction::pending_write(std::size_t index) const {
   if (writes_.size() > kFewWrites) {
-    const std::uint32_t newest = newest_write_[index];
+    const std::uint32_t newest = index < newest_write_.size() ? newest_write_[index] : 0;
     return newest == 0 ? nullptr : &writes_[newest - 1];
   }
   for (auto write = writes_.rbegin(); write != writes_.rend(); ++write) {
@@ -185,24 +233,48 @@ const Transaction::Write* Transaction::pending_write(std::size_t index) const {
 void Transaction::remember(Write write) {
   writes_.push_back(write);
   if (writes_.size() <= kFewWrites) return;
-  if (newest_write_.empty()) {
-    newest_write_.resize(locks_.key_count(), 0);
-    for (std::size_t i = 0; i < writes_.size(); ++i)
-      newest_write_[writes_[i].key_index] = static_cast<std::uint32_t>(i + 1);
-  }
+  if (newest_write_.empty()) return index_writes();
+  if (write.key_index >= newest_write_.size()) newest_write_.resize(locks_.key_count(), 0);
   newest_write_[write.key_index] = static_cast<std::uint32_t>(writes_.size());
 }
 
+void Transaction::index_writes() {
+  newest_write_.assign(locks_.key_count(), 0);
+  for (std::size_t i = 0; i < writes_.size(); ++i)
+    newest_write_[writes_[i].key_index] = static_cast<std::uint32_t>(i + 1);
+}
+
+void Transaction::roll_back(const Savepoint& savepoint) {
+  if (savepoint.writes == writes_.size()) return;
+  writes_.resize(savepoint.writes);
+  payload_.resize(savepoint.payload_bytes);
+  staged_.resize(savepoint.staged);
+  newest_write_.clear();
+  if (writes_.size() > kFewWrites) index_writes();
+}
+
+engine::Status Transaction::admit(Shard& shard) {
+  if (auto admitted = shard.engine->admit_write(payload_.size()); !admitted) return admitted.error();
+  write_delay_ = std::max(write_delay_, shard.engine->write_delay(payload_.size()));
+  return {};
+}
+
+// Each engine is asked for the whole record: one question per write would find the same answer.
 engine::Status Transaction::admit() {
+  if (writes_.empty()) return {};
   if (!store_.expirer().inbox().has_room()) return engine::Error{engine::ErrorKind::busy, {}};
-  // Each engine is asked for the whole record: one question per write would find the same answer.
+  if (identities_) {  // whose the keys will be is not known yet
+    for (Shard* shard : locks_.locked_shards()) {
+      if (auto admitted = admit(*shard); !admitted) return admitted;
+    }
+    return {};
+  }
   const Shard* asked = nullptr;
   for (const Write& write : writes_) {
     Shard& shard = locks_.shard(write.key_index);
     if (&shard == asked) continue;
     asked = &shard;
-    if (auto admitted = shard.engine->admit_write(payload_.size()); !admitted) return admitted.error();
-    write_delay_ = std::max(write_delay_, shard.engine->write_delay(payload_.size()));
+    if (auto admitted = admit(shard); !admitted) return admitted;
   }
   return {};
 }
@@ -257,27 +329,85 @@ void Transaction::note_write(const Write& write) {
 }
 
 engine::Result<engine::Lsn> Transaction::commit() {
-  if (writes_.empty()) return engine::Lsn{0};
+  if (!has_writes()) return engine::Lsn{0};
   if (!staged_.empty()) {
     if (auto finished = finish_large_values(); !finished) return finished.error();
   }
   if (auto admitted = admit(); !admitted) return admitted.error();
   leave_expiry_hints();
-  const auto lsn = store_.log().append(static_cast<engine::RecordKind>(LogRecord::batch), payload_);
+  const auto lsn = identities_
+                       ? store_.change_identities(*identities_, payload_)
+                       : store_.log().append(static_cast<engine::RecordKind>(LogRecord::batch), payload_);
   if (!lsn) return lsn.error();
-  for (std::size_t number = 0; number < writes_.size(); ++number) {
-    const Write& write = writes_[number];
-    Shard& shard = locks_.shard(write.key_index);
-    if (noticed_) note_write(write);
-    if (write.erases) {
-      shard.engine->erase(locks_.key(write.key_index), *lsn);
-    } else {
-      const BytesView value = BytesView{payload_}.substr(write.value_offset, write.value_length);
-      shard.engine->put(locks_.key(write.key_index), value, *lsn);
-    }
-    note_large_values(write, number, *lsn);
-  }
+  if (identities_) locks_.find_owners();
+  for (std::size_t number = 0; number < writes_.size(); ++number) apply(writes_[number], number, *lsn);
+  // Behind the writes: what begins with it may call the whole record persisted.
+  if (identities_) store_.reclaim_obsolete(*lsn);
   return *lsn;
+}
+
+void Transaction::apply(const Write& write, std::size_t number, engine::Lsn lsn) {
+  const engine::HashedKey key = locks_.key(write.key_index);
+  // Written before the same transaction has emptied the database.
+  if (identities_ && !store_.is_live(store_.placement().database_of(key.bytes))) return;
+  if (noticed_) note_write(write);
+  Shard& shard = locks_.shard(write.key_index);
+  if (write.erases) {
+    shard.engine->erase(key, lsn);
+  } else {
+    const BytesView value = BytesView{payload_}.substr(write.value_offset, write.value_length);
+    shard.engine->put(key, value, lsn);
+  }
+  note_large_values(write, number, lsn);
+}
+
+DatabaseId Transaction::database_id(unsigned database) const {
+  return identities_ ? (*identities_)[database] : store_.database_id(database);
+}
+
+bool Transaction::empties(unsigned database) const { return (emptied_ >> database & 1) != 0; }
+
+engine::Status Transaction::empty_databases(unsigned first, unsigned count) {
+  assert(locks_.holds_all());
+  const auto after = store_.ids_after_flush(identities_ ? *identities_ : store_.database_ids(), first, count);
+  if (!after) {
+    return engine::Error{engine::ErrorKind::unsupported,
+                         "a database has been emptied so often that it cannot be emptied any more"};
+  }
+  identities_ = after;
+  locks_.use_identities(*identities_);
+  for (unsigned database = first; database < first + count; ++database) emptied_ |= 1u << database;
+  return {};
+}
+
+engine::Result<std::int64_t> Transaction::key_count(unsigned database) {
+  assert(locks_.holds_all());
+  const DatabaseId id = database_id(database);
+  std::int64_t count = 0;
+  for (Shard* shard : locks_.locked_shards()) count += shard->engine->key_count(id);
+  for (const Write& write : writes_) {
+    const engine::HashedKey key = locks_.key(write.key_index);
+    if (pending_write(write.key_index) != &write || store_.placement().database_of(key.bytes) != id) continue;
+    const auto stored = locks_.shard(write.key_index).engine->get(key, reads_);
+    if (!stored) return stored.error();
+    count += static_cast<int>(!write.erases) - static_cast<int>(stored->has_value());
+  }
+  return std::max<std::int64_t>(count, 0);
+}
+
+std::unique_ptr<engine::Cursor> Transaction::cursor(Shard& shard, const engine::CursorBounds& bounds) {
+  assert(locks_.holds_all());
+  auto stored = shard.engine->cursor(bounds, reads_);
+  if (writes_.empty()) return stored;
+  std::vector<OverlaidWrite> writes;
+  for (const Write& write : writes_) {
+    const BytesView key = locks_.key(write.key_index).bytes;
+    if (pending_write(write.key_index) != &write || &locks_.shard(write.key_index) != &shard) continue;
+    if (key < bounds.begin || (!bounds.end.empty() && key >= bounds.end)) continue;
+    const BytesView value = BytesView{payload_}.substr(write.value_offset, write.value_length);
+    writes.push_back({key, write.erases ? std::nullopt : std::optional{value}});
+  }
+  return std::make_unique<OverlayCursor>(std::move(stored), std::move(writes));
 }
 
 void Transaction::reset() {
@@ -287,6 +417,8 @@ void Transaction::reset() {
   writes_.clear();
   staged_.clear();
   newest_write_.clear();
+  identities_.reset();
+  emptied_ = 0;
   payload_.clear();
   if (payload_.capacity() > kKeptBytes) payload_.shrink_to_fit();
 }

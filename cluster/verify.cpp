@@ -200,16 +200,15 @@ class FolderVerifier {
   // What is inside a record whose checksum is right.
   engine::Status check(Lsn lsn, engine::RecordKind kind, BytesView payload) {
     switch (static_cast<LogRecord>(kind)) {
-      case LogRecord::batch:
-        while (!payload.empty()) {
-          const auto write = take_write(*placement_, payload);
-          if (!write) return write.error();
-          large_values_.see_logged(write->position, write->value, write->operation == WriteOperation::erase);
-        }
-        return {};
+      case LogRecord::batch: return check_writes(payload);
+      case LogRecord::transaction: {
+        const auto changes = take_identity_changes(payload);
+        if (!changes) return changes.error();
+        if (auto noted = note_flush(lsn, *changes); !noted) return noted;
+        return check_writes(payload);
+      }
       case LogRecord::flush_databases: {
-        constexpr std::size_t kBytesPerDatabase = 2 * sizeof(std::uint32_t);
-        if (payload.size() % kBytesPerDatabase == 0) return note_flush(lsn, payload);
+        if (payload.size() % kIdentityChangeBytes == 0) return note_flush(lsn, payload);
         return engine::corruption(fmt::format("{}/log: record {}: impossible length", folder_, lsn));
       }
       case LogRecord::swap_databases: {
@@ -220,6 +219,15 @@ class FolderVerifier {
     return engine::Error{
         engine::ErrorKind::unsupported,
         fmt::format("{}/log: record {} is of kind {}, which this build does not know", folder_, lsn, kind)};
+  }
+
+  engine::Status check_writes(BytesView payload) {
+    while (!payload.empty()) {
+      const auto write = take_write(*placement_, payload);
+      if (!write) return write.error();
+      large_values_.see_logged(write->position, write->value, write->operation == WriteOperation::erase);
+    }
+    return {};
   }
 
   engine::Status note_swap(Lsn lsn, BytesView payload) {

@@ -119,7 +119,9 @@ std::string refusal_of(Server& server, Session& session, const ResolvedCommand& 
   }
   // Rules may have changed since it was refused.
   if (verdict.allowed()) verdict.denial = acl::Denial::command;
-  log_denial(server, session, verdict, acl::LogContext::toplevel, *command.spec, words);
+  const bool in_transaction = session.queued_commands.load(std::memory_order_relaxed) >= 0;
+  log_denial(server, session, verdict, in_transaction ? acl::LogContext::multi : acl::LogContext::toplevel,
+             *command.spec, words);
   return "NOPERM " +
          acl::describe_denial(verdict.denial, session.identity.user().name(), full_name(*command.spec));
 }

@@ -27,11 +27,13 @@ std::string flags_of(const Session& session) {
   std::string flags;
   if (session.is_monitor.load(std::memory_order_relaxed)) flags.push_back('O');
   if (session.is_subscribed()) flags.push_back('P');
+  if (session.queued_commands.load(std::memory_order_relaxed) >= 0) flags.push_back('x');
   if (const TrackedClient* tracked = session.tracked.get()) {
     flags.push_back('t');
     if (tracked->redirection_is_broken()) flags.push_back('R');
     if (tracked->broadcasts()) flags.push_back('B');
   }
+  if (session.watched_key_changed.load(std::memory_order_relaxed)) flags.push_back('d');
   if (session.address.starts_with('/')) flags.push_back('U');
   if (session.no_evict.load(std::memory_order_relaxed)) flags.push_back('e');
   if (session.no_touch.load(std::memory_order_relaxed)) flags.push_back('T');
@@ -47,23 +49,26 @@ std::string describe_client(Session& session, std::int64_t now_ms) {
   const std::uint64_t unread_bytes = session.unread_input_bytes.load(kRelaxed);
   const std::uint64_t output_bytes = session.output_buffer_bytes.load(kRelaxed);
   const std::uint64_t push_bytes = session.queued_push_bytes.load(kRelaxed);
+  const std::uint64_t queued_bytes = session.queued_bytes.load(kRelaxed);
   const std::int64_t active_at_ms =
       std::max(session.connected_at_ms, session.last_command_at_ms.load(kRelaxed));
   const std::lock_guard lock(session.shown_mutex);
   const std::int64_t redirect = session.tracked ? static_cast<std::int64_t>(session.tracked->redirect()) : -1;
   const SubscriptionCounts& subscriptions = session.subscription_counts;
   return fmt::format(
-      "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi=-1 "
-      "watch=0 "
-      "qbuf={} qbuf-free={} argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={} oll={} omem={} tot-mem={} events={} "
+      "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={} "
+      "watch={} "
+      "qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs=0 rbp=0 obl={} oll={} omem={} tot-mem={} events={} "
       "cmd={} "
       "user={} redir={} resp={} lib-name={} lib-ver={}",
       session.id, session.address, session.local_address, session.descriptor, session.name,
       seconds_since(session.connected_at_ms, now_ms), seconds_since(active_at_ms, now_ms), flags_of(session),
       session.database.load(kRelaxed), subscriptions.of(ChannelKind::channel),
-      subscriptions.of(ChannelKind::pattern), subscriptions.of(ChannelKind::shard_channel), unread_bytes,
-      input_bytes - std::min(unread_bytes, input_bytes), output_bytes, session.queued_pushes.load(kRelaxed),
-      push_bytes, kIdleClientBytes + input_bytes + output_bytes + push_bytes,
+      subscriptions.of(ChannelKind::pattern), subscriptions.of(ChannelKind::shard_channel),
+      session.queued_commands.load(kRelaxed), session.watched_keys.load(kRelaxed), unread_bytes,
+      input_bytes - std::min(unread_bytes, input_bytes), queued_bytes, output_bytes,
+      session.queued_pushes.load(kRelaxed), push_bytes,
+      kIdleClientBytes + input_bytes + output_bytes + push_bytes + queued_bytes,
       output_bytes + push_bytes == 0 ? "r" : "rw", last_command_name(session), session.user, redirect,
       session.shown_protocol.load(kRelaxed), session.library_name, session.library_version);
 }

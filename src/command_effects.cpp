@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "src/pubsub/key_event_messages.h"
 #include "src/server.h"
@@ -26,6 +27,7 @@ void CommandEffects::committed(const cluster::Transaction& transaction, const cl
   if (!tracking.any()) [[likely]]
     return;
   has_told_ = true;
+  has_emptied_databases_ |= transaction.empties_any();
   const bool broadcasts = tracking.broadcasts();
   transaction.for_each_write([&](std::size_t key) {
     const std::string_view name = locks.name(key);
@@ -37,11 +39,26 @@ void CommandEffects::committed(const cluster::Transaction& transaction, const cl
 void CommandEffects::answered(Session& session, const CommandSpec& command,
                               std::span<const std::string_view> words, const cluster::ShardLocks& locks,
                               std::size_t first_key, std::size_t key_count) {
-  if (session.tracked) [[unlikely]] {
-    if (command.flags.has(CommandFlag::readonly)) note_reads(session, locks, first_key, key_count);
-    // What CLIENT CACHING says is meant for the command behind it.
-    if (command.name != "caching") session.caching_given = false;
-  }
+  has_read(session, command, locks, first_key, key_count);
+  show(session, command, words);
+}
+
+void CommandEffects::has_read(Session& session, const CommandSpec& command, const cluster::ShardLocks& locks,
+                              std::size_t first_key, std::size_t key_count) {
+  if (!session.tracked) [[likely]]
+    return;
+  if (command.flags.has(CommandFlag::readonly)) note_reads(session, locks, first_key, key_count);
+  // What CLIENT CACHING says is meant for the command behind it, or for the whole transaction.
+  const bool in_transaction = session.queued_commands.load(std::memory_order_relaxed) >= 0;
+  if (command.name != "caching" && !in_transaction) session.caching_given = false;
+}
+
+void CommandEffects::all_dropped() {
+  events_.take_all([](const KeyEvents::Event&) {});
+}
+
+void CommandEffects::show(Session& session, const CommandSpec& command,
+                          std::span<const std::string_view> words) {
   if (server_.monitors().any()) [[unlikely]] {
     has_told_ = true;
     server_.monitors().show(session, command, words, unix_microseconds());
@@ -64,6 +81,7 @@ bool CommandEffects::deliver(const Session& session) {
   if (events_.empty() && !has_told_) [[likely]]
     return true;
   has_told_ = false;
+  if (std::exchange(has_emptied_databases_, false)) server_.tracking().note_flush();
   if (server_.pubsub().has_listeners()) {
     const auto classes = static_cast<std::uint32_t>(server_.config().number(Option::notify_keyspace_events));
     events_.take_all([&](const KeyEvents::Event& event) { publish(event, classes, server_.pubsub()); });

@@ -31,6 +31,9 @@ class CommandEffects {
 
   void begin_command();
   void dropped() { events_.drop_command(); }
+  // All commands since the last delivery have not happened: those of a transaction that is given up, or begun
+  // again.
+  void all_dropped();
   // The transaction has been committed; its keys' locks are held.
   void committed(const cluster::Transaction& transaction, const cluster::ShardLocks& locks,
                  const Session& session);
@@ -38,6 +41,12 @@ class CommandEffects {
   // `first_key` on) are held.
   void answered(Session& session, const CommandSpec& command, std::span<const std::string_view> words,
                 const cluster::ShardLocks& locks, std::size_t first_key, std::size_t key_count);
+  // The two halves of answered(), for a command of a transaction. What it has read is noted when it runs,
+  // under the locks of its keys and before the commit; noting it twice does no harm.
+  void has_read(Session& session, const CommandSpec& command, const cluster::ShardLocks& locks,
+                std::size_t first_key, std::size_t key_count);
+  // It is shown to monitors once, when the transaction has happened.
+  void show(Session& session, const CommandSpec& command, std::span<const std::string_view> words);
 
   // Without any shard's lock. False if those who are told have not caught up with what they were told before:
   // the client should make a pause.
@@ -50,6 +59,7 @@ class CommandEffects {
   Server& server_;
   KeyEvents events_;
   std::vector<std::string> written_keys_;  // by the run, if there are clients to be told of all of them
+  bool has_emptied_databases_ = false;     // likewise
   bool has_told_ = false;                  // something already, in this run
 };
 

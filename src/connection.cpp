@@ -15,6 +15,7 @@
 
 #include "protocol/reply_writer.h"
 #include "src/admission.h"
+#include "src/client_transaction.h"
 #include "src/error_message.h"
 #include "src/pubsub/subscriptions.h"
 #include "src/tracking/session_tracking.h"
@@ -103,6 +104,7 @@ void Connection::close() {
   thread_.server().monitors().remove(*session_);
   end_tracking(thread_.server(), *session_);
   pushes_.clear();
+  session_->transaction.reset();
   if (suspended_ || syncing_) thread_.counters().suspended_connections.add(-1);
   timer_.reset();
   // Forgotten first: whoever sees the connection end does not find its client listed.
@@ -605,7 +607,8 @@ void Connection::count_memory() {
                             parser_.memory_bytes() + large_replies_.memory_bytes() + pushes_.memory_bytes() +
                             (session_->subscriptions ? session_->subscriptions->memory_bytes() : 0) +
                             (large_argument_ != nullptr ? large_argument_->memory_bytes() : 0) +
-                            transport_.memory_bytes();
+                            transport_.memory_bytes() +
+                            session_->queued_bytes.load(std::memory_order_relaxed);
   session_->unread_input_bytes.store(input_.unread().size(), std::memory_order_relaxed);
   if (bytes == counted_bytes_) return;
   thread_.counters().buffer_bytes.add(static_cast<std::int64_t>(bytes) -

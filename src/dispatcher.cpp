@@ -5,30 +5,26 @@
 #include <utility>
 
 #include "src/admission.h"
+#include "src/client_transaction.h"
 #include "src/command/arguments.h"
+#include "src/dispatcher_internal.h"
 #include "src/error_message.h"
 #include "src/server.h"
 
 namespace shale::server {
 namespace {
 
-constexpr std::chrono::milliseconds kRetryPause{1};
 // Of a writer whose news others have not caught up with.
 constexpr std::chrono::microseconds kCongestionPause{2000};
 // Beyond the command that waits, so many keys of those behind it are loaded along with its own.
 constexpr std::size_t kKeysLoadedAheadMax = 16;
 
-std::span<const std::string_view> words_of(const Batch& batch, const Batch::Request& request) {
-  return std::span{batch.arguments}.subspan(request.first_argument, request.argument_count);
-}
+}  // namespace
 
-// `error` with its code: "ERR syntax error".
 void write_error(protocol::ReplyWriter& reply, std::string_view error) {
   const std::size_t code_end = std::min(error.find(' '), error.size());
   reply.error(error.substr(0, code_end), error.substr(std::min(code_end + 1, error.size())));
 }
-
-}  // namespace
 
 void Batch::clear() {
   arguments.clear();
@@ -62,16 +58,12 @@ Progress Dispatcher::execute(Batch& batch, Session& session, std::string& output
   now_ms_ = server_.store().clock().unix_ms();
   meter_.begin();
   while (!batch.done() && progress.wait == Progress::Wait::nothing) {
-    if (runs_under_locks(batch, batch.next, session)) {
+    if (session.transaction && session.transaction->is_open()) [[unlikely]] {
+      advance_transaction(batch, session, output, progress);
+    } else if (runs_under_locks(batch, batch.next, session)) {
       execute_run(batch, session, output, output_bytes_max, progress);
     } else {
-      const Batch::Request& request = batch.requests[batch.next];
-      if (may_run(server_, session, request.command, words_of(batch, request))) {
-        answer(batch, {}, session, output, progress);
-        deliver_effects(session, progress);
-      } else {
-        refuse(batch, session, output, progress);
-      }
+      answer_alone(batch, session, output, progress);
     }
     if (progress.wait == Progress::Wait::nothing && !batch.done() && output.size() > output_bytes_max) {
       progress.wait = Progress::Wait::output;
@@ -124,6 +116,30 @@ void Dispatcher::deliver_effects(const Session& session, Progress& progress) {
   }
 }
 
+// A request that is no part of a run.
+void Dispatcher::answer_alone(Batch& batch, Session& session, std::string& output, Progress& progress) {
+  const Batch::Request& request = batch.requests[batch.next];
+  const auto words = words_of(batch, request);
+  if (!may_run(server_, session, request.command, words)) {
+    std::string error = refusal_of(server_, session, request.command, words);
+    const CommandSpec* refused = request.command.spec;
+    if (refused != nullptr && refused->in_transaction == InTransaction::exec)
+      error = discarded_because_of(error);
+    return refuse(batch, session, error, output, progress);
+  }
+  const CommandSpec& command = *request.command.spec;
+  const bool writes_all =
+      command.in_transaction == InTransaction::all_keys && command.flags.has(CommandFlag::write);
+  if (writes_all) locks_.lock_all();
+  answer(batch, {}, session, output, progress);
+  if (writes_all) {
+    progress.write_delay = std::max(progress.write_delay, transaction_.take_write_delay());
+    transaction_.reset();
+    locks_.clear();
+  }
+  deliver_effects(session, progress);
+}
+
 // The commands of a run can change neither the database nor who the client is: those that do have no keys.
 void Dispatcher::declare_run(const Batch& batch, Session& session) {
   const unsigned database = session.database.load(std::memory_order_relaxed);
@@ -161,15 +177,8 @@ Dispatcher::Answer Dispatcher::answer(Batch& batch, Keys keys, Session& session,
                     &effects_.events()};
   effects_.begin_command();
   protocol::ReplyWriter reply{output, session.protocol_version};
-  CommandContext context{.server = server_,
-                         .session = session,
-                         .reply = reply,
-                         .keyspace = keyspace,
-                         .command = command,
-                         .events = effects_.events(),
-                         .large_replies = progress.large_replies,
-                         .suspend = {},
-                         .timed_out = batch.timed_out};
+  CommandContext context =
+      context_of(session, reply, keyspace, command, progress.large_replies, batch.timed_out);
 
   Failed failed = Failed::read;
   engine::Status status =
@@ -181,6 +190,7 @@ Dispatcher::Answer Dispatcher::answer(Batch& batch, Keys keys, Session& session,
     if (written) {
       session.last_write_lsn = std::max(session.last_write_lsn, *written);
       effects_.committed(transaction_, locks_, session);
+      tell_watchers();
     } else {
       status = written.error();
     }
@@ -190,18 +200,9 @@ Dispatcher::Answer Dispatcher::answer(Batch& batch, Keys keys, Session& session,
     effects_.dropped();
     take_back(output, reply_begin, progress);
     const engine::Error& error = status.error();
-    const bool runs_again =
-        error.kind == engine::ErrorKind::not_resident || error.kind == engine::ErrorKind::busy;
-    if (runs_again && batch.begun_at == 0) batch.begun_at = meter_.begun_at();
-    if (error.kind == engine::ErrorKind::not_resident) {
-      counters_.cold_reads.add();
-      progress.wait = Progress::Wait::loads;
-      if (keys.count == 0) keep_loads(batch);
-      return Answer::waits;
-    }
-    if (error.kind == engine::ErrorKind::busy) {
-      progress.wait = Progress::Wait::retry;
-      progress.pause = kRetryPause;
+    if (must_run_again(error, progress)) {
+      if (batch.begun_at == 0) batch.begun_at = meter_.begun_at();
+      if (progress.wait == Progress::Wait::loads && keys.count == 0) keep_loads(batch);
       return Answer::waits;
     }
     log_failure(error);
@@ -242,13 +243,52 @@ Dispatcher::Answer Dispatcher::answer(Batch& batch, Keys keys, Session& session,
   return Answer::given;
 }
 
+// Whether the command that has met it has to be run again, and when.
+bool Dispatcher::must_run_again(const engine::Error& error, Progress& progress) {
+  if (error.kind == engine::ErrorKind::not_resident) {
+    counters_.cold_reads.add();
+    progress.wait = Progress::Wait::loads;
+    return true;
+  }
+  if (error.kind != engine::ErrorKind::busy) return false;
+  progress.wait = Progress::Wait::retry;
+  progress.pause = kRetryPause;
+  return true;
+}
+
+CommandContext Dispatcher::context_of(Session& session, protocol::ReplyWriter& reply, Keyspace& keyspace,
+                                      const CommandSpec& command, std::vector<LargeReply>& large_replies,
+                                      bool timed_out) {
+  return {.server = server_,
+          .session = session,
+          .reply = reply,
+          .keyspace = keyspace,
+          .command = command,
+          .events = effects_.events(),
+          .large_replies = large_replies,
+          .suspend = {},
+          .timed_out = timed_out};
+}
+
+// What has just been committed, under the locks that it was committed under.
+void Dispatcher::tell_watchers() {
+  WatchTable& watches = server_.watches();
+  if (!watches.any()) [[likely]]
+    return;
+  transaction_.for_each_write(
+      [&](std::size_t index) { watches.touch(locks_.database(index), locks_.name(index)); });
+  for (unsigned database = 0; database < cluster::kDatabaseCount; ++database) {
+    if (transaction_.empties(database)) watches.touch_emptied(database);
+  }
+}
+
 // The request at batch.next gets an error instead of being run.
-void Dispatcher::refuse(Batch& batch, Session& session, std::string& output, Progress& progress) {
-  const Batch::Request& request = batch.requests[batch.next];
+void Dispatcher::refuse(Batch& batch, Session& session, std::string_view error, std::string& output,
+                        Progress& progress) {
   const std::size_t reply_begin = output.size();
   protocol::ReplyWriter reply{output, session.protocol_version};
-  write_error(reply, refusal_of(server_, session, request.command, words_of(batch, request)));
-  meter_.refused(request.command, std::string_view{output}.substr(reply_begin));
+  write_error(reply, error);
+  meter_.refused(batch.requests[batch.next].command, std::string_view{output}.substr(reply_begin));
   ++batch.next;
   finish_reply(session, output, reply_begin, progress);
 }

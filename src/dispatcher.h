@@ -6,6 +6,8 @@
 // in order, and the memory of every key is fetched before the first command executes. A command that meets
 // something which is not in memory changes nothing; its reply is taken back, the locks are released, the
 // Loads it names run elsewhere, and it is executed again ("prefetch, execute", docs/architecture.md).
+//
+// Between MULTI and EXEC requests are queued, and EXEC executes them as one (docs/transactions.md).
 #pragma once
 
 #include <chrono>
@@ -18,35 +20,13 @@
 #include <vector>
 
 #include "cluster/transaction.h"
+#include "src/batch.h"
 #include "src/command/context.h"
 #include "src/command/table.h"
 #include "src/command_effects.h"
 #include "src/metering/command_meter.h"
 
 namespace shale::server {
-
-// Requests of one connection that are executed together. Its views point into the connection's input buffer,
-// which must stay where it is until the batch is done (or the views are moved with it).
-struct Batch {
-  struct Request {
-    std::uint32_t first_argument;
-    std::uint32_t argument_count;
-    ResolvedCommand command;
-  };
-  std::vector<std::string_view> arguments;  // of all requests, one after the other
-  std::vector<Request> requests;
-  std::vector<ReceivedLargeArgument> large_arguments;  // those whose place among the arguments is empty
-  std::size_t next = 0;                                // the request to execute next
-  bool timed_out = false;                              // that request suspended itself, and its time is over
-  // Keeps in memory what that request needs, until it has been executed. Those from `loads_begun` on are
-  // still to run.
-  std::vector<std::shared_ptr<engine::Load>> loads;
-  std::size_t loads_begun = 0;
-  TickClock::Ticks begun_at = 0;  // when that request was first run, if it has to wait for them
-
-  bool done() const { return next == requests.size(); }
-  void clear();
-};
 
 // What a call of execute() has done, and what the batch waits for.
 struct Progress {
@@ -93,18 +73,59 @@ class Dispatcher {
     std::size_t count = 0;
   };
   enum class Answer : std::uint8_t { given, waits };
+  // What the queued commands that run in order have replied: one behind the other, and where each reply ends.
+  struct QueuedReplies {
+    std::string text;
+    std::vector<LargeReply> large;
+    struct End {
+      std::size_t text;
+      std::size_t large;
+      TickClock::Ticks took = 0;  // by the command, as CommandMeter::lap() has told
+    };
+    std::vector<End> ends;  // by request; no longer than the one before: it runs after the commit
+    std::uint32_t hits = 0;
+    std::uint32_t misses = 0;
+  };
 
   void execute_run(Batch& batch, Session& session, std::string& output, std::size_t output_bytes_max,
                    Progress& progress);
   void declare_run(const Batch& batch, Session& session);
   void want_rest_of_run(const Batch& batch, std::size_t run_index);
+  void answer_alone(Batch& batch, Session& session, std::string& output, Progress& progress);
   Answer answer(Batch& batch, Keys keys, Session& session, std::string& output, Progress& progress);
   void keep_loads(Batch& batch);
   void deliver_effects(const Session& session, Progress& progress);
-  void refuse(Batch& batch, Session& session, std::string& output, Progress& progress);
+  bool must_run_again(const engine::Error& error, Progress& progress);
+  void refuse(Batch& batch, Session& session, std::string_view error, std::string& output,
+              Progress& progress);
+  CommandContext context_of(Session& session, protocol::ReplyWriter& reply, Keyspace& keyspace,
+                            const CommandSpec& command, std::vector<LargeReply>& large_replies,
+                            bool timed_out);
+  void tell_watchers();
   void finish_reply(Session& session, std::string& output, std::size_t reply_begin, Progress& progress,
                     bool is_push = false);
   static void take_back(std::string& output, std::size_t reply_begin, Progress& progress);
+
+  // Transactions (dispatcher_transaction.cpp).
+  void advance_transaction(Batch& batch, Session& session, std::string& output, Progress& progress);
+  void queue(Batch& batch, Session& session, std::string& output, Progress& progress);
+  void execute_transaction(Batch& batch, Session& session, std::string& output, Progress& progress);
+  void lock_queued(const Batch& queued, Session& session);
+  void declare_queued(const Batch& queued, std::size_t at, const Session& session);
+  engine::Status run_queued(const Batch& batch, Session& session, QueuedReplies& replies);
+  engine::Status run_in_order(const Batch& batch, std::size_t at, Session& session, QueuedReplies& replies);
+  void want_rest_of_queue(const Batch& queued, std::size_t at);
+  void write_replies(const Batch& queued, Session& session, const QueuedReplies& replies, std::string& output,
+                     Progress& progress);
+  void count_queued(const Batch& queued, const Batch::Request& request, const Session& session,
+                    std::string_view reply, TickClock::Ticks took);
+  void run_after_commit(const Batch& queued, const Batch::Request& request, Session& session,
+                        std::string& output, Progress& progress);
+  void abort_transaction(Batch& batch, Session& session, std::string_view error, std::string& output,
+                         Progress& progress);
+  void end_transaction(Batch& batch, Session& session, std::string& output, std::size_t reply_begin,
+                       Progress& progress);
+
   bool runs_under_locks(const Batch& batch, std::size_t at, Session& session) const;
 
   Server& server_;
@@ -113,7 +134,7 @@ class Dispatcher {
   cluster::ShardLocks locks_;
   cluster::Transaction transaction_;
   CommandEffects effects_;
-  std::vector<Keys> run_;  // by request, from batch.next on
+  std::vector<Keys> run_;  // by request, from batch.next on; in a transaction by queued request
   std::int64_t now_ms_ = 0;
 };
 

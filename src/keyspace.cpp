@@ -117,6 +117,15 @@ BytesView Keyspace::position(BytesView key) { return locks_.key(index_of(key)).b
 
 engine::LargeValueStore& Keyspace::large_values() { return transaction_.store().large_values(); }
 
+engine::Result<std::int64_t> Keyspace::key_count() {
+  if (locks_.holds_all()) return transaction_.key_count(database_);
+  return transaction_.store().key_count(database_);
+}
+
+engine::Status Keyspace::empty(unsigned first_database, unsigned count) {
+  return transaction_.empty_databases(first_database, count);
+}
+
 void Keyspace::erase(BytesView key) { transaction_.erase(index_of(key)); }
 
 engine::Result<std::optional<Value>> Keyspace::value_at(std::size_t index) {

@@ -69,6 +69,17 @@ class Keyspace {
     return {transaction_, locks_, first_key_ + key_count_ - 1, 1, database, now_ms_, loads_};
   }
 
+  // Keys of the database, expired ones included until their space is given back. Errors: not_resident,
+  // corruption, io.
+  engine::Result<std::int64_t> key_count();
+  // Empties databases, as SELECT numbers them; the command holds all shards' locks
+  // (CommandSpec::in_transaction). Happens with the command's writes. Error: unsupported (a database has been
+  // emptied too often).
+  engine::Status empty(unsigned first_database, unsigned count);
+  // For what looks at keys that no command declares (keyspace_walk.h): the transaction whose locks it stands
+  // under and whose writes it must see, or null: then it takes locks itself.
+  cluster::Transaction* exclusive() { return locks_.holds_all() ? &transaction_ : nullptr; }
+
   unsigned database() const { return database_; }
   // The same for the whole command: Unix milliseconds.
   std::int64_t now_ms() const { return now_ms_; }

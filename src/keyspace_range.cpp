@@ -16,13 +16,14 @@ using cluster::DatabaseId;
 // not.
 class Piece {
  public:
-  Piece(cluster::Store& store, KeyRange& left) : store_(store), placement_(store.placement()), left_(left) {}
+  Piece(cluster::Store& store, KeyRange& left, cluster::Transaction* within)
+      : store_(store), placement_(store.placement()), left_(left), within_(within) {}
 
   // Where the piece lies. The epoch first: a change in between is noticed under the shard's lock.
   void route(unsigned database) {
     epoch_ = store_.epoch();
     layout_ = store_.layout();
-    const DatabaseId id = store_.database_id(database);
+    const DatabaseId id = within_ != nullptr ? within_->database_id(database) : store_.database_id(database);
     begin_ = position(id, left_.begin);
     end_ = left_.end ? position(id, *left_.end) : cluster::end_of_prefix(position(id, {}));
     const auto& boundaries = layout_->map().boundaries();
@@ -71,6 +72,7 @@ class Piece {
   cluster::Store& store_;
   const cluster::Placement placement_;
   KeyRange& left_;
+  cluster::Transaction* const within_;
   std::uint64_t epoch_ = 0;
   std::shared_ptr<const cluster::Layout> layout_;
   cluster::Shard* shard_ = nullptr;
@@ -115,14 +117,16 @@ engine::Result<bool> visit_record(engine::Cursor& cursor, BytesView key, Visit& 
 
 engine::Result<bool> read_range_piece(cluster::Store& store, engine::ReadContext& reads, unsigned database,
                                       std::int64_t now_ms, KeyRange& left, const RangePieceLimits& limits,
-                                      const VisitPair& visit) {
+                                      const VisitPair& visit, cluster::Transaction* within) {
   if (left.end && left.begin >= *left.end) return true;
-  Piece piece(store, left);
+  Piece piece(store, left, within);
   piece.route(database);
-  const cluster::BusyShardLock lock(piece.shard(), store.clock());
+  std::optional<cluster::BusyShardLock> lock;
+  if (within == nullptr) lock.emplace(piece.shard(), store.clock());
   if (piece.is_stale()) return false;
   const engine::CursorBounds bounds = piece.bounds();
-  const auto cursor = piece.shard().engine->cursor(bounds, reads);
+  const auto cursor =
+      within != nullptr ? within->cursor(piece.shard(), bounds) : piece.shard().engine->cursor(bounds, reads);
   auto moved = left.reverse ? cursor->seek_last() : cursor->seek({});
   std::size_t records_left = limits.records;
   std::size_t bytes_left = limits.bytes;

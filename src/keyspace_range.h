@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "cluster/store.h"
+#include "cluster/transaction.h"
 #include "src/value.h"
 
 namespace shale::server {
@@ -35,11 +36,11 @@ using VisitPair = std::function<bool(BytesView key, const Value& value)>;
 
 // Visits the next live keys of `left` in `database` (as SELECT numbers them), and takes them off it, along
 // with the expired ones among them. True if nothing is left. A piece sees what is there when it is read. The
-// caller holds no shard's lock.
+// caller holds no shard's lock, or all of them in the transaction `within`, whose writes are then seen.
 //
 // Errors: not_resident (`reads` says what to load; `left` is without what has been visited), corruption, io.
 engine::Result<bool> read_range_piece(cluster::Store& store, engine::ReadContext& reads, unsigned database,
                                       std::int64_t now_ms, KeyRange& left, const RangePieceLimits& limits,
-                                      const VisitPair& visit);
+                                      const VisitPair& visit, cluster::Transaction* within = nullptr);
 
 }  // namespace shale::server

@@ -14,7 +14,7 @@ using cluster::DatabaseId;
 class Walk {
  public:
   Walk(cluster::Store& store, engine::ReadContext& reads, unsigned database, std::int64_t now_ms,
-       const WalkLimits& limits, const VisitKey& visit)
+       const WalkLimits& limits, const VisitKey& visit, cluster::Transaction* within)
       : store_(store),
         placement_(store.placement()),
         reads_(reads),
@@ -24,7 +24,8 @@ class Walk {
         records_left_(limits.records),
         ranges_left_(limits.ranges),
         token_end_(limits.token_end),
-        visit_(visit) {}
+        visit_(visit),
+        within_(within) {}
 
   engine::Result<WalkEnd> run(ScanPlace from, const std::optional<TokenPrefix>& only) {
     if (only) {
@@ -67,7 +68,7 @@ class Walk {
     // The epoch first: a change in between is noticed under the next lock.
     epoch_ = store_.epoch();
     layout_ = store_.layout();
-    id_ = store_.database_id(database_);
+    id_ = within_ != nullptr ? within_->database_id(database_) : store_.database_id(database_);
     if (only_ != nullptr) {
       stop_ = cluster::end_of_prefix(position_of({only_->token, only_->prefix}));
     } else if (token_end_) {
@@ -90,7 +91,8 @@ class Walk {
     const std::size_t range = layout->map().range_of(begin);
     const auto& boundaries = layout->map().boundaries();
     cluster::Shard& shard = layout->owner_of_range(range);
-    const cluster::BusyShardLock lock(shard, store_.clock());
+    std::optional<cluster::BusyShardLock> lock;
+    if (within_ == nullptr) lock.emplace(shard, store_.clock());
     if (store_.epoch() != epoch_) {
       route();
       return {};
@@ -98,7 +100,9 @@ class Walk {
     const bool last =
         range + 1 == boundaries.size() || (!stop_.empty() && BytesView{boundaries[range + 1].begin} >= stop_);
     const BytesView end = last ? BytesView{stop_} : BytesView{boundaries[range + 1].begin};
-    const auto cursor = shard.engine->cursor({begin, end}, reads_);
+    const engine::CursorBounds bounds{begin, end};
+    const auto cursor =
+        within_ != nullptr ? within_->cursor(shard, bounds) : shard.engine->cursor(bounds, reads_);
     if (auto walked = walk_records(*cursor); !walked) return walked;
     if (full_) return {};
     --ranges_left_;
@@ -176,6 +180,7 @@ class Walk {
   std::size_t ranges_left_;
   const std::optional<std::uint64_t> token_end_;
   const VisitKey& visit_;
+  cluster::Transaction* const within_;
 
   std::uint64_t epoch_ = 0;
   std::shared_ptr<const cluster::Layout> layout_;
@@ -207,8 +212,8 @@ std::optional<TokenPrefix> neighbours_of_pattern(cluster::Placement placement, B
 engine::Result<WalkEnd> walk_keys(cluster::Store& store, engine::ReadContext& reads, unsigned database,
                                   std::int64_t now_ms, const ScanPlace& from,
                                   const std::optional<TokenPrefix>& only, const WalkLimits& limits,
-                                  const VisitKey& visit) {
-  return Walk(store, reads, database, now_ms, limits, visit).run(from, only);
+                                  const VisitKey& visit, cluster::Transaction* within) {
+  return Walk(store, reads, database, now_ms, limits, visit, within).run(from, only);
 }
 
 }  // namespace shale::server

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "cluster/store.h"
+#include "cluster/transaction.h"
 #include "src/scan_cursor.h"
 #include "src/value.h"
 
@@ -43,13 +44,14 @@ std::optional<TokenPrefix> neighbours_of_pattern(cluster::Placement placement, B
 
 // Visits the live keys of `database` (as SELECT numbers them) from `from` on, or of those the ones in `only`.
 // Keys that are there from before the call until after it are visited; what comes or goes meanwhile may be or
-// not. The caller holds no shard's lock.
+// not. The caller holds no shard's lock, or all of them in the transaction `within`, whose writes are then
+// seen.
 //
 // Blocks that are not in memory end the piece early. If it has not got anywhere by then, not_resident is
 // returned, and `reads` says what to load. Other errors: corruption, io.
 engine::Result<WalkEnd> walk_keys(cluster::Store& store, engine::ReadContext& reads, unsigned database,
                                   std::int64_t now_ms, const ScanPlace& from,
                                   const std::optional<TokenPrefix>& only, const WalkLimits& limits,
-                                  const VisitKey& visit);
+                                  const VisitKey& visit, cluster::Transaction* within = nullptr);
 
 }  // namespace shale::server

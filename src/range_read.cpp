@@ -15,8 +15,9 @@ constexpr std::size_t kFilesPerRun = 16;
 
 }  // namespace
 
-RangeRead::RangeRead(cluster::Store& store, unsigned database, std::int64_t now_ms, RangeQuery query)
-    : store_(store), database_(database), now_ms_(now_ms), query_(std::move(query)) {
+RangeRead::RangeRead(cluster::Store& store, unsigned database, std::int64_t now_ms, RangeQuery query,
+                     cluster::Transaction* within)
+    : store_(store), database_(database), now_ms_(now_ms), within_(within), query_(std::move(query)) {
   all_read_ = is_full();
 }
 
@@ -27,7 +28,26 @@ void RangeRead::begin(std::size_t pieces_max) {
       return;
     }
   }
-  if (all_read_ && large_.empty()) finish({});
+  if (all_read_ && large_.empty()) return finish({});
+  if (all_read_ && within_ != nullptr) finish_within();
+}
+
+// Large values are opened as for any other command: by loads, behind which it is run again.
+void RangeRead::finish_within() {
+  if (excess_ != Excess::nothing) return finish({});
+  bool all_open = true;
+  for (const Large& large : large_) {
+    const auto state = large.value->state();
+    if (!state) {
+      within_->reads().missing.push_back(std::make_shared<engine::LargeValueOpening>(large.value));
+      all_open = false;
+    } else if (!*state) {
+      return finish(state->error());
+    } else if (auto same = large.value->check(large.reference); !same) {
+      return finish(same);
+    }
+  }
+  if (all_open) finish({});
 }
 
 void RangeRead::run() {
@@ -48,7 +68,7 @@ engine::Status RangeRead::read_piece() {
   const RangePieceLimits limits{.keys_only = query_.keys_only};
   const auto visit = [this](BytesView key, const Value& value) { return add(key, value); };
   reads_.clear();
-  const auto read = read_range_piece(store_, reads_, database_, now_ms_, query_.keys, limits, visit);
+  const auto read = read_range_piece(store_, reads_, database_, now_ms_, query_.keys, limits, visit, within_);
   reads_.pins.clear();
   if (query_.keys != left_before) loads_.clear();
   if (!read) return read.error();

@@ -45,9 +45,12 @@ class RangeRead final : public engine::Load {
   // No reply has more large values: each has its file open until it is sent.
   static constexpr std::size_t kLargeValuesMax = 64;
 
-  RangeRead(cluster::Store& store, unsigned database, std::int64_t now_ms, RangeQuery query);
+  // `within`: as read_range_piece(). Such a read is no Load: begin() does all of it.
+  RangeRead(cluster::Store& store, unsigned database, std::int64_t now_ms, RangeQuery query,
+            cluster::Transaction* within = nullptr);
 
-  // Reads at most so many pieces. Waits for nothing: it ends before what is not in memory.
+  // Reads at most so many pieces. Waits for nothing: it ends before what is not in memory. Within a
+  // transaction its reads() then say what that is, if it is not done.
   void begin(std::size_t pieces_max);
   // Goes on, and waits for the disk.
   void run() override;
@@ -81,12 +84,14 @@ class RangeRead final : public engine::Load {
   bool add(BytesView key, const Value& value);
   bool is_full() const { return records_.size() >= query_.pairs_max || excess_ != Excess::nothing; }
   void load_missing();
+  void finish_within();
   engine::Status open_large_values(std::size_t count_max);
   void finish(engine::Status status);
 
   cluster::Store& store_;
   const unsigned database_;
   const std::int64_t now_ms_;
+  cluster::Transaction* const within_;
   RangeQuery query_;  // its keys: what is left to read
   bool all_read_ = false;
   Bytes bytes_;

@@ -24,6 +24,7 @@ Server::Server(Config& config, cluster::Store& store, engine::Background& backgr
       monitors_(pubsub_),
       tracking_(pubsub_, config, budget.connections / 4),
       metering_(config, thread_count),
+      watches_(budget.connections / 8),
       stats_(thread_count, metering_.commands()),
       shard_rates_(started_at_),
       thread_clocks_(started_at_),

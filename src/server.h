@@ -27,6 +27,7 @@
 #include "src/stats/shard_rates.h"
 #include "src/thread_clocks.h"
 #include "src/tracking/tracking.h"
+#include "src/watch_table.h"
 
 namespace shale::server {
 
@@ -65,6 +66,7 @@ class Server {
   cluster::Splitter& splitter() { return splitter_; }
   engine::Background& background() { return background_; }
   ScanCursors& scan_cursors() { return scan_cursors_; }
+  WatchTable& watches() { return watches_; }
 
   // 40 hexadecimal digits, new at every start.
   const std::string& run_id() const { return run_id_; }
@@ -128,6 +130,7 @@ class Server {
   PubSub pubsub_;
   Monitors monitors_;
   Tracking tracking_;
+  WatchTable watches_;  // before the clients, who leave it when they go
   ClientRegistry clients_;
   acl::Users users_;
   acl::Log acl_log_;

@@ -1,5 +1,6 @@
 #include "src/session.h"
 
+#include "src/client_transaction.h"
 #include "src/pubsub/subscriptions.h"
 
 namespace shale::server {

@@ -23,6 +23,7 @@ class ReshapeJob;
 
 namespace shale::server {
 
+class ClientTransaction;
 class Subscriptions;
 class TrackedClient;
 struct CommandSpec;
@@ -66,6 +67,14 @@ struct Session {
   }
   // Any thread.
   bool is_subscribed() const { return !subscription_counts.empty(); }
+
+  // MULTI and WATCH. What others show of them:
+  std::atomic<int> queued_commands = -1;  // -1: no transaction is open
+  std::atomic<std::size_t> queued_bytes = 0;
+  std::atomic<std::size_t> watched_keys = 0;
+  std::atomic<bool> watched_key_changed = false;  // set by whoever changes one
+  // Null for clients that use neither. For the connection's thread. Behind what it refers to.
+  std::unique_ptr<ClientTransaction> transaction;
 
   // Written by the connection's thread, shown by others.
   std::atomic<unsigned> database = 0;

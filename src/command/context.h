@@ -30,8 +30,8 @@ struct Suspension {
   std::optional<std::chrono::milliseconds> timeout;
 };
 
-// Commands whose row declares no keys run while their thread holds no shard's lock: SCAN, FLUSHALL, DBSIZE
-// and INFO take locks themselves.
+// Commands whose row declares no keys run while their thread holds no shard's lock: INFO takes locks itself.
+// The exceptions are those that work on keys they do not name, and say so (InTransaction::all_keys).
 struct CommandContext {
   Server& server;
   Session& session;
@@ -66,6 +66,8 @@ struct CommandContext {
   std::optional<Suspension> suspend;
   // This run follows a suspension that ended by its timeout: reply now.
   bool timed_out = false;
+  // EXEC runs it, behind the commit: it cannot wait, and cannot be run again.
+  bool behind_commit = false;
   // Set by a handler that has written to the log by itself (FLUSHALL): the record that the reply must wait
   // for where appendfsync is always, just as it waits for the record of the keyspace's own writes.
   engine::Lsn written_lsn = 0;

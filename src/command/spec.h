@@ -187,6 +187,17 @@ struct ArgumentSpec {
   std::span<const ArgumentSpec> children = {};  // of oneof and block
 };
 
+// What becomes of a command in a transaction, and when EXEC runs it (docs/transactions.md). Commands with
+// keys are queued, and run in order whatever this says.
+enum class InTransaction : std::uint8_t {
+  after_commit,  // queued; touches no keys: runs when what has keys is committed, without locks
+  in_order,      // queued; decides what later ones do: runs in order with those that have keys
+  all_keys,      // queued; works on keys that it does not name: EXEC holds all shards' locks. Outside of a
+                 // transaction one that writes runs so, too, while one that reads takes locks itself
+  at_once,       // not queued
+  exec,          // likewise: runs what is queued
+};
+
 struct CommandSpec {
   std::string_view name;  // lower case; a subcommand's alone ("info" of COMMAND INFO)
   Arity arity;            // a subcommand's counts the command's word too
@@ -213,6 +224,7 @@ struct CommandSpec {
   // these arguments have none. It is the last of the command's declared keys (Keyspace::of_extra_key).
   std::optional<ExtraKey> (*extra_key)(std::span<const std::string_view> words, unsigned selected) = nullptr;
   std::span<const CommandSpec> subcommands = {};
+  InTransaction in_transaction = InTransaction::after_commit;
 };
 
 // Rows in the order of their names, which is how people find one.

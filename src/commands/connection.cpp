@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "src/admission.h"
+#include "src/client_transaction.h"
 #include "src/command/arguments.h"
 #include "src/commands/authentication.h"
 #include "src/commands/groups.h"
@@ -140,6 +141,7 @@ engine::Status quit(CommandContext& context, Arguments) {
 // RESET -> RESET; the connection is as if it were new, but for what CLIENT SETINFO has said
 engine::Status reset(CommandContext& context, Arguments) {
   Session& session = context.session;
+  if (session.transaction) session.transaction->discard();
   session.database.store(0, std::memory_order_relaxed);
   become_default_user(context.server, session);
   session.no_evict = false;
@@ -217,7 +219,8 @@ constexpr CommandSpec kConnectionCommands[] = {
      .complexity = "O(1)",
      .summary = "Agrees on a protocol version, and on who the client is.",
      .arguments = kHelloArguments,
-     .handler = hello},
+     .handler = hello,
+     .in_transaction = InTransaction::in_order},
     {.name = "ping",
      .arity = at_least(1),
      .flags = fast,
@@ -239,7 +242,8 @@ constexpr CommandSpec kConnectionCommands[] = {
      .summary = "Closes the connection.",
      .deprecated_since = "7.2.0",
      .replaced_by = "just closing the connection",
-     .handler = quit},
+     .handler = quit,
+     .in_transaction = InTransaction::at_once},
     {.name = "reset",
      .arity = exactly(1),
      .flags = kGreeting,
@@ -248,7 +252,8 @@ constexpr CommandSpec kConnectionCommands[] = {
      .since = "6.2.0",
      .complexity = "O(1)",
      .summary = "Makes the connection as it was when it was new.",
-     .handler = reset},
+     .handler = reset,
+     .in_transaction = InTransaction::at_once},
     {.name = "select",
      .arity = exactly(2),
      .flags = loading | stale | fast,
@@ -258,7 +263,8 @@ constexpr CommandSpec kConnectionCommands[] = {
      .complexity = "O(1)",
      .summary = "Chooses the database of the connection.",
      .arguments = kIndex,
-     .handler = select},
+     .handler = select,
+     .in_transaction = InTransaction::in_order},
 };
 static_assert(sorted_and_unique(kConnectionCommands));
 

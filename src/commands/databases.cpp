@@ -13,7 +13,9 @@ using enum CommandFlag;
 
 // DBSIZE -> keys of the database, expired ones included until the expirer has come by
 engine::Status dbsize(CommandContext& context, Arguments) {
-  return reply_integer(context, context.server.store().key_count(context.keyspace.database()));
+  const auto count = context.keyspace.key_count();
+  if (!count) return count.error();
+  return reply_integer(context, *count);
 }
 
 // [ASYNC | SYNC]: taken, and the same. Readers see nothing of the old keys at once either way.
@@ -24,25 +26,21 @@ void take_flush_mode(Arguments& arguments) {
   arguments.fail(kSyntaxError);
 }
 
-engine::Status reply_flushed(CommandContext& context, const engine::Result<engine::Lsn>& flushed) {
-  if (!flushed) return flushed.error();
-  context.written_lsn = *flushed;
-  if (context.server.tracking().any()) context.server.tracking().note_flush();
+engine::Status flush(CommandContext& context, Arguments& arguments, unsigned first_database, unsigned count) {
+  take_flush_mode(arguments);
+  if (arguments.failed()) return reply_error(context, arguments.error());
+  if (auto emptied = context.keyspace.empty(first_database, count); !emptied) return emptied;
   return reply_ok(context);
 }
 
 // FLUSHDB [ASYNC | SYNC] -> OK
 engine::Status flushdb(CommandContext& context, Arguments arguments) {
-  take_flush_mode(arguments);
-  if (arguments.failed()) return reply_error(context, arguments.error());
-  return reply_flushed(context, context.server.store().flush_database(context.keyspace.database()));
+  return flush(context, arguments, context.keyspace.database(), 1);
 }
 
 // FLUSHALL [ASYNC | SYNC] -> OK
 engine::Status flushall(CommandContext& context, Arguments arguments) {
-  take_flush_mode(arguments);
-  if (arguments.failed()) return reply_error(context, arguments.error());
-  return reply_flushed(context, context.server.store().flush_all());
+  return flush(context, arguments, 0, cluster::kDatabaseCount);
 }
 
 // SWAPDB index1 index2 -> OK; who has selected one of them has the other's keys
@@ -59,6 +57,8 @@ engine::Status swapdb(CommandContext& context, Arguments arguments) {
       context.server.store().swap_databases(static_cast<unsigned>(*first), static_cast<unsigned>(*second));
   if (!swapped) return swapped.error();
   context.written_lsn = *swapped;
+  context.server.watches().touch_replaced(static_cast<unsigned>(*first));
+  context.server.watches().touch_replaced(static_cast<unsigned>(*second));
   return reply_ok(context);
 }
 
@@ -85,7 +85,8 @@ constexpr CommandSpec kDatabaseCommands[] = {
      .complexity = "O(1)",
      .summary = "Counts the keys of the database.",
      .tips = "request_policy:all_shards response_policy:agg_sum",
-     .handler = dbsize},
+     .handler = dbsize,
+     .in_transaction = InTransaction::all_keys},
     {.name = "flushall",
      .arity = at_least(1),
      .flags = write,
@@ -96,7 +97,8 @@ constexpr CommandSpec kDatabaseCommands[] = {
      .summary = "Deletes all keys of all databases.",
      .tips = kFlushTips,
      .arguments = kFlushArguments,
-     .handler = flushall},
+     .handler = flushall,
+     .in_transaction = InTransaction::all_keys},
     {.name = "flushdb",
      .arity = at_least(1),
      .flags = write,
@@ -107,10 +109,11 @@ constexpr CommandSpec kDatabaseCommands[] = {
      .summary = "Deletes all keys of the database.",
      .tips = kFlushTips,
      .arguments = kFlushArguments,
-     .handler = flushdb},
+     .handler = flushdb,
+     .in_transaction = InTransaction::all_keys},
     {.name = "swapdb",
      .arity = exactly(3),
-     .flags = write | fast,
+     .flags = write | fast | no_multi,
      .categories = AclCategory::keyspace | AclCategory::dangerous,
      .group = "server",
      .since = "4.0.0",

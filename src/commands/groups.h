@@ -39,8 +39,10 @@ std::span<const CommandSpec> slowlog_commands();        // slowlog.cpp
 std::span<const CommandSpec> latency_commands();        // latency.cpp
 std::span<const CommandSpec> replication_commands();    // replication.cpp
 std::span<const CommandSpec> module_commands();         // modules.cpp
+std::span<const CommandSpec> scripting_commands();      // scripting.cpp
 std::span<const CommandSpec> lolwut_commands();         // lolwut.cpp
 std::span<const CommandSpec> memory_commands();         // memory.cpp
 std::span<const CommandSpec> cluster_commands();        // cluster.cpp
+std::span<const CommandSpec> transaction_commands();    // transactions.cpp
 
 }  // namespace shale::server

@@ -11,6 +11,9 @@ using enum CommandFlag;
 
 // MONITOR -> OK, then a line for every command that is executed, until RESET or the end of the connection
 engine::Status monitor(CommandContext& context, Arguments) {
+  if (context.behind_commit) {
+    return reply_error(context, "ERR MONITOR isn't allowed for DENY BLOCKING client");
+  }
   context.server.monitors().add(context.session);
   return reply_ok(context);
 }

@@ -116,6 +116,9 @@ engine::Status punsubscribe(CommandContext& context, Arguments arguments) {
 
 // SSUBSCRIBE shardchannel [shardchannel ...] -> as SUBSCRIBE
 engine::Status ssubscribe(CommandContext& context, Arguments arguments) {
+  if (context.behind_commit) {
+    return reply_error(context, "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client");
+  }
   return subscribe_to(context, arguments, ChannelKind::shard_channel);
 }
 
@@ -130,7 +133,7 @@ engine::Status wait_for_threads() { return engine::Error{engine::ErrorKind::busy
 // PUBLISH channel message -> how many subscriptions it goes to
 engine::Status publish(CommandContext& context, Arguments arguments) {
   PubSub& pubsub = context.server.pubsub();
-  if (pubsub.is_congested()) return wait_for_threads();
+  if (pubsub.is_congested() && !context.behind_commit) return wait_for_threads();
   const std::string_view channel = arguments.take();
   return reply_integer(context, static_cast<std::int64_t>(pubsub.publish(channel, arguments.take())));
 }
@@ -138,7 +141,7 @@ engine::Status publish(CommandContext& context, Arguments arguments) {
 // SPUBLISH shardchannel message -> how many subscriptions it goes to
 engine::Status spublish(CommandContext& context, Arguments arguments) {
   PubSub& pubsub = context.server.pubsub();
-  if (pubsub.is_congested()) return wait_for_threads();
+  if (pubsub.is_congested() && !context.behind_commit) return wait_for_threads();
   const std::string_view channel = arguments.take();
   return reply_integer(context,
                        static_cast<std::int64_t>(pubsub.publish_to_shard_channel(channel, arguments.take())));

@@ -162,10 +162,11 @@ engine::Status range(CommandContext& context, Arguments arguments) {
                    .pairs_max = options.limit,
                    .bytes_max = reply_bytes_max(context.server)};
   const auto read = std::make_shared<RangeRead>(context.server.store(), keyspace.database(),
-                                                keyspace.now_ms(), std::move(query));
-  read->begin(kPiecesAtOnce);
+                                                keyspace.now_ms(), std::move(query), keyspace.exclusive());
+  const bool alone = keyspace.exclusive() != nullptr;  // in a transaction nobody else gets a turn
+  read->begin(alone ? SIZE_MAX : kPiecesAtOnce);
   if (read->done()) return reply_range(context, *read);
-  keyspace.reads().missing.push_back(read);
+  if (!alone) keyspace.reads().missing.push_back(read);
   return engine::Error{engine::ErrorKind::not_resident, {}};
 }
 
@@ -188,7 +189,8 @@ constexpr CommandSpec kRangeCommands[] = {
      .summary =
          "Gives the keys between two bounds, in order, with their values; on the hash ring, of one hash tag.",
      .arguments = kRangeArguments,
-     .handler = range},
+     .handler = range,
+     .in_transaction = InTransaction::all_keys},
 };
 
 }  // namespace

@@ -89,7 +89,7 @@ engine::Status scan(CommandContext& context, Arguments arguments) {
   const auto neighbours = neighbours_of_pattern(store.placement(), options.pattern);
   const auto walked = walk_keys(store, keyspace.reads(), keyspace.database(), keyspace.now_ms(),
                                 cursors.place(keyspace.database(), options.cursor), neighbours,
-                                page_limits(options.count), collect);
+                                page_limits(options.count), collect, keyspace.exclusive());
   if (!walked) return walked.error();
 
   const std::uint64_t next =
@@ -123,7 +123,8 @@ constexpr CommandSpec kScanCommands[] = {
      .summary = "Gives the keys of the database, a few at each call.",
      .tips = "nondeterministic_output request_policy:special",
      .arguments = kScanArguments,
-     .handler = scan},
+     .handler = scan,
+     .in_transaction = InTransaction::all_keys},
 };
 
 }  // namespace

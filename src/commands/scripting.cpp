@@ -1,5 +1,6 @@
-// Scripts and functions as far as there are none: what a client asks before it brings its own (SCRIPT EXISTS, FUNCTION
-// LIST), and what clears them (test suites and job queues do so at their start). EVAL and LOAD are unknown commands.
+// Scripts and functions as far as there are none: what a client asks before it brings its own (SCRIPT EXISTS,
+// FUNCTION LIST), and what clears them (test suites and job queues do so at their start). EVAL and LOAD are
+// unknown commands.
 #include <fmt/format.h>
 
 #include "src/command/arguments.h"
@@ -47,7 +48,8 @@ constexpr ArgumentSpec kFlushModes[] = {
     {.name = "async", .type = pure_token, .token = "ASYNC"},
     {.name = "sync", .type = pure_token, .token = "SYNC"},
 };
-constexpr ArgumentSpec kFlushMode[] = {{.name = "flush-type", .type = oneof, .optional = true, .children = kFlushModes}};
+constexpr ArgumentSpec kFlushMode[] = {
+    {.name = "flush-type", .type = oneof, .optional = true, .children = kFlushModes}};
 constexpr ArgumentSpec kSha1s[] = {{.name = "sha1", .multiple = true}};
 constexpr ArgumentSpec kListing[] = {
     {.name = "library-name-pattern", .token = "LIBRARYNAME", .optional = true},

@@ -1,5 +1,6 @@
 #include "src/metering/command_meter.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "src/command/redaction.h"
@@ -18,9 +19,17 @@ bool is_error(std::string_view reply) { return !reply.empty() && reply.front() =
 CommandMeter::CommandMeter(Metering& metering, ThreadCounters& counters)
     : metering_(metering), counters_(counters), stats_(*counters.command_stats) {}
 
+TickClock::Ticks CommandMeter::lap() {
+  const TickClock::Ticks now = metering_.clock().now();
+  const TickClock::Ticks took = now - last_;
+  last_ = now;
+  return std::max<TickClock::Ticks>(took, 1);
+}
+
 void CommandMeter::executed(const Execution& execution) {
   const TickClock::Ticks now = metering_.clock().now();
-  const TickClock::Ticks begun_at = execution.begun_at != 0 ? execution.begun_at : last_;
+  TickClock::Ticks begun_at = execution.begun_at != 0 ? execution.begun_at : last_;
+  if (execution.took != 0) begun_at = now - execution.took;
   last_ = now;
   const std::int64_t ns =
       metering_.clock().nanoseconds_between(begun_at, now) + execution.delay.count() * kNsPerMs;

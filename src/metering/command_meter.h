@@ -26,6 +26,9 @@ class CommandMeter {
   // Since when the command that is running now has been running. A command that waits and is run again hands
   // it to executed(), then.
   TickClock::Ticks begun_at() const { return last_; }
+  // For commands that are counted later, when their transaction has been committed: what has gone by since the last
+  // command, at least 1, for Execution::took.
+  TickClock::Ticks lap();
 
   struct Execution {
     const ResolvedCommand& command;
@@ -33,6 +36,7 @@ class CommandMeter {
     const Session& session;
     std::string_view reply;             // that it has written; empty if none
     TickClock::Ticks begun_at = 0;      // of its first run, if this is not the first; else 0
+    TickClock::Ticks took = 0;          // as lap() has told; 0: until now
     std::chrono::milliseconds delay{};  // that it asked for, as a part of its own work (DEBUG SLEEP)
   };
   void executed(const Execution& execution);

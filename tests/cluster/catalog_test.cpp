@@ -142,7 +142,7 @@ TEST(Catalog, RefusesANewerFormatAsSuch) {
 TEST(DatabaseTable, GivesEveryFlushAnIdentityNeverUsedBefore) {
   DatabaseTable databases;
   const DatabaseId old_id = databases.id(3);
-  const auto after = databases.ids_after_flush(3, 1);
+  const auto after = databases.ids_after_flush(databases.ids(), 3, 1);
   ASSERT_TRUE(after);
   const DatabaseId new_id = (*after)[3];
   EXPECT_EQ((*after)[2], databases.id(2));
@@ -151,13 +151,13 @@ TEST(DatabaseTable, GivesEveryFlushAnIdentityNeverUsedBefore) {
   databases.advance(3, new_id);
   EXPECT_FALSE(databases.is_live(old_id));
   EXPECT_TRUE(databases.is_live(new_id));
-  EXPECT_GT((*databases.ids_after_flush(3, 1))[3], new_id);
+  EXPECT_GT((*databases.ids_after_flush(databases.ids(), 3, 1))[3], new_id);
 }
 
 TEST(DatabaseTable, FlushingAllGivesEachDatabaseAnIdentityOfItsOwn) {
   for (const Sharding sharding : {Sharding::ring, Sharding::range}) {
     const DatabaseTable databases{sharding};
-    const auto after = databases.ids_after_flush(0, kDatabaseCount);
+    const auto after = databases.ids_after_flush(databases.ids(), 0, kDatabaseCount);
     ASSERT_TRUE(after);
     std::set<DatabaseId> ids(after->begin(), after->end());
     EXPECT_EQ(ids.size(), kDatabaseCount);
@@ -168,9 +168,9 @@ TEST(DatabaseTable, FlushingAllGivesEachDatabaseAnIdentityOfItsOwn) {
 TEST(DatabaseTable, OfKeyRangesEndsRatherThanTakeAnotherDatabasesIdentity) {
   DatabaseTable databases{Sharding::range};
   databases.advance(3, Placement{Sharding::range}.first_id(4) - 1);
-  EXPECT_FALSE(databases.ids_after_flush(3, 1));
-  EXPECT_FALSE(databases.ids_after_flush(0, kDatabaseCount));
-  EXPECT_TRUE(databases.ids_after_flush(4, 1));
+  EXPECT_FALSE(databases.ids_after_flush(databases.ids(), 3, 1));
+  EXPECT_FALSE(databases.ids_after_flush(databases.ids(), 0, kDatabaseCount));
+  EXPECT_TRUE(databases.ids_after_flush(databases.ids(), 4, 1));
 }
 
 TEST(DatabaseTable, IgnoresOlderIdentities) {

@@ -48,9 +48,12 @@ RecordWrites writes_of(int record) {
 
 // A record of the log by itself.
 bool is_after_flush(int record) { return record % 50 == 33; }
+// The same record empties the keys' database, between two writes of which only the second counts.
+bool empties(int record) { return record % 50 == 13; }
 
 void apply(int record, Model& model) {
-  if (is_after_flush(record)) model.clear();  // the marker comes again with what follows
+  // The marker comes again with what follows.
+  if (is_after_flush(record) || empties(record)) model.clear();
   const RecordWrites writes = writes_of(record);
   for (const auto& [key, value] : writes.puts) model[key] = value;
   model.erase(writes.erased);
@@ -131,6 +134,7 @@ class Machine {
     locks.clear();
     transaction.reset();
     if (is_after_flush(record) && !store_->flush_database(0)) return false;
+    if (empties(record)) return write_and_empty(record, locks, transaction, durable);
     for (const auto& [key, value] : writes.puts) locks.add(database_of(key), key);
     const std::size_t erased = locks.add(0, writes.erased);
     for (;;) {
@@ -140,15 +144,41 @@ class Machine {
       const auto lsn = transaction.commit();
       locks.unlock();
       if (lsn) {
-        store_->log().when_synced(*lsn, [record, &durable](const engine::Status& status) {
-          if (status) durable = record;
-        });
+        note_durable(*lsn, record, durable);
         return true;
       }
       if (lsn.error().kind != engine::ErrorKind::busy || disk_.is_off()) return false;
       transaction.reset();
       std::this_thread::yield();
     }
+  }
+  // As a transaction does it that calls FLUSHDB.
+  bool write_and_empty(int record, ShardLocks& locks, Transaction& transaction, std::atomic<int>& durable) {
+    const RecordWrites writes = writes_of(record);
+    const Bytes lost = key_name(record + 1);
+    for (;;) {
+      locks.clear();
+      transaction.reset();
+      locks.share_keys();
+      locks.lock_all();
+      transaction.put(locks.add(0, lost), "emptied away");
+      if (!transaction.empty_databases(0, 1)) return false;
+      for (const auto& [key, value] : writes.puts) transaction.put(locks.add(database_of(key), key), value);
+      transaction.erase(locks.add(0, writes.erased));
+      const auto lsn = transaction.commit();
+      locks.unlock();
+      if (lsn) {
+        note_durable(*lsn, record, durable);
+        return true;
+      }
+      if (lsn.error().kind != engine::ErrorKind::busy || disk_.is_off()) return false;
+      std::this_thread::yield();
+    }
+  }
+  void note_durable(engine::Lsn lsn, int record, std::atomic<int>& durable) {
+    store_->log().when_synced(lsn, [record, &durable](const engine::Status& status) {
+      if (status) durable = record;
+    });
   }
   // One change after the other: all kinds, of shards of both engines, some of them refused.
   void reshape(int turn) {

@@ -71,6 +71,12 @@ class CommandConnection {
   // Whatever comes before the reply to a PING that is sent along is the answer: messages, too.
   std::string run(const Words& words) { return run_encoded(encode_words(words)); }
   std::string run(std::string_view line) { return run(split_words(line)); }
+  // The same for several, one after the other. The last one leaves no transaction open.
+  std::string run_all(const std::vector<Words>& commands) {
+    std::string requests;
+    for (const Words& words : commands) requests += encode_words(words);
+    return run_encoded(requests);
+  }
   // Several requests, one after the other in one packet.
   std::string run_encoded(const std::string& requests) {
     const std::string mark = fmt::format("mark-{}", ++marks_);

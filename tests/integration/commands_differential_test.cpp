@@ -717,6 +717,26 @@ std::string without_order(const Words& words, std::string reply) {
   return fmt::format("{}", fmt::join(lines, ""));
 }
 
+// As before, line by line in one go, since in a transaction an ECHO is queued as well.
+constexpr std::string_view kTransactions[] = {
+    "MULTI\nMULTI\nWATCH a\nSET t1 1\nGET t1\nINCR t1\nEXEC\nEXEC\nDISCARD",
+    "MULTI foo\nEXEC foo\nWATCH\nUNWATCH\nUNWATCH foo\nDISCARD foo",
+    "SET t1 1\nWATCH t1 t1 nokey\nMULTI\nGET t1\nUNWATCH\nEXEC",
+    "WATCH t1\nSET t1 5\nMULTI\nPING\nEXEC\nMULTI\nDISCARD\nGET t1",
+    "MULTI\nNONSENSE a\nSET t1 7\nEXEC\nGET t1\nMULTI\nGET\nEXEC",
+    "MULTI\nSHUTDOWN\nEXEC\nMULTI\nEXEC foo\nEXEC\nPING",
+    "MULTI\nSET t1 abc\nINCR t1\nAPPEND t1 d\nGET t1\nEXEC\nMULTI\nEXEC",
+    "MULTI\nSELECT 1\nSET t1 one\nSELECT 0\nGET t1\nSELECT 99\nEXEC\nSELECT 1\nGET t1\nDEL t1\nSELECT 0",
+    "MULTI\nDEL t1\nEXISTS t1\nSET t1 x NX\nSET t1 y NX\nMGET t1 t1 nokey\nTTL t1\nPEXPIRE t1 1000000\nPERSIST t1\nEXEC",
+    "MULTI\nFLUSHDB\nDBSIZE\nSET t1 1\nDBSIZE\nEXISTS a t1\nFLUSHALL foo\nEXEC",
+    "MULTI\nWAIT 0 0\nECHO x\nCLIENT GETNAME\nCLIENT SETNAME me\nCLIENT GETNAME\nGET nokey\nEXEC\nCLIENT SETNAME \"\"",
+    "SET t1 1\nWATCH t1\nFLUSHALL\nMULTI\nPING\nEXEC\nWATCH t1\nFLUSHALL\nMULTI\nPING\nEXEC",
+    "MULTI\nSET t1 1\nWATCH t1\nMULTI\nEXEC\nDBSIZE\nMULTI\nSET t1 2\nDISCARD\nGET t1",
+    "SET t1 1\nWATCH t1\nDEL nokey\nGET t1\nMULTI\nPING\nEXEC\nWATCH t1\nEXPIRE t1 100\nMULTI\nPING\nEXEC",
+    "WATCH t1\nSELECT 1\nSET t1 1\nSELECT 0\nMULTI\nPING\nEXEC\nSELECT 1\nFLUSHDB\nSELECT 0",
+    "MULTI\nSET t1 1\nRESET\nGET t1\nEXEC",
+};
+
 class CommandDifferential : public ::testing::TestWithParam<int> {
  protected:
   void SetUp() override {
@@ -762,6 +782,19 @@ TEST_P(CommandDifferential, EveryLineGetsRedissReply) {
 
 TEST_P(CommandDifferential, EveryExpiryGetsRedissReply) {
   for (const std::string_view line : kExpiryLines) same(split_words(line));
+}
+
+TEST_P(CommandDifferential, TransactionsGetRedissReplies) {
+  for (std::string_view script : kTransactions) {
+    SCOPED_TRACE(script);
+    std::vector<Words> commands;
+    while (!script.empty()) {
+      const std::size_t end = std::min(script.find('\n'), script.size());
+      commands.push_back(split_words(script.substr(0, end)));
+      script.remove_prefix(std::min(end + 1, script.size()));
+    }
+    EXPECT_EQ(to_shale_->run_all(commands), to_redis_->run_all(commands));
+  }
 }
 
 // Draws commands over a few keys, so that they meet; expiries are far away or past, so that the clock does

@@ -110,6 +110,12 @@ engine::Status sleeps(CommandContext& context, Arguments) {
   return {};
 }
 
+engine::Status tells(CommandContext& context, Arguments arguments) {
+  fakes->calls.push_back(joined(arguments));
+  context.reply.ok();
+  return {};
+}
+
 engine::Status waits(CommandContext& context, Arguments) {
   fakes->saw_timeout = context.timed_out;
   if (context.timed_out) {
@@ -141,6 +147,7 @@ const std::map<std::string, CommandSpec, std::less<>> fake_commands = {
     {"leave", fake("leave", exactly(1), {}, kNoKeys, leave)},
     {"sleep", fake("sleep", exactly(1), {}, kNoKeys, sleeps)},
     {"wait", fake("wait", exactly(1), {}, kNoKeys, waits)},
+    {"tell", fake("tell", at_least(1), {}, kNoKeys, tells)},
 };
 
 class DispatcherTest : public TemporaryStoreTest {
@@ -153,6 +160,7 @@ class DispatcherTest : public TemporaryStoreTest {
     session_.authenticated = true;
   }
   void TearDown() override {
+    session_.transaction.reset();
     dispatcher_.reset();
     server_.reset();
     fakes = nullptr;
@@ -169,9 +177,10 @@ class DispatcherTest : public TemporaryStoreTest {
         at = end + 1;
       }
       const auto found = fake_commands.find(batch_.arguments[first]);
-      batch_.requests.push_back({static_cast<std::uint32_t>(first),
-                                 static_cast<std::uint32_t>(batch_.arguments.size() - first),
-                                 {found == fake_commands.end() ? nullptr : &found->second, 1}});
+      batch_.requests.push_back(
+          {static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(batch_.arguments.size() - first),
+           found != fake_commands.end() ? ResolvedCommand{&found->second, 1}
+                                        : resolve_command(std::span{batch_.arguments}.subspan(first))});
     }
   }
   Progress execute(std::size_t output_bytes_max = 1 << 20) {
@@ -188,10 +197,10 @@ class DispatcherTest : public TemporaryStoreTest {
   std::string output_;
   std::optional<Server> server_;
   std::optional<Dispatcher> dispatcher_;
+  std::deque<std::string> words_;  // what the batch's views point to
 
  private:
   NoBackground background_;
-  std::deque<std::string> words_;  // what the batch's views point to
 };
 
 TEST_F(DispatcherTest, RepliesInTheOrderOfTheRequests) {
@@ -318,6 +327,61 @@ TEST_F(DispatcherTest, RepliesThatTheClientDoesNotWantAreNotSent) {
   const Progress progress = execute();
   EXPECT_EQ(output_, "$-1\r\n+OK\r\n$-1\r\n");
   EXPECT_EQ(progress.replies, 3);
+}
+
+TEST_F(DispatcherTest, AQueuedRequestOutlivesItsInput) {
+  request({"multi", "set a 1", "get a"});
+  EXPECT_EQ(execute().wait, Wait::nothing);
+  EXPECT_EQ(take_output(), "+OK\r\n+QUEUED\r\n+QUEUED\r\n");
+  EXPECT_THAT(fakes_.calls, IsEmpty());
+  for (std::string& word : words_) word.assign(word.size(), '?');
+  new_batch();
+  request({"exec", "get a"});
+  const Progress progress = execute();
+  EXPECT_EQ(progress.replies, 2u);
+  EXPECT_EQ(output_, "*2\r\n+OK\r\n$1\r\n1\r\n$1\r\n1\r\n");
+  EXPECT_THAT(fakes_.calls, ElementsAre("set a 1", "get a", "get a"));
+}
+
+// What touches no keys cannot be taken back, and runs once.
+TEST_F(DispatcherTest, ATransactionThatLacksSomethingHasNotHappenedAndRunsAgain) {
+  fakes_.missing = {std::make_shared<CountedLoad>()};
+  fakes_.failures = {not_resident(), {engine::ErrorKind::busy, ""}};
+  request({"multi", "set a 1", "tell x", "fails a", "wait", "exec"});
+  EXPECT_EQ(execute().wait, Wait::loads);
+  EXPECT_THAT(batch_.loads, SizeIs(1));
+  take_output();
+  EXPECT_EQ(execute().wait, Wait::retry);
+  EXPECT_EQ(output_, "");
+  EXPECT_EQ(execute().wait, Wait::nothing);
+  EXPECT_EQ(output_, "*4\r\n+OK\r\n+OK\r\n+started\r\n$-1\r\n");
+  EXPECT_THAT(fakes_.calls,
+              ElementsAre("set a 1", "fails a", "set a 1", "fails a", "set a 1", "fails a", "tell x"));
+  EXPECT_THAT(batch_.loads, IsEmpty());
+}
+
+TEST_F(DispatcherTest, AWatchedKeyMayChangeUntilTheLastRunOfATransaction) {
+  fakes_.failures = {not_resident()};
+  request({"watch a", "multi", "fails a", "exec"});
+  EXPECT_EQ(execute().wait, Wait::loads);
+  EXPECT_EQ(take_output(), "+OK\r\n+OK\r\n+QUEUED\r\n");
+  const Batch waiting = std::exchange(batch_, {});
+  request({"set a 2"});
+  Session other;
+  other.authenticated = true;
+  dispatcher_->execute(batch_, other, output_, 1 << 20);
+  take_output();
+  batch_ = waiting;
+  EXPECT_EQ(execute().wait, Wait::nothing);
+  EXPECT_EQ(output_, "*-1\r\n");
+}
+
+TEST_F(DispatcherTest, ACommandOfATransactionThatFailsHasWrittenNothing) {
+  fakes_.failures = {{engine::ErrorKind::corruption, "table 7"}};
+  request({"multi", "set a 1", "fails a", "set b 2", "exec", "get a", "get b"});
+  EXPECT_EQ(execute().wait, Wait::nothing);
+  EXPECT_EQ(output_.substr(output_.find('*')),
+            "*3\r\n+OK\r\n-ERR corruption: table 7\r\n+OK\r\n$1\r\n1\r\n$1\r\n2\r\n");
 }
 
 TEST_F(DispatcherTest, NothingRunsBehindACommandThatEndsTheConnection) {
