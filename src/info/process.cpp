@@ -3,6 +3,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <sstream>
@@ -90,8 +91,10 @@ void write_clients(InfoFields& fields, Server& server) {
   fields.add("blocked_clients", totals.suspended_connections);
   fields.add("tracking_clients", server.tracking().client_count());
   fields.add("pubsub_clients", server.pubsub().client_count());
-  fields.add("watching_clients", 0);
-  fields.add("total_watched_keys", 0);
+  fields.add("watching_clients", std::ranges::count_if(server.clients().list(), [](const auto& session) {
+               return session->watched_keys.load(std::memory_order_relaxed) != 0;
+             }));
+  fields.add("total_watched_keys", server.watches().count());
 }
 
 void write_cpu(InfoFields& fields, Server&) {
