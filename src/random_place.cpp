@@ -9,6 +9,10 @@
 #include "cluster/shard_lock.h"
 
 namespace shale::server {
+
+using engine::Bytes;
+using engine::BytesView;
+
 namespace {
 
 std::uint64_t below(std::uint64_t bound, std::mt19937_64& random) {
