@@ -44,7 +44,8 @@ void PushQueue::sent(std::size_t count) {
   if (empty()) {
     entries_.clear();
     first_ = 0;
-    if (entries_.capacity() > kKeptEntriesMax) entries_ = {};
+    if (entries_.capacity() > kKeptEntriesMax)
+      std::vector<Entry>().swap(entries_);  // {} would keep the memory
   } else if (first_ > kSentEntriesMin && first_ > entries_.size() / 2) {
     entries_.erase(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(first_));
     first_ = 0;
@@ -59,7 +60,7 @@ void PushQueue::cut(std::size_t output_bytes) {
 }
 
 void PushQueue::clear() {
-  entries_ = {};
+  std::vector<Entry>().swap(entries_);
   first_ = 0;
   first_sent_ = 0;
   bytes_ = 0;

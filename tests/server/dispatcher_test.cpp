@@ -8,6 +8,7 @@
 #include <map>
 
 #include "engine/io/background.h"
+#include "src/client_transaction.h"
 #include "src/command/arguments.h"
 #include "src/server.h"
 #include "tests/server/temporary_store.h"

@@ -156,10 +156,9 @@ TEST(PubSub, SaysWhenAThreadDoesNotCatchUp) {
   Client client{pubsub, 1};
   client.subscriptions.add(ChannelKind::channel, "a");
   const std::string large(1u << 20, 'x');
-  for (std::size_t sent = 0; sent <= PushInbox::kBytesMax; sent += large.size()) {
-    EXPECT_FALSE(pubsub.is_congested());
-    pubsub.publish("a", large);
-  }
+  pubsub.publish("a", large);
+  EXPECT_FALSE(pubsub.is_congested());
+  for (std::size_t sent = 0; sent < PushInbox::kBytesMax; sent += large.size()) pubsub.publish("a", large);
   EXPECT_TRUE(pubsub.is_congested());
   hand_out(pubsub, 1);
   EXPECT_FALSE(pubsub.is_congested());
