@@ -22,16 +22,9 @@ using enum CommandFlag;
 
 constexpr std::size_t kQuotedBytesMax = 128;
 
-engine::Status reply_wrong_form(CommandContext& context, const Arguments& arguments) {
-  context.reply.error("ERR",
-                      fmt::format("unknown subcommand or wrong number of arguments for '{}'. Try ACL HELP.",
-                                  arguments.all()[1].substr(0, kQuotedBytesMax)));
-  return {};
-}
-
 // ACL CAT [category] -> all categories, or the commands of one
 engine::Status acl_cat(CommandContext& context, Arguments arguments) {
-  if (arguments.remaining() > 1) return reply_wrong_form(context, arguments);
+  if (arguments.remaining() > 1) return reply_subcommand_error(context, arguments);
   if (arguments.empty()) {
     context.reply.array(acl::category_names().size());
     for (const std::string_view name : acl::category_names()) context.reply.bulk(name);
@@ -87,7 +80,7 @@ engine::Status acl_dryrun(CommandContext& context, Arguments arguments) {
 engine::Status acl_genpass(CommandContext& context, Arguments arguments) {
   constexpr std::int64_t kBitsMax = 4096;
   constexpr std::int64_t kBitsPerDigit = 4;
-  if (arguments.remaining() > 1) return reply_wrong_form(context, arguments);
+  if (arguments.remaining() > 1) return reply_subcommand_error(context, arguments);
   const std::int64_t bits = arguments.empty() ? 256 : arguments.take_integer();
   if (arguments.failed()) return reply_error(context, arguments.error());
   if (bits <= 0 || bits > kBitsMax) {
@@ -131,7 +124,7 @@ void reply_log_entry(CommandContext& context, const acl::LogEntry& entry) {
 // ACL LOG [count | RESET] -> the last refusals, the newest first; OK
 engine::Status acl_log(CommandContext& context, Arguments arguments) {
   constexpr std::int64_t kCountIfNotSaid = 10;
-  if (arguments.remaining() > 1) return reply_wrong_form(context, arguments);
+  if (arguments.remaining() > 1) return reply_subcommand_error(context, arguments);
   if (arguments.take_word("RESET")) {
     context.server.acl_log().clear();
     return reply_ok(context);

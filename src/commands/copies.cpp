@@ -97,6 +97,7 @@ CopyOptions take_copy_options(Arguments& arguments) {
       options.replace = true;
     } else if (arguments.take_word("DB", 1)) {
       options.database = arguments.take();
+      if (!parse_database(options.database)) break;  // refused before what is behind it is looked at
     } else {
       arguments.fail(kSyntaxError);
     }

@@ -153,21 +153,15 @@ engine::Status reply_names(CommandContext& context, const std::vector<std::strin
   return {};
 }
 
-constexpr std::string_view kTooManyPatterns =
-    "ERR unknown subcommand or wrong number of arguments for 'channels'. Try PUBSUB HELP.";
-
 // PUBSUB CHANNELS [pattern] -> channels that somebody has subscribed to
 engine::Status pubsub_channels(CommandContext& context, Arguments arguments) {
-  if (arguments.remaining() > 1) return reply_error(context, kTooManyPatterns);
+  if (arguments.remaining() > 1) return reply_subcommand_error(context, arguments);
   return reply_names(context, context.server.pubsub().channels(arguments.empty() ? "*" : arguments.take()));
 }
 
-constexpr std::string_view kTooManyShardPatterns =
-    "ERR unknown subcommand or wrong number of arguments for 'shardchannels'. Try PUBSUB HELP.";
-
 // PUBSUB SHARDCHANNELS [pattern] -> shard channels that somebody has subscribed to
 engine::Status pubsub_shardchannels(CommandContext& context, Arguments arguments) {
-  if (arguments.remaining() > 1) return reply_error(context, kTooManyShardPatterns);
+  if (arguments.remaining() > 1) return reply_subcommand_error(context, arguments);
   return reply_names(context,
                      context.server.pubsub().shard_channels(arguments.empty() ? "*" : arguments.take()));
 }

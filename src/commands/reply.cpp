@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
+#include <string>
 
+#include "src/command/arguments.h"
 #include "src/command/table.h"
 #include "src/config.h"
 #include "src/server.h"
@@ -35,6 +38,16 @@ std::size_t reply_bytes_max(Server& server) {
   const std::uint64_t share = std::max(server.memory_budget().connections / 4, kLeast);
   const auto option = static_cast<std::uint64_t>(server.config().number(Option::output_buffer_max));
   return static_cast<std::size_t>(std::min(share, option));
+}
+
+engine::Status reply_subcommand_error(CommandContext& context, const Arguments& arguments) {
+  constexpr std::size_t kQuotedBytesMax = 128;
+  std::string container{container_of(context.command)->name};
+  std::ranges::transform(container, container.begin(),
+                         [](unsigned char letter) { return std::toupper(letter); });
+  return reply_error(context,
+                     fmt::format("ERR unknown subcommand or wrong number of arguments for '{}'. Try {} HELP.",
+                                 arguments.all()[1].substr(0, kQuotedBytesMax), container));
 }
 
 engine::Status reply_help(CommandContext& context, std::string_view command_in_capitals,

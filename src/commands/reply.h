@@ -10,6 +10,8 @@
 
 namespace shale::server {
 
+class Arguments;
+
 inline engine::Status reply_ok(CommandContext& context) {
   context.reply.ok();
   return {};
@@ -42,6 +44,9 @@ engine::Status reply_arity_error(CommandContext& context);
 // What one reply may have of keys and values that are collected before it is sent: as with other replies,
 // output-buffer-max and the connections' share of the memory bound it.
 std::size_t reply_bytes_max(Server& server);
+// "ERR unknown subcommand or wrong number of arguments for 'get'. Try SLOWLOG HELP.": how Redis refuses some
+// subcommands that were given too much. `arguments`: the request's.
+engine::Status reply_subcommand_error(CommandContext& context, const Arguments& arguments);
 // The lines of a HELP subcommand, with what Redis says before and after them.
 engine::Status reply_help(CommandContext& context, std::string_view command_in_capitals,
                           std::initializer_list<std::string_view> lines);

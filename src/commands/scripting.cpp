@@ -25,8 +25,8 @@ engine::Status flush(CommandContext& context, Arguments arguments) {
 
 // SCRIPT EXISTS sha1 [sha1 ...] -> 0 for each
 engine::Status script_exists(CommandContext& context, Arguments arguments) {
-  context.reply.array(arguments.all().size());
-  for ([[maybe_unused]] const auto sha1 : arguments.all()) context.reply.integer(0);
+  context.reply.array(arguments.remaining());
+  for (std::size_t left = arguments.remaining(); left > 0; --left) context.reply.integer(0);
   return {};
 }
 

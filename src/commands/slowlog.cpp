@@ -28,8 +28,8 @@ void write_entry(const SlowCommand& entry, protocol::ReplyWriter& reply) {
 engine::Status slowlog_get(CommandContext& context, Arguments arguments) {
   constexpr std::string_view kBadCount = "ERR count should be greater than or equal to -1";
   constexpr std::int64_t kDefaultCount = 10;
+  if (arguments.remaining() > 1) return reply_subcommand_error(context, arguments);
   const std::int64_t count = arguments.empty() ? kDefaultCount : arguments.take_integer(kBadCount);
-  if (!arguments.empty()) return reply_arity_error(context);
   if (arguments.failed() || count < -1) return reply_error(context, kBadCount);
   const auto entries = context.server.metering().slow_log().newest(
       count == -1 ? std::numeric_limits<std::size_t>::max() : static_cast<std::size_t>(count));

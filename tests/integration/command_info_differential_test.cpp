@@ -18,16 +18,34 @@ namespace {
 const std::map<std::string_view, std::string_view> kUnknownToRedis = {
     {"client|setinfo", "Redis 7.2"}, {"client|no-touch", "Redis 7.2"}, {"cluster|myshardid", "Redis 7.2"},
     {"engine", "Shale's own"},       {"merge", "Shale's own"},         {"range", "Shale's own"},
-    {"rebalance", "Shale's own"},    {"split", "Shale's own"},         {"stats", "Shale's own"},
-    {"waitaof", "Redis 7.2"},
+    {"rebalance", "Shale's own"},    {"ring", "Shale's own"},          {"split", "Shale's own"},
+    {"stats", "Shale's own"},        {"waitaof", "Redis 7.2"},
 };
+
+constexpr std::string_view kChannels = "shard channels are no keys here: there is one node";
 
 // Parts of the description that differ, as "command field", and why.
 const std::map<std::string_view, std::string_view> kDifferences = {
+    {"acl|deluser tips", "Redis 7.2 added them"},
+    {"acl|save tips", "Redis 7.2 added them"},
+    {"acl|setuser tips", "Redis 7.2 added them"},
     {"client|setname tips", "Redis 7.2 added them"},
     {"command|getkeys arity", "Redis 7.2 allows commands without arguments"},
     {"command|getkeysandflags arity", "Redis 7.2 allows commands without arguments"},
     {"msetnx tips", "Redis 7.2 dropped them"},
+    {"spublish first", kChannels},
+    {"spublish keys", kChannels},
+    {"spublish last", kChannels},
+    {"spublish step", kChannels},
+    {"ssubscribe first", kChannels},
+    {"ssubscribe keys", kChannels},
+    {"ssubscribe last", kChannels},
+    {"ssubscribe step", kChannels},
+    {"sunsubscribe first", kChannels},
+    {"sunsubscribe keys", kChannels},
+    {"sunsubscribe last", kChannels},
+    {"sunsubscribe step", kChannels},
+    {"swapdb flags", "it cannot run inside MULTI here"},
     {"wait categories", "Redis 7.2 calls it blocking"},
     {"wait flags", "Redis 7.2 calls it blocking, and lets scripts run it"},
 };

@@ -497,7 +497,7 @@ constexpr std::string_view kLines[] = {
     "COMMAND GETKEYSANDFLAGS BITFIELD a GET u8 0",
     "COMMAND GETKEYSANDFLAGS BITFIELD a SET u8 0 1",
     "COMMAND INFO bitcount bitop bitpos getbit setbit bitfield_ro pfadd pfdebug pfmerge pfselftest lcs",
-    "COMMAND INFO dump restore keys randomkey swapdb rename renamenx copy move OBJECT|IDLETIME "
+    "COMMAND INFO dump restore keys randomkey rename renamenx copy move OBJECT|IDLETIME "
     "OBJECT|REFCOUNT",
     "FLUSHALL",
     "CLIENT|ID",
@@ -727,9 +727,11 @@ constexpr std::string_view kTransactions[] = {
     "MULTI\nSHUTDOWN\nEXEC\nMULTI\nEXEC foo\nEXEC\nPING",
     "MULTI\nSET t1 abc\nINCR t1\nAPPEND t1 d\nGET t1\nEXEC\nMULTI\nEXEC",
     "MULTI\nSELECT 1\nSET t1 one\nSELECT 0\nGET t1\nSELECT 99\nEXEC\nSELECT 1\nGET t1\nDEL t1\nSELECT 0",
-    "MULTI\nDEL t1\nEXISTS t1\nSET t1 x NX\nSET t1 y NX\nMGET t1 t1 nokey\nTTL t1\nPEXPIRE t1 1000000\nPERSIST t1\nEXEC",
+    "MULTI\nDEL t1\nEXISTS t1\nSET t1 x NX\nSET t1 y NX\nMGET t1 t1 nokey\nTTL t1\nPEXPIRE t1 "
+    "1000000\nPERSIST t1\nEXEC",
     "MULTI\nFLUSHDB\nDBSIZE\nSET t1 1\nDBSIZE\nEXISTS a t1\nFLUSHALL foo\nEXEC",
-    "MULTI\nWAIT 0 0\nECHO x\nCLIENT GETNAME\nCLIENT SETNAME me\nCLIENT GETNAME\nGET nokey\nEXEC\nCLIENT SETNAME \"\"",
+    "MULTI\nWAIT 0 0\nECHO x\nCLIENT GETNAME\nCLIENT SETNAME me\nCLIENT GETNAME\nGET nokey\nEXEC\nCLIENT "
+    "SETNAME \"\"",
     "SET t1 1\nWATCH t1\nFLUSHALL\nMULTI\nPING\nEXEC\nWATCH t1\nFLUSHALL\nMULTI\nPING\nEXEC",
     "MULTI\nSET t1 1\nWATCH t1\nMULTI\nEXEC\nDBSIZE\nMULTI\nSET t1 2\nDISCARD\nGET t1",
     "SET t1 1\nWATCH t1\nDEL nokey\nGET t1\nMULTI\nPING\nEXEC\nWATCH t1\nEXPIRE t1 100\nMULTI\nPING\nEXEC",
@@ -1088,7 +1090,7 @@ constexpr std::pair<char, std::string_view> kConversation[] = {
     {'p', "CONFIG SET client-output-buffer-limit \"pubsub 1 2 x\""},
     {'p', "CONFIG SET client-output-buffer-limit \"pubsub 16mb 8mb 60\""},
     {'p', "CONFIG GET client-output-buffer-limit"},
-    {'s', "PUNSUBSCRIBE"},
+    {'s', "PUNSUBSCRIBE a* b"},  // which comes first without names is not said
     {'s', "SUNSUBSCRIBE a"},
     {'s', "SUNSUBSCRIBE"},
     {'s', "UNSUBSCRIBE a b"},

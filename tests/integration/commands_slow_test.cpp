@@ -106,9 +106,8 @@ TEST_F(SlowCommands, HistogramsCountCallsByTheirTime) {
               AllOf(HasSubstr("client|id, [calls"), HasSubstr("set, [calls")));
   EXPECT_EQ(client_.ask("LATENCY", "HISTOGRAM", "nosuch", "hset"), "[]");
   // 20 ms and more are not counted as less than 16.
-  EXPECT_THAT(
-      client_.ask("LATENCY", "HISTOGRAM", "debug"),
-      MatchesRegex(".*histogram_usec, \\[\\(integer\\) [0-9]{5,}, \\(integer\\) 1\\].*"));
+  EXPECT_THAT(client_.ask("LATENCY", "HISTOGRAM", "debug"),
+              MatchesRegex(".*histogram_usec, \\[\\(integer\\) [0-9]{5,}, \\(integer\\) 1\\].*"));
 }
 
 TEST_F(SlowCommands, TheSlowLogKeepsWhatTakesLonger) {

@@ -35,7 +35,7 @@ TEST_F(PubSubCommands, CarriesMessages) {
   EXPECT_EQ(ask(*publisher, "PUBLISH a hello"), ":1");
   EXPECT_EQ(ask(*publisher, "PUBLISH news x"), ":1");
   EXPECT_EQ(ask(*publisher, "SPUBLISH a y"), ":1");
-  EXPECT_EQ(ask(*publisher, "PUBLISH nobody x"), ":0");
+  EXPECT_EQ(ask(*publisher, "PUBLISH other x"), ":0");
   EXPECT_EQ(plain(subscriber->messages()), "*3 message a hello *4 pmessage n* news x *3 smessage a y");
   EXPECT_EQ(ask(*subscriber, "UNSUBSCRIBE a"), "*3 unsubscribe a :2");
   EXPECT_EQ(ask(*publisher, "PUBLISH a hello"), ":0");

@@ -61,10 +61,10 @@ TEST_F(ClientTracking, TellsOfOnesOwnWritesUnlessToldNotTo) {
             "_ +OK >2 invalidate *1 a 1");
   read("CLIENT TRACKING OFF");
   read("CLIENT TRACKING ON NOLOOP");
-  EXPECT_EQ(read("GET b") + read("SET b 1") + told(), "_+OK");
-  read("GET b");
-  write("SET b 2");
-  EXPECT_EQ(told(), ">2 invalidate *1 b");
+  EXPECT_EQ(read("GET own") + read("SET own 1") + told(), "_+OK");
+  read("GET own");
+  write("SET own 2");
+  EXPECT_EQ(told(), ">2 invalidate *1 own");
 }
 
 TEST_F(ClientTracking, TellsAnotherConnectionInItsPlace) {

@@ -4,6 +4,8 @@
 
 // GCC 12 takes the memory behind a short string's bytes for ours.
 #pragma GCC diagnostic ignored "-Warray-bounds"
+#pragma GCC diagnostic ignored "-Wstringop-overflow"
+#pragma GCC diagnostic ignored "-Wstringop-overread"
 
 namespace shale::engine {
 namespace {
