@@ -39,8 +39,8 @@ struct TreesContext {  // everything outlives the Trees
 // be gone.
 class Trees {
  public:
-  // Trees that are not among those of `shards`, nor the expiry calendar's, are forgotten. Waits for the disk. Errors: as TreeStore::open
-  // of either engine.
+  // Trees that are not among those of `shards`, nor the expiry calendar's, are forgotten. Waits for the disk.
+  // Errors: as TreeStore::open of either engine.
   static engine::Result<std::unique_ptr<Trees>> open(const TreesContext& context,
                                                      const std::vector<ShardRecord>& shards);
   ~Trees();  // stops the Background
