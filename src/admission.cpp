@@ -112,8 +112,7 @@ std::string refusal_of(Server& server, Session& session, const ResolvedCommand& 
     if (session.listens() && is_confined(session, *command.spec)) {
       return fmt::format(
           "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed "
-          "in this "
-          "context",
+          "in this context",
           full_name(*command.spec));
     }
   }
@@ -132,9 +131,8 @@ std::optional<std::string> refusal_at_exec(Server& server, Session& session, con
   if (verdict.allowed()) return std::nullopt;
   log_denial(server, session, verdict, acl::LogContext::multi, *command.spec, words);
   return fmt::format(
-      "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This "
-      "command "
-      "is no longer allowed for the following reason: {}",
+      "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. "
+      "This command is no longer allowed for the following reason: {}",
       reason_at_exec(verdict.denial));
 }
 

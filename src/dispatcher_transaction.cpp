@@ -20,7 +20,7 @@ constexpr std::string_view kPreviousErrors = "EXECABORT Transaction discarded be
 constexpr std::string_view kQueueFull =
     "ERR the transaction's commands exceed the memory for them; see option memory";
 constexpr std::string_view kRepliesTooLong = "its replies exceed the memory for them; see option memory";
-constexpr std::string_view kCannotWait = "ERR Command not allowed inside a transaction";
+constexpr std::string_view kNotAllowed = "ERR Command not allowed inside a transaction";
 constexpr std::uint64_t kBytesMaxLeast = 1u << 20;
 // So many keys at most are asked for before a transaction that lacks one waits for them all.
 constexpr std::size_t kKeysLoadedAtOnceMax = 256;
@@ -62,7 +62,7 @@ void Dispatcher::advance_transaction(Batch& batch, Session& session, std::string
   }
   if (command->flags.has(CommandFlag::no_multi)) {
     session.transaction->fail();
-    return refuse(batch, session, "ERR Command not allowed inside a transaction", output, progress);
+    return refuse(batch, session, kNotAllowed, output, progress);
   }
   switch (command->in_transaction) {
     case InTransaction::exec: return execute_transaction(batch, session, output, progress);
@@ -320,7 +320,7 @@ void Dispatcher::run_after_commit(const Batch& queued, const Batch::Request& req
     context.suspend.reset();
     context.timed_out = true;
     status = request.command.spec->handler(context, arguments);
-    if (status && context.suspend) write_error(reply, kCannotWait);  // what waits for no time, but for a file
+    if (status && context.suspend) write_error(reply, kNotAllowed);  // what waits for no time, but for a file
   }
   if (!status) {
     effects_.dropped();
