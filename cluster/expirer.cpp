@@ -46,11 +46,16 @@ void Expirer::run(const std::stop_token& stop) {
 // The log's end is read first: see ExpiryInbox::add().
 void Expirer::drain(bool stores_all) {
   const engine::Lsn lsn = store_.log().appended_lsn();
+  take_in();
+  calendar_.cover(lsn, stores_all);
+  if (arrived_.capacity() > kDueBytesMax) Bytes().swap(arrived_);
+}
+
+// Covers nothing, so it may be done while hints are being looked at: writers need the room.
+void Expirer::take_in() {
   arrived_.clear();
   inbox_.drain(arrived_);
   calendar_.add(arrived_);
-  calendar_.cover(lsn, stores_all);
-  if (arrived_.capacity() > kDueBytesMax) Bytes().swap(arrived_);
 }
 
 void Expirer::try_cover() {
@@ -60,7 +65,10 @@ void Expirer::try_cover() {
 
 void Expirer::try_flush() {
   const std::unique_lock round{round_mutex_, std::try_to_lock};
-  if (!round) return;
+  if (!round) {
+    flush_wanted_ = true;  // by the next round
+    return;
+  }
   drain(true);
   calendar_.flush();
 }
@@ -84,7 +92,9 @@ void Expirer::note_crowding() {
 
 engine::Result<bool> Expirer::round() {
   const std::lock_guard round{round_mutex_};
-  drain();
+  const bool flushes = flush_wanted_.exchange(false);
+  drain(flushes);
+  if (flushes) calendar_.flush();
   note_crowding();
   if (!active()) return false;
   due_.clear();
@@ -164,6 +174,8 @@ void Expirer::put_back(std::span<const Look> looks) {
 }
 
 Expirer::Outcome Expirer::look_at_one(std::size_t index, const ExpiryHint& hint) {
+  // Databases have been swapped or emptied since it was routed: the next round routes it anew.
+  if (locks_.key(index).bytes != hint.position) return Outcome::again;
   const auto stored = transaction_.get(index);
   if (!stored) {
     // Of a damaged one nobody can say when it expires.
@@ -193,6 +205,7 @@ engine::Status Expirer::look_at(std::span<Look> looks) {
   std::vector<std::shared_ptr<engine::Load>> loads;  // kept: what they have fetched stays in memory
   std::vector<Outcome> outcomes;
   while (!looks.empty()) {
+    take_in();
     if (stopping_) {
       put_back(looks);
       return {};

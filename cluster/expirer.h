@@ -70,6 +70,7 @@ class Expirer {
   enum class Outcome : std::uint8_t { done, erased, again, missing };
 
   void drain(bool stores_all = false);
+  void take_in();
   void note_crowding();
   void route(BytesView hints);
   engine::Status look_at_all();
@@ -87,6 +88,7 @@ class Expirer {
   std::atomic<bool> active_ = true;
   std::atomic<std::uint64_t> expired_keys_ = 0;
   std::atomic<bool> stopping_ = false;
+  std::atomic<bool> flush_wanted_ = false;
 
   std::mutex round_mutex_;  // one round at a time; guards what follows
   Listener listener_;

@@ -16,7 +16,9 @@ void ExpiryInbox::add(std::int64_t due_ms, const engine::HashedKey& position) {
   std::uint32_t& newest = place.newest[position.hash % kNewestKeys];
   if (newest != 0) {
     BytesView from = BytesView{place.hints}.substr(newest - 1);
-    if (take_hint(from)->position == position.bytes) {
+    // An earlier time gets a hint of its own: should its write fail, the later one is still known.
+    const auto known = take_hint(from);
+    if (known->position == position.bytes && due_ms >= known->due_ms) {
       std::memcpy(place.hints.data() + newest - 1, &due_ms, sizeof due_ms);
       return;
     }

@@ -241,8 +241,14 @@ engine::Status Reshaper::Copying::change_layout(ReshapeEvent& event) {
 }
 
 std::int64_t Reshaper::Copying::keys_moved() const {
-  for (const Target& target : targets_)
-    if (target.shard->id == plan_.moved) return reshaper_.key_count(*target.tree);
+  for (const Target& target : targets_) {
+    if (target.shard->id != plan_.moved) continue;
+    // A new shard's lock is not among those that are held.
+    const bool is_locked = std::ranges::find(plan_.sources, target.shard) != plan_.sources.end();
+    const auto lock =
+        CopyTarget{target.shard->id, target.tree, is_locked ? nullptr : &target.shard->mutex}.lock();
+    return reshaper_.key_count(*target.tree);
+  }
   const auto source =
       std::ranges::find_if(sources_, [&](const Source& each) { return each.shard->id == plan_.moved; });
   return reshaper_.key_count(*source->tree);

@@ -372,24 +372,17 @@ engine::Result<engine::Lsn> Store::flush_database(unsigned database) { return fl
 
 engine::Result<engine::Lsn> Store::flush_all() { return flush_databases(0, kDatabaseCount); }
 
-// Takes the locks of all shards: of those of the layout that is returned.
-std::shared_ptr<const Layout> Store::lock_all(std::vector<std::unique_lock<std::mutex>>& locks) {
-  for (;;) {  // shards may come and go until all are locked
-    auto locked = layout();
-    for (const auto& shard : locked->shards()) locks.emplace_back(shard->mutex);
-    if (locked == layout()) return locked;
-    locks.clear();
-  }
-}
-
-engine::Result<engine::Lsn> Store::swap_databases(unsigned a, unsigned b) {
-  std::vector<std::unique_lock<std::mutex>> locks;
-  lock_all(locks);
+engine::Result<engine::Lsn> Store::swap_databases(unsigned a, unsigned b,
+                                                  const std::function<void()>& swapped) {
+  ShardLocks locks{*this};
+  locks.lock_all();
   Bytes payload;
   engine::append_u32(payload, a);
   engine::append_u32(payload, b);
   const auto lsn = log_->append(static_cast<engine::RecordKind>(LogRecord::swap_databases), payload);
-  if (lsn) apply_swap(*lsn, payload);
+  if (!lsn) return lsn;
+  apply_swap(*lsn, payload);
+  if (swapped) swapped();
   return lsn;
 }
 

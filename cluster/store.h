@@ -82,16 +82,17 @@ class Store {
   std::vector<ShardRecord> shard_records() const { return records_of(shards(), {}); }
 
   // Live keys of a database (as SELECT numbers them), in time that does not depend on their number. Keys that
-  // have expired count until their space is given back.
+  // have expired count until they are erased (expirer.h), or an engine has left them out.
   std::int64_t key_count(unsigned database);
   // Empties one database, or all: one log record, at once for readers; the space comes back in the
   // background. Where keys are placed by range, the boundaries between shards stay at the same keys. Returns
   // the record's Lsn. Errors as Log::append; unsupported (a database has been emptied too often).
   engine::Result<engine::Lsn> flush_database(unsigned database);
   engine::Result<engine::Lsn> flush_all();
-  // Exchanges two databases: one log record, at once for everybody. Returns the record's Lsn. Errors as
-  // Log::append.
-  engine::Result<engine::Lsn> swap_databases(unsigned a, unsigned b);
+  // Exchanges two databases: one log record, at once for everybody. `swapped` is called under the locks of
+  // all shards. Returns the record's Lsn. Errors as Log::append.
+  engine::Result<engine::Lsn> swap_databases(unsigned a, unsigned b,
+                                             const std::function<void()>& swapped = {});
 
   // --- For transactions that empty databases (transaction.h). The caller holds the locks of all shards.
 
@@ -169,7 +170,6 @@ class Store {
   engine::Status wait_for_admission(Shard& owner, std::size_t bytes);
   engine::Status replay_transaction(engine::Lsn lsn, BytesView payload, StoreRecovery& recovery);
   engine::Result<engine::Lsn> flush_databases(unsigned first, unsigned count);
-  std::shared_ptr<const Layout> lock_all(std::vector<std::unique_lock<std::mutex>>& locks);
   void apply_flush(engine::Lsn lsn, BytesView payload);
   void apply_swap(engine::Lsn lsn, BytesView payload);
   engine::Lsn oldest_needed_lsn();

@@ -262,7 +262,8 @@ engine::Status Transaction::admit(Shard& shard) {
 // Each engine is asked for the whole record: one question per write would find the same answer.
 engine::Status Transaction::admit() {
   if (writes_.empty()) return {};
-  if (!store_.expirer().inbox().has_room()) return engine::Error{engine::ErrorKind::busy, {}};
+  // The store's own erasures leave no hints, and whoever makes them takes the hints in.
+  if (noticed_ && !store_.expirer().inbox().has_room()) return engine::Error{engine::ErrorKind::busy, {}};
   if (identities_) {  // whose the keys will be is not known yet
     for (Shard* shard : locks_.locked_shards()) {
       if (auto admitted = admit(*shard); !admitted) return admitted;

@@ -125,15 +125,21 @@ std::string refusal_of(Server& server, Session& session, const ResolvedCommand& 
          acl::describe_denial(verdict.denial, session.identity.user().name(), full_name(*command.spec));
 }
 
-std::optional<std::string> refusal_at_exec(Server& server, Session& session, const ResolvedCommand& command,
+std::optional<std::string> refusal_at_exec(const Server& server, Session& session,
+                                           const ResolvedCommand& command,
                                            std::span<const std::string_view> words) {
   const acl::Verdict verdict = verdict_on(server, session, command, words);
   if (verdict.allowed()) return std::nullopt;
-  log_denial(server, session, verdict, acl::LogContext::multi, *command.spec, words);
   return fmt::format(
       "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. "
       "This command is no longer allowed for the following reason: {}",
       reason_at_exec(verdict.denial));
+}
+
+void log_refusal_at_exec(Server& server, Session& session, const ResolvedCommand& command,
+                         std::span<const std::string_view> words) {
+  const acl::Verdict verdict = verdict_on(server, session, command, words);
+  if (!verdict.allowed()) log_denial(server, session, verdict, acl::LogContext::multi, *command.spec, words);
 }
 
 std::string shown_user(const Session& session) {

@@ -29,10 +29,14 @@ std::string refusal_of(Server& server, Session& session, const ResolvedCommand& 
                        std::span<const std::string_view> words);
 
 // For requests that were admitted when they were queued, and are about to be executed (EXEC): what has
-// changed since then is why they may not run any more, as the error to reply. nullopt if they may. Asked once
-// for each of them.
-std::optional<std::string> refusal_at_exec(Server& server, Session& session, const ResolvedCommand& command,
+// changed since then is why they may not run any more, as the error to reply. nullopt if they may. Without
+// effect: EXEC may begin again.
+std::optional<std::string> refusal_at_exec(const Server& server, Session& session,
+                                           const ResolvedCommand& command,
                                            std::span<const std::string_view> words);
+// The same request was refused by an EXEC that has happened: remembers it for ACL LOG.
+void log_refusal_at_exec(Server& server, Session& session, const ResolvedCommand& command,
+                         std::span<const std::string_view> words);
 
 // The user of the session as the ACL log and CLIENT LIST show it; any thread.
 std::string shown_user(const Session& session);

@@ -1,14 +1,10 @@
 #include "src/config_rewrite.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iterator>
@@ -17,6 +13,7 @@
 #include <vector>
 
 #include "src/option_sources.h"
+#include "src/replace_file.h"
 
 namespace shale::server {
 namespace {
@@ -67,54 +64,6 @@ bool says(const Line& line, const Config& config) {
   return problems.empty() && alone.text(*line.option) == config.text(*line.option);
 }
 
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int number() const { return number_; }
-  bool open() const { return number_ >= 0; }
-
- private:
-  int number_;
-};
-
-bool write_all(int descriptor, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return true;
-}
-
-// Atomic, and durable. False with errno set.
-bool replace(const std::filesystem::path& path, const std::string& contents) {
-  struct ::stat old {};
-  if (::stat(path.c_str(), &old) != 0) return false;
-  std::string temporary = path.string() + ".rewrite-XXXXXX";
-  const Descriptor file{::mkstemp(temporary.data())};
-  if (!file.open()) return false;
-  const auto finished = [&] {
-    // Only root may give a file away; whoever may not is its owner already, or has to do without.
-    if (::fchown(file.number(), old.st_uid, old.st_gid) != 0 && old.st_uid == ::geteuid()) return false;
-    return ::fchmod(file.number(), old.st_mode & 07777) == 0 && write_all(file.number(), contents) &&
-           ::fsync(file.number()) == 0 && ::rename(temporary.c_str(), path.c_str()) == 0;
-  };
-  if (!finished()) {
-    const int reason = errno;
-    ::unlink(temporary.c_str());
-    errno = reason;
-    return false;
-  }
-  const Descriptor folder{::open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  return folder.open() && ::fsync(folder.number()) == 0;
-}
-
 }  // namespace
 
 std::string rewrite_config_lines(std::string_view contents, const Config& config) {
@@ -156,14 +105,10 @@ void ConfigRewrite::run() {
 }
 
 std::string ConfigRewrite::rewrite() {
-  std::error_code failed;
-  // Where a link leads to: the link stays.
-  const std::filesystem::path path = std::filesystem::canonical(path_, failed);
-  if (failed) return failed.message();
-  std::ifstream file{path, std::ios::binary};
+  std::ifstream file{path_, std::ios::binary};
   const std::string contents{std::istreambuf_iterator<char>{file}, {}};
   if (!file.is_open() || file.bad()) return std::strerror(errno);
-  return replace(path, rewrite_config_lines(contents, config_)) ? std::string{} : std::strerror(errno);
+  return replace_file(path_, rewrite_config_lines(contents, config_)) ? std::string{} : std::strerror(errno);
 }
 
 }  // namespace shale::server

@@ -147,7 +147,7 @@ void Dispatcher::declare_run(const Batch& batch, Session& session) {
   run_.clear();
   std::size_t arguments = 0;
   for (std::size_t at = batch.next; at < batch.requests.size() && run_.size() < kRunRequestsMax; ++at) {
-    if (!runs_under_locks(batch, at, session)) break;
+    if (at != batch.next && !runs_under_locks(batch, at, session)) break;  // the first has been asked
     const Batch::Request& request = batch.requests[at];
     arguments += request.argument_count;
     if (!run_.empty() && (arguments > kRunArgumentsMax || session.listens())) break;

@@ -81,8 +81,12 @@ class Dispatcher {
       std::size_t text;
       std::size_t large;
       TickClock::Ticks took = 0;  // by the command, as CommandMeter::lap() has told
+      // Current when its turn came: SELECT and HELLO behind it have run when what touches no keys does.
+      unsigned database = 0;
+      protocol::Version version = protocol::Version::resp2;
     };
-    std::vector<End> ends;  // by request; no longer than the one before: it runs after the commit
+    std::vector<std::size_t> refused;  // requests that rules have forbidden since they were queued
+    std::vector<End> ends;             // by request; no longer than the one before: it runs after the commit
     std::uint32_t hits = 0;
     std::uint32_t misses = 0;
   };

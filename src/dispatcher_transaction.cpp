@@ -138,6 +138,7 @@ void Dispatcher::execute_transaction(Batch& batch, Session& session, std::string
   if (!status || too_long) {
     session.database.store(database, std::memory_order_relaxed);
     session.protocol_version = version;
+    session.shown_protocol.store(static_cast<int>(version), std::memory_order_relaxed);
     if (runs_again) return;
     if (too_long)
       return abort_transaction(batch, session, discarded_because_of(kRepliesTooLong), output, progress);
@@ -189,15 +190,22 @@ engine::Status Dispatcher::run_queued(const Batch& batch, Session& session, Queu
       std::max<std::uint64_t>(server_.memory_budget().connections / 2, kBytesMaxLeast);
   meter_.begin();
   for (std::size_t at = 0; at < queued.requests.size(); ++at) {
+    const unsigned database = session.database.load(std::memory_order_relaxed);
+    const protocol::Version version = session.protocol_version;
     if (runs_in_order(*queued.requests[at].command.spec)) {
       if (locks_.holds_all()) declare_queued(queued, at, session);
       if (auto run = run_in_order(batch, at, session, replies); !run) {
-        if (run.error().kind == engine::ErrorKind::not_resident) want_rest_of_queue(queued, at + 1);
+        if (run.error().kind != engine::ErrorKind::not_resident) return run;
+        // As if the database that is current now stayed so: a guess, which only loads.
+        for (std::size_t next = at + 1; locks_.holds_all() && next < queued.requests.size(); ++next) {
+          declare_queued(queued, next, session);
+        }
+        want_rest_of_queue(queued, at + 1);
         return run;
       }
       if (replies.text.size() > bytes_max) return {};
     }
-    replies.ends.push_back({replies.text.size(), replies.large.size(), meter_.lap()});
+    replies.ends.push_back({replies.text.size(), replies.large.size(), meter_.lap(), database, version});
   }
   return {};
 }
@@ -221,6 +229,7 @@ engine::Status Dispatcher::run_in_order(const Batch& batch, std::size_t at, Sess
   protocol::ReplyWriter reply{replies.text, session.protocol_version};
   if (const auto refusal = refusal_at_exec(server_, session, request.command, words)) {
     write_error(reply, *refusal);
+    replies.refused.push_back(at);
     return {};
   }
   // Who would have to wait has waited long enough.
@@ -266,12 +275,16 @@ void Dispatcher::want_rest_of_queue(const Batch& queued, std::size_t at) {
 // The replies of all queued commands; those that touch no keys run now.
 void Dispatcher::write_replies(const Batch& queued, Session& session, const QueuedReplies& replies,
                                std::string& output, Progress& progress) {
+  const unsigned database = session.database.load(std::memory_order_relaxed);
+  const protocol::Version version = session.protocol_version;
   QueuedReplies::End begin{};
   meter_.begin();
   for (std::size_t at = 0; at < queued.requests.size(); ++at) {
     const Batch::Request& request = queued.requests[at];
     const QueuedReplies::End end = replies.ends[at];
     const std::size_t reply_begin = output.size();
+    session.database.store(end.database, std::memory_order_relaxed);
+    session.protocol_version = end.version;
     effects_.show(session, *request.command.spec, words_of(queued, request));
     if (!runs_in_order(*request.command.spec)) {
       run_after_commit(queued, request, session, output, progress);
@@ -287,6 +300,11 @@ void Dispatcher::write_replies(const Batch& queued, Session& session, const Queu
     count_queued(queued, request, session, std::string_view{output}.substr(reply_begin), end.took);
     begin = end;
   }
+  for (const std::size_t at : replies.refused) {
+    log_refusal_at_exec(server_, session, queued.requests[at].command, words_of(queued, queued.requests[at]));
+  }
+  session.database.store(database, std::memory_order_relaxed);
+  session.protocol_version = version;
 }
 
 // `took`: as CommandMeter::Execution has it.
@@ -306,6 +324,7 @@ void Dispatcher::run_after_commit(const Batch& queued, const Batch::Request& req
   Keyspace keyspace{transaction_, locks_, 0, 0, session.database.load(std::memory_order_relaxed), now_ms_};
   protocol::ReplyWriter reply{output, session.protocol_version};
   if (const auto refusal = refusal_at_exec(server_, session, request.command, words)) {
+    log_refusal_at_exec(server_, session, request.command, words);
     return write_error(reply, *refusal);
   }
   effects_.begin_command();
@@ -324,9 +343,14 @@ void Dispatcher::run_after_commit(const Batch& queued, const Batch::Request& req
   }
   if (!status) {
     effects_.dropped();
-    log_failure(status.error());
     take_back(output, reply_begin, progress);
-    write_error(reply, client_message(status.error(), Failed::read));
+    const engine::ErrorKind kind = status.error().kind;
+    if (kind == engine::ErrorKind::not_resident || kind == engine::ErrorKind::busy) {
+      write_error(reply, kNotAllowed);  // behind the commit nothing is run again
+    } else {
+      log_failure(status.error());
+      write_error(reply, client_message(status.error(), Failed::read));
+    }
   }
   session.last_write_lsn = std::max(session.last_write_lsn, context.written_lsn);
   if (context.delay.count() > 0) {

@@ -6,11 +6,13 @@
 namespace shale::server {
 
 LongestCommonSubsequence::LongestCommonSubsequence(Bytes a, Bytes b, bool length_only)
-    : a_(std::move(a)), b_(std::move(b)), lengths_(b_.size() + 1, 0) {
-  if (!length_only) drops_a_.resize(a_.size() * b_.size());
-}
+    : a_(std::move(a)), b_(std::move(b)), keeps_path_(!length_only) {}
 
 bool LongestCommonSubsequence::advance(std::uint64_t steps) {
+  if (lengths_.empty()) {  // not in the constructor: it is much memory, and the background's to touch
+    lengths_.resize(b_.size() + 1, 0);
+    if (keeps_path_) drops_a_.resize(a_.size() * b_.size());
+  }
   while (rows_done_ < a_.size()) {
     if (steps == 0) return false;
     steps -= std::min<std::uint64_t>(steps, b_.size() + 1);

@@ -40,6 +40,7 @@ class LongestCommonSubsequence {
 
   const Bytes a_;
   const Bytes b_;
+  const bool keeps_path_;
   std::size_t rows_done_ = 0;           // of a_
   std::vector<std::uint32_t> lengths_;  // [j]: of the first rows_done_ of a_ and the first j of b_
   std::vector<bool> drops_a_;           // by row and column; empty with length_only

@@ -28,6 +28,11 @@ struct MemoryReport {
 // Asks every shard and the allocator: not per command.
 MemoryReport report_memory(Server& server);
 
+// What `more` has above `less`; below 0 if it has not.
+inline std::int64_t difference(std::uint64_t more, std::uint64_t less) {
+  return static_cast<std::int64_t>(more) - static_cast<std::int64_t>(less);
+}
+
 // `part` of `whole`, 0 of nothing.
 inline double share_of(std::uint64_t part, std::uint64_t whole) {
   return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);

@@ -17,12 +17,12 @@ std::uint64_t first_token(std::uint32_t slot) { return std::uint64_t{slot} << kT
 }  // namespace
 
 SlotRead::SlotRead(cluster::Store& store, std::uint32_t slot, std::int64_t now_ms, std::uint64_t keys_max,
-                   bool names)
+                   std::size_t name_bytes_max)
     : store_(store),
       token_end_(slot + 1 == cluster::kSlotCount ? 0 : first_token(slot + 1)),
       now_ms_(now_ms),
       keys_max_(keys_max),
-      keeps_names_(names) {
+      name_bytes_max_(name_bytes_max) {
   if (keys_max != 0) left_ = ScanPlace{first_token(slot), {}};
 }
 
@@ -53,17 +53,16 @@ engine::Status SlotRead::read_piece() {
   const auto walked = walk_keys(store_, reads_, 0, now_ms_, *left_, std::nullopt, limits,
                                 [this](BytesView key, const Value&) {
                                   ++count_;
-                                  if (keeps_names_) {
+                                  if (name_bytes_max_ != 0) {
                                     names_.emplace_back(key);
-                                    name_bytes_ += key.size();
+                                    name_bytes_ += key.size() + sizeof(std::string);
                                   }
-                                  return count_ < keys_max_ && name_bytes_ < kNameBytesMax;
+                                  return !is_full();
                                 });
   reads_.pins.clear();
   if (!walked) return walked.error();
   loads_.clear();
-  const bool is_full = count_ >= keys_max_ || name_bytes_ >= kNameBytesMax;
-  left_ = is_full ? std::nullopt : walked->next;
+  left_ = is_full() ? std::nullopt : walked->next;
   return {};
 }
 

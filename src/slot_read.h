@@ -17,11 +17,10 @@ namespace shale::server {
 // Used by one thread at a time: the client's, and as a Load the background's.
 class SlotRead final : public engine::Load {
  public:
-  // Counts keys of database 0 up to `keys_max`; those that have expired at `now_ms` are none. `names`: keeps
-  // their names, of kNameBytesMax together at most, and the one that reaches it.
+  // Counts keys of database 0 up to `keys_max`; those that have expired at `now_ms` are none. Keeps their
+  // names, of `name_bytes_max` together at most, and the one that reaches it; 0: none.
   SlotRead(cluster::Store& store, std::uint32_t slot, std::int64_t now_ms, std::uint64_t keys_max,
-           bool names);
-  static constexpr std::size_t kNameBytesMax = 16u << 20;
+           std::size_t name_bytes_max);
 
   // Reads at most so many pieces. Waits for nothing: it ends before what is not in memory.
   void begin(std::size_t pieces_max);
@@ -36,6 +35,9 @@ class SlotRead final : public engine::Load {
 
  private:
   engine::Status read_piece();
+  bool is_full() const {
+    return count_ >= keys_max_ || (name_bytes_max_ != 0 && name_bytes_ >= name_bytes_max_);
+  }
   void load_missing();
   void finish(engine::Status status);
 
@@ -43,8 +45,8 @@ class SlotRead final : public engine::Load {
   const std::uint64_t token_end_;  // of the next slot; 0: this is the last
   const std::int64_t now_ms_;
   const std::uint64_t keys_max_;
-  const bool keeps_names_;
-  std::optional<ScanPlace> left_;  // where to go on
+  const std::size_t name_bytes_max_;  // 0: names are not kept
+  std::optional<ScanPlace> left_;     // where to go on
   std::uint64_t count_ = 0;
   std::vector<std::string> names_;
   std::size_t name_bytes_ = 0;

@@ -48,6 +48,16 @@ void WatchTable::touch(unsigned database, BytesView name) {
   }
 }
 
+bool WatchTable::has(const Watch& watch) {
+  Stripe& stripe = stripe_of(watch.hash);
+  const std::lock_guard lock{stripe.mutex};
+  const auto [begin, end] = stripe.by_hash.equal_range(watch.hash);
+  return std::any_of(begin, end, [&](const auto& entry) {
+    const Watch& other = *entry.second;
+    return other.touched == watch.touched && other.database == watch.database && other.name == watch.name;
+  });
+}
+
 void WatchTable::touch_emptied(unsigned database) { touch_all_of(database, true); }
 
 void WatchTable::touch_replaced(unsigned database) { touch_all_of(database, false); }
@@ -64,12 +74,9 @@ void WatchTable::touch_all_of(unsigned database, bool only_present) {
 
 bool Watches::add(unsigned database, BytesView name, const WatchedState& state) {
   const std::uint64_t hash = WatchTable::hash_of(database, name);
-  const bool known = std::ranges::any_of(watches_, [&](const auto& watch) {
-    return watch->hash == hash && watch->database == database && BytesView{watch->name} == name;
-  });
-  if (known) return true;
   auto watch =
       std::make_unique<WatchTable::Watch>(WatchTable::Watch{hash, database, Bytes{name}, state, &touched_});
+  if (table_.has(*watch)) return true;
   if (!table_.add(*watch)) return false;
   watches_.push_back(std::move(watch));
   return true;

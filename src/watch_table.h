@@ -65,6 +65,7 @@ class WatchTable {
   static std::uint64_t hash_of(unsigned database, BytesView name);
   static std::size_t bytes_of(const Watch& watch) { return sizeof(Watch) + 64 + watch.name.size(); }
   Stripe& stripe_of(std::uint64_t hash) { return stripes_[hash % kStripes]; }
+  bool has(const Watch& watch);  // whether the same client watches the same key
   bool add(Watch& watch);
   void remove(Watch& watch);
   void touch_all_of(unsigned database, bool only_present);

@@ -183,7 +183,7 @@ void Tree::finish_checkpoint(const Status& status, const CheckpointProgress& pro
   const Snapshot snapshot = std::move(*snapshot_);
   snapshot_.reset();
   is_writing_checkpoint_ = false;
-  is_checkpoint_urgent_ = false;
+  if (!checkpoint_wanted_) is_checkpoint_urgent_ = false;  // else somebody waits for the one that follows
   if (!status) {
     // The next one takes it all again.
     if (progress.moved_from != PageFile::kNowhere) mark_changed(*root_);

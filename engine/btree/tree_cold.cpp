@@ -95,9 +95,11 @@ void Tree::adapt_record_cache() {
 
 Tree::Presence Tree::presence_below_buffer(const Leaf& leaf, const HashedKey& key) {
   const Presence known = presence_below_buffer(leaf, key.bytes);
-  const bool has_copy =
-      known == Presence::unknown && record_cache_.record_count() != 0 && record_cache_.find(key);
-  return has_copy ? Presence::present : known;
+  if (known != Presence::unknown || record_cache_.record_count() == 0) return known;
+  const auto copy = record_cache_.find(key);
+  // One that has expired may have been left out of the leaf meanwhile.
+  const bool is_there = copy && !store_.is_obsolete(key.bytes, *copy, store_.options().clock->unix_ms());
+  return is_there ? Presence::present : known;
 }
 
 }  // namespace shale::engine::btree

@@ -5,12 +5,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
-#include <filesystem>
 #include <vector>
 
 #include "src/acl/text.h"
+#include "src/replace_file.h"
 
 namespace shale::server::acl {
 namespace {
@@ -87,24 +86,6 @@ class OpenFile {
   const int descriptor_;
 };
 
-bool write_and_sync(const std::string& path, std::string_view contents) {
-  const OpenFile file{path, O_WRONLY | O_CREAT | O_TRUNC};
-  if (!file.is_open()) return false;
-  while (!contents.empty()) {
-    const ssize_t written = ::write(file.descriptor(), contents.data(), contents.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return false;
-    contents.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return ::fsync(file.descriptor()) == 0;
-}
-
-bool sync_folder_of(const std::string& path) {
-  const std::string folder = std::filesystem::path{path}.parent_path().string();
-  const OpenFile opened{folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY};
-  return opened.is_open() && ::fsync(opened.descriptor()) == 0;
-}
-
 }  // namespace
 
 std::optional<std::string> add_definition(std::span<const std::string_view> words, bool channels_by_default,
@@ -160,14 +141,8 @@ std::optional<std::string> read_file(const std::string& path, std::string& error
 }
 
 std::optional<std::string> write_file(const std::string& path, std::string_view contents) {
-  const std::string temporary = fmt::format("{}.tmp-{}", path, ::getpid());
-  if (write_and_sync(temporary, contents) && std::rename(temporary.c_str(), path.c_str()) == 0 &&
-      sync_folder_of(path)) {
-    return std::nullopt;
-  }
-  std::string reason = std::strerror(errno);
-  ::unlink(temporary.c_str());
-  return reason;
+  if (replace_file(path, contents)) return std::nullopt;
+  return std::strerror(errno);
 }
 
 void FileJob::run() {

@@ -94,6 +94,10 @@ bool Selector::allows_channel(std::string_view channel, ChannelUse use) const {
   });
 }
 
+std::vector<std::string> Selector::channel_patterns() const {
+  return all_channels_ ? std::vector<std::string>{"*"} : channels_;
+}
+
 bool Selector::reads_all_keys() const {
   return all_keys_ || std::ranges::any_of(keys_, [](const KeyPattern& pattern) {
            return pattern.read && glob_matches_all(pattern.text);

@@ -41,7 +41,8 @@ class Selector {
   // Whether the request `words`, which resolved to `command`, is allowed.
   Verdict check(const ResolvedCommand& command, std::span<const std::string_view> words) const;
   bool allows_channel(std::string_view channel, ChannelUse use) const;
-  // Whether keys of any name may be read (SORT's BY and GET read keys whose names the request does not tell).
+  std::vector<std::string> channel_patterns() const;  // "*" if all are allowed
+  // Whether keys of any name may be read (RANGE reads keys whose names the request does not tell).
   bool reads_all_keys() const;
 
   const CommandPermissions& commands() const { return commands_; }

@@ -112,6 +112,14 @@ bool UserRules::allows_channel(std::string_view channel, ChannelUse use) const {
                              [&](const Selector& selector) { return selector.allows_channel(channel, use); });
 }
 
+bool UserRules::covers_channels_of(const UserRules& before) const {
+  return std::ranges::all_of(before.selectors_, [&](const Selector& old) {
+    return std::ranges::all_of(old.channel_patterns(), [&](const std::string& pattern) {
+      return allows_channel(pattern, ChannelUse::pattern);
+    });
+  });
+}
+
 bool UserRules::allows_reading_all_keys(const ResolvedCommand& command,
                                         std::span<const std::string_view> words) const {
   return std::ranges::any_of(selectors_, [&](const Selector& selector) {

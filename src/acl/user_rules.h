@@ -36,6 +36,8 @@ class UserRules {
   // denial of the one that comes nearest.
   Verdict check(const ResolvedCommand& command, std::span<const std::string_view> words) const;
   bool allows_channel(std::string_view channel, ChannelUse use) const;
+  // Whether all channels that `before` allowed are allowed still.
+  bool covers_channels_of(const UserRules& before) const;
   // Whether one selector allows the request and lets it read keys of any name.
   bool allows_reading_all_keys(const ResolvedCommand& command, std::span<const std::string_view> words) const;
 

@@ -28,11 +28,14 @@ bool channels_by_default(CommandContext& context) {
   return context.server.config().text(Option::acl_pubsub_default) == "allchannels";
 }
 
-// Whoever is a user that is gone is disconnected.
-void disconnect_users(CommandContext& context, const std::vector<std::string>& names) {
+// Clients of users that are gone are disconnected; those of a user who has lost channels, if they listen to
+// any.
+void disconnect_users(CommandContext& context, const std::vector<std::string>& names,
+                      bool only_subscribers = false) {
   if (names.empty()) return;
   ClientRegistry& clients = context.server.clients();
   for (const auto& session : clients.list()) {
+    if (only_subscribers && !session->is_subscribed()) continue;
     if (std::ranges::find(names, shown_user(*session)) == names.end()) continue;
     if (session->id == context.session.id) {
       context.session.close_after_reply = true;
@@ -75,10 +78,16 @@ std::shared_ptr<acl::FileJob> finished_job(CommandContext& context, Make make) {
 // ACL SETUSER name [rule ...] -> OK; on an error nothing has changed
 engine::Status acl_setuser(CommandContext& context, Arguments arguments) {
   const std::string_view name = arguments.take();
-  if (const auto error = context.server.users().set(name, arguments.rest(), channels_by_default(context))) {
+  bool loses_channels = false;
+  const auto compare = [&](const acl::UserRules& before, const acl::UserRules& after) {
+    loses_channels = !after.covers_channels_of(before);
+  };
+  if (const auto error =
+          context.server.users().set(name, arguments.rest(), channels_by_default(context), compare)) {
     context.reply.error("ERR", *error);
     return {};
   }
+  if (loses_channels) disconnect_users(context, {std::string{name}}, true);
   return reply_ok(context);
 }
 

@@ -172,11 +172,6 @@ void run_operation(CommandContext& context, const FieldOperation& operation, boo
 engine::Result<Window> read_window(CommandContext& context, const Value& old,
                                    std::span<const FieldOperation> operations, std::uint64_t written_end) {
   const std::uint64_t length = std::max(old.size(), written_end);
-  if (!is_composed_in_file(context, old, {}, length)) {
-    Window window{.begin = 0, .bytes = Bytes(old.payload)};
-    window.bytes.resize(length);
-    return window;
-  }
   std::uint64_t begin = length;
   std::uint64_t end = 0;
   for (const FieldOperation& operation : operations) {
@@ -185,7 +180,8 @@ engine::Result<Window> read_window(CommandContext& context, const Value& old,
   }
   Window window{.begin = begin, .bytes = {}};
   if (begin >= end) return window;  // everything is read behind the end
-  if (end - begin > kWindowBytesMax) return engine::Error{engine::ErrorKind::unsupported, {}};
+  if (end - begin > kWindowBytesMax && is_composed_in_file(context, old, {}, length))
+    return engine::Error{engine::ErrorKind::unsupported, {}};
   auto bytes = read_bytes(context.keyspace, old, begin, end - begin);
   if (!bytes) return bytes.error();
   window.bytes = std::move(*bytes);

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "cluster/position.h"
+#include "protocol/number_text.h"
 #include "src/command/arguments.h"
 #include "src/commands/groups.h"
 #include "src/commands/reply.h"
@@ -35,10 +36,12 @@ struct Endpoint {
 Endpoint endpoint_for(CommandContext& context) {
   const Config& config = context.server.config();
   Endpoint endpoint{config.text(Option::cluster_announce_ip), config.number(Option::cluster_announce_port)};
+  const std::string& local = context.session.local_address;  // "127.0.0.1:6379", "[::1]:6379", "/path.sock:0"
+  if (endpoint.port == 0) {                                  // that of TLS for those who speak it
+    endpoint.port = protocol::parse_integer(std::string_view{local}.substr(local.rfind(':') + 1)).value_or(0);
+  }
   if (endpoint.port == 0) endpoint.port = context.server.port();
   if (endpoint.host.empty()) {
-    const std::string& local =
-        context.session.local_address;  // "127.0.0.1:6379", "[::1]:6379", "/path.sock:0"
     endpoint.host = local.substr(0, local.rfind(':'));
     if (endpoint.host.starts_with('[')) endpoint.host = endpoint.host.substr(1, endpoint.host.size() - 2);
     if (endpoint.host.starts_with('/')) endpoint.host = "127.0.0.1";
@@ -152,12 +155,12 @@ engine::Status cluster_keyslot(CommandContext& context, Arguments arguments) {
 // The read of an earlier run of this command if there is one, else one that has been begun. not_resident: it
 // goes on in the background.
 engine::Result<std::shared_ptr<SlotRead>> read_slot(CommandContext& context, std::int64_t slot,
-                                                    std::uint64_t keys_max, bool names) {
+                                                    std::uint64_t keys_max, std::size_t name_bytes_max) {
   for (const auto& load : context.keyspace.loads()) {
     if (auto read = std::dynamic_pointer_cast<SlotRead>(load)) return read;
   }
   auto read = std::make_shared<SlotRead>(context.server.store(), static_cast<std::uint32_t>(slot),
-                                         context.keyspace.now_ms(), keys_max, names);
+                                         context.keyspace.now_ms(), keys_max, name_bytes_max);
   read->begin(kPiecesAtOnce);
   if (read->done()) return read;
   context.keyspace.reads().missing.push_back(read);
@@ -171,7 +174,7 @@ engine::Status cluster_countkeysinslot(CommandContext& context, Arguments argume
   const std::int64_t slot = arguments.take_integer();
   if (arguments.failed()) return reply_error(context, arguments.error());
   if (!is_slot(slot)) return reply_error(context, "ERR Invalid slot");
-  const auto read = read_slot(context, slot, UINT64_MAX, false);
+  const auto read = read_slot(context, slot, UINT64_MAX, 0);
   if (!read) return read.error();
   if (!(*read)->status()) return (*read)->status();
   return reply_integer(context, static_cast<std::int64_t>((*read)->count()));
@@ -183,7 +186,8 @@ engine::Status cluster_getkeysinslot(CommandContext& context, Arguments argument
   const std::int64_t count = arguments.take_integer();
   if (arguments.failed()) return reply_error(context, arguments.error());
   if (!is_slot(slot) || count < 0) return reply_error(context, "ERR Invalid slot or number of keys");
-  const auto read = read_slot(context, slot, static_cast<std::uint64_t>(count), true);
+  const auto read =
+      read_slot(context, slot, static_cast<std::uint64_t>(count), reply_bytes_max(context.server));
   if (!read) return read.error();
   if (!(*read)->status()) return (*read)->status();
   context.reply.array((*read)->names().size());

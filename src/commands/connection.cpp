@@ -101,6 +101,10 @@ void reply_greeting(CommandContext& context) {
 engine::Status hello(CommandContext& context, Arguments arguments) {
   HelloOptions options;
   if (!take_hello_options(context, arguments, options)) return {};
+  const bool in_transaction = context.session.transaction && context.session.transaction->is_open();
+  if (in_transaction && (options.with_password || options.client_name)) {
+    return reply_error(context, "ERR HELLO with AUTH or SETNAME is not allowed inside a transaction");
+  }
   if (options.with_password &&
       !log_in(context.server, context.session, options.user, options.password, arguments.all().front())) {
     return reply_error(context, kWrongPassword);

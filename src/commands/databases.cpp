@@ -53,12 +53,15 @@ engine::Status swapdb(CommandContext& context, Arguments arguments) {
   const auto exists = [count](std::int64_t number) { return number >= 0 && number < count; };
   if (!exists(*first) || !exists(*second)) return reply_error(context, kDatabaseOutOfRange);
   if (*first == *second) return reply_ok(context);
-  const auto swapped =
-      context.server.store().swap_databases(static_cast<unsigned>(*first), static_cast<unsigned>(*second));
+  const auto a = static_cast<unsigned>(*first);
+  const auto b = static_cast<unsigned>(*second);
+  WatchTable& watches = context.server.watches();
+  const auto swapped = context.server.store().swap_databases(a, b, [&] {
+    watches.touch_replaced(a);
+    watches.touch_replaced(b);
+  });
   if (!swapped) return swapped.error();
   context.written_lsn = *swapped;
-  context.server.watches().touch_replaced(static_cast<unsigned>(*first));
-  context.server.watches().touch_replaced(static_cast<unsigned>(*second));
   return reply_ok(context);
 }
 

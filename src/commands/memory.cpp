@@ -60,10 +60,6 @@ class NumberPairs {
   std::size_t pairs_ = 0;
 };
 
-std::int64_t difference(std::uint64_t more, std::uint64_t less) {
-  return static_cast<std::int64_t>(more) - static_cast<std::int64_t>(less);
-}
-
 // MEMORY STATS -> a map of figures, in bytes, with Redis's names
 engine::Status memory_stats(CommandContext& context, Arguments) {
   const MemoryReport report = report_memory(context.server);

@@ -8,6 +8,7 @@
 
 #include "cluster/position.h"
 #include "src/command/arguments.h"
+#include "src/command/table.h"
 #include "src/commands/groups.h"
 #include "src/commands/reply.h"
 #include "src/range_read.h"
@@ -155,6 +156,12 @@ engine::Status range(CommandContext& context, Arguments arguments) {
   std::optional<Bytes> tag;
   if (placement.is_ring()) tag = tag_of(options, arguments);
   if (arguments.failed()) return reply_error(context, arguments.error());
+  // No argument names the keys. Their names alone are as free as KEYS and SCAN give them.
+  const acl::UserRules* rules = context.session.identity.rules(context.server.users());
+  if (!options.keys_only && rules != nullptr && !rules->unrestricted() &&
+      !rules->allows_reading_all_keys(resolve_command(arguments.all()), arguments.all())) {
+    return reply_error(context, "NOPERM RANGE gives values only to users who may read all keys");
+  }
 
   RangeQuery query{.keys = key_range(options, placement),
                    .tag = std::move(tag),

@@ -9,10 +9,6 @@
 namespace shale::server::info {
 namespace {
 
-std::int64_t difference(std::uint64_t more, std::uint64_t less) {
-  return static_cast<std::int64_t>(more) - static_cast<std::int64_t>(less);
-}
-
 void write_allocator(InfoFields& fields, const MemoryReport& report) {
   const AllocatorFigures& allocator = report.allocator;
   fields.add_ratio("allocator_frag_ratio", share_of(allocator.active, allocator.allocated));

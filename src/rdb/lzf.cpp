@@ -54,12 +54,12 @@ std::size_t match_length(BytesView bytes, std::size_t earlier, std::size_t at) {
 
 std::optional<Bytes> lzf_compress(BytesView bytes, std::size_t bytes_max) {
   Bytes out;
-  std::vector<std::size_t> newest(std::size_t{1} << kHashBits, 0);  // 1 + place by hash; 0: none
-  std::size_t literals = 0;                                         // where those begin that are not out yet
+  std::vector<std::uint32_t> newest(std::size_t{1} << kHashBits, 0);  // 1 + place by hash; 0: none
+  std::size_t literals = 0;  // where those begin that are not out yet
   for (std::size_t at = 0; at + kMatchBytesMin <= bytes.size();) {
-    std::size_t& slot = newest[hash_at(bytes, at)];
+    std::uint32_t& slot = newest[hash_at(bytes, at)];
     const std::size_t earlier = slot;
-    slot = at + 1;
+    slot = static_cast<std::uint32_t>(at + 1);
     const bool near = earlier != 0 && at - (earlier - 1) <= kDistanceMax;
     const std::size_t length = near ? match_length(bytes, earlier - 1, at) : 0;
     if (length < kMatchBytesMin) {

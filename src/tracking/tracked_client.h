@@ -16,7 +16,7 @@ struct TrackingOptions {
   bool opt_in = false;     // only what is read behind CLIENT CACHING YES
   bool opt_out = false;    // but for what is read behind CLIENT CACHING NO
   bool no_loop = false;    // not what the client changes itself
-  std::uint64_t redirect = 0;         // the client that is told in its place; 0: none
+  std::uint64_t redirect = 0;              // the client that is told in its place; 0: none
   std::vector<std::string> prefixes = {};  // of BCAST; sorted. One of them empty: all keys
 };
 
@@ -59,8 +59,8 @@ class TrackedClient {
 
 inline void TrackedClient::set_options(TrackingOptions options, unsigned listener_thread) {
   no_loop_.store(options.no_loop, std::memory_order_relaxed);
-  redirect_.store(options.redirect, std::memory_order_relaxed);
-  listener_thread_.store(listener_thread, std::memory_order_relaxed);
+  listener_thread_.store(listener_thread, std::memory_order_relaxed);  // first: where to, then to whom
+  redirect_.store(options.redirect, std::memory_order_release);
   broken_.store(false, std::memory_order_relaxed);
   options_ = std::move(options);
 }

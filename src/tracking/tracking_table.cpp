@@ -22,7 +22,13 @@ void TrackingTable::add(std::string_view key, const std::shared_ptr<TrackedClien
   } else if (std::ranges::find(found->second, client) != found->second.end()) {
     return;
   }
-  found->second.push_back(client);
+  Clients& clients = found->second;
+  if (clients.size() == clients.capacity()) {  // before it grows: whoever has gone does not come back
+    const std::size_t gone = std::erase_if(clients, [](const auto& other) { return !other->is_active(); });
+    items_.fetch_sub(gone, std::memory_order_relaxed);
+    bytes_.fetch_sub(gone * kItemBytes, std::memory_order_relaxed);
+  }
+  clients.push_back(client);
   items_.fetch_add(1, std::memory_order_relaxed);
   bytes_.fetch_add(kItemBytes, std::memory_order_relaxed);
 }

@@ -84,6 +84,35 @@ TEST(Acl, ChangesHoldForClientsThatAreConnected) {
   EXPECT_EQ(client.ask("PING"), "(no reply)");
 }
 
+TEST(Acl, RangeGivesValuesToThoseWhoMayReadAllKeys) {
+  ServerProcess server;
+  Client admin{server};
+  Client client{server};
+  admin.ask("SET", "{t}1", "secret");
+  EXPECT_EQ(admin.ask("ACL", "SETUSER", "alice", "on", "nopass", "+@read", "+@connection", "~a*"), "OK");
+  EXPECT_EQ(client.ask("AUTH", "alice", ""), "OK");
+  EXPECT_EQ(client.ask("RANGE", "[{t}1", "+"),
+            "(error) NOPERM RANGE gives values only to users who may read all keys");
+  EXPECT_EQ(client.ask("RANGE", "[{t}1", "+", "KEYS"), "[{t}1]");
+  EXPECT_EQ(admin.ask("ACL", "SETUSER", "alice", "%R~*"), "OK");
+  EXPECT_EQ(client.ask("RANGE", "[{t}1", "+"), "[{t}1, secret]");
+}
+
+TEST(Acl, WhoHasLostChannelsIsDisconnectedIfHeListens) {
+  ServerProcess server;
+  Client admin{server};
+  Client listener{server};
+  Client other{server};
+  EXPECT_EQ(admin.ask("ACL", "SETUSER", "alice", "on", "nopass", "+@all", "~*", "&news.*", "&sport"), "OK");
+  for (Client* client : {&listener, &other}) EXPECT_EQ(client->ask("AUTH", "alice", ""), "OK");
+  EXPECT_EQ(listener.ask("SUBSCRIBE", "news.1"), "[subscribe, news.1, (integer) 1]");
+  EXPECT_EQ(admin.ask("ACL", "SETUSER", "alice", "&more"), "OK");
+  EXPECT_EQ(listener.ask("PING"), "[pong, ]");
+  EXPECT_EQ(admin.ask("ACL", "SETUSER", "alice", "resetchannels", "&sport"), "OK");
+  EXPECT_EQ(listener.next_text(), "(no reply)");
+  EXPECT_EQ(other.ask("PING"), "PONG");
+}
+
 TEST(Acl, AUserThatIsGoneIsDisconnected) {
   ServerProcess server;
   Client admin{server};

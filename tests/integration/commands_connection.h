@@ -82,11 +82,15 @@ class CommandConnection {
     const std::string mark = fmt::format("mark-{}", ++marks_);
     const std::string end = fmt::format("${}\r\n{}\r\n", mark.size(), mark);
     send(requests + encode_words({"PING", mark}));
-    while (!received_.ends_with(end)) {
+    std::size_t searched = 0;
+    std::size_t end_at = std::string::npos;
+    while ((end_at = received_.find(end, searched)) == std::string::npos) {
+      searched = received_.size() - std::min(received_.size(), end.size());
       if (!receive_more()) return std::exchange(received_, {}) + "(closed)";
     }
-    std::string reply = std::exchange(received_, {});
-    reply.resize(reply.size() - end.size());
+    // A message that came behind it is told of the next time.
+    std::string reply = received_.substr(0, end_at);
+    received_.erase(0, end_at + end.size());
     // To a subscriber with RESP2, PING's reply looks like a message.
     constexpr std::string_view kPong = "*2\r\n$4\r\npong\r\n";
     if (reply.ends_with(kPong)) reply.resize(reply.size() - kPong.size());

@@ -27,8 +27,8 @@ bool comes_down_to(CommandConnection& connection, int keys) {
 TEST(ActiveExpiry, ErasesOnAnIdleServerAndCounts) {
   ServerProcess server;
   CommandConnection connection{server.port()};
-  for (int i = 0; i < 200; ++i) connection.run(fmt::format("SET key:{} v PX {}", i, 150 + i));
-  connection.run("SET stays v EX 1000");
+  for (int i = 0; i < 200; ++i) connection.run(fmt::format("SET key:{} v PX {}", i, 3000 + i));
+  connection.run("SET stays v EX 100000");
   connection.run("SET for-ever v");
   EXPECT_TRUE(comes_down_to(connection, 2));
   EXPECT_THAT(connection.run("INFO stats"), HasSubstr("\r\nexpired_keys:200\r\n"));

@@ -129,7 +129,7 @@ TEST_F(PubSubCommands, SendsMessagesWhileABatchWaits) {
   const auto publisher = connect();
   client->run("SUBSCRIBE a");
   // No replica will ever acknowledge it: waits for its time.
-  client->send(encode_words({"SET", "k", "v"}) + encode_words({"WAITAOF", "0", "1", "300"}));
+  client->send(encode_words({"SET", "k", "v"}) + encode_words({"WAITAOF", "0", "1", "2000"}));
   while (publisher->run("GET k") != "$1\r\nv\r\n") {
   }
   EXPECT_EQ(ask(*publisher, "PUBLISH a x"), ":1");

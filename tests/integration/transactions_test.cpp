@@ -95,7 +95,7 @@ TEST_F(Transactions, AnEmptiedDatabaseChangesWatchedKeysThatWereThere) {
 }
 
 TEST_F(Transactions, AWatchedKeyThatExpiresHasChanged) {
-  client_.ask("SET", "a", "1", "PX", "20");
+  client_.ask("SET", "a", "1", "PX", "1000");
   client_.ask("WATCH", "a");
   while (other_.ask("EXISTS", "a") == "(integer) 1") std::this_thread::yield();
   EXPECT_EQ(run(client_, {"PING"}), "(nil)");

@@ -19,6 +19,11 @@ TEST(Redaction, HidesPasswords) {
   EXPECT_THAT(shown({"AUTH", "user", "secret"}), ElementsAre("AUTH", "(redacted)", "(redacted)"));
   EXPECT_THAT(shown({"hello", "3", "auth", "user", "secret", "setname", "me"}),
               ElementsAre("hello", "3", "auth", "(redacted)", "(redacted)", "setname", "me"));
+  EXPECT_THAT(
+      shown({"HELLO", "3", "AUTH", "a", "b", "AUTH", "u", "secret"}),
+      ElementsAre("HELLO", "3", "AUTH", "(redacted)", "(redacted)", "AUTH", "(redacted)", "(redacted)"));
+  EXPECT_THAT(shown({"HELLO", "3", "SETNAME", "AUTH", "AUTH", "u", "secret"}),
+              ElementsAre("HELLO", "3", "SETNAME", "AUTH", "AUTH", "(redacted)", "(redacted)"));
   EXPECT_THAT(shown({"CONFIG", "SET", "maxclients", "5", "RequirePass", "secret"}),
               ElementsAre("CONFIG", "SET", "maxclients", "5", "RequirePass", "(redacted)"));
   EXPECT_THAT(shown({"config", "set", "masterauth", "x"}),
