@@ -277,7 +277,7 @@ Status Manifest::append(const VersionEdit& edit) {
   if (!written && written.error().kind == ErrorKind::no_space) return written;
   if (written) written = file_->sync();
   if (!written) {
-    broken_ = Error{ErrorKind::stopped, "the manifest cannot be written: " + written.error().message};
+    refuse_from_now_on("the manifest cannot be written: ", written.error());
     return written;
   }
   end_ += record.size();
@@ -300,7 +300,12 @@ void Manifest::replace_long_file() {
     snapshot_bytes_ = end_;  // not again before it has grown as much again
     return;
   }
-  broken_ = Error{ErrorKind::stopped, "the manifest cannot be replaced: " + started.error().message};
+  refuse_from_now_on("the manifest cannot be replaced: ", started.error());
+}
+
+void Manifest::refuse_from_now_on(const char* what, const Error& cause) {
+  broken_ = Error{ErrorKind::stopped, what + cause.message};
+  in_doubt_.store(true, std::memory_order_release);
 }
 
 }  // namespace shale::engine::lsm

@@ -7,6 +7,7 @@
 // on disk: docs/formats.md.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -54,6 +55,9 @@ class Manifest {
   // what the file ends with is unknown until the next start reads it. After no_space it may be tried again.
   // A file that has grown to several times what a snapshot takes is replaced by one.
   Status append(const VersionEdit& edit);
+  // Whether the file may hold an edit whose append has failed: then no table that any edit has named may be
+  // removed before the next start has read the file. Thread-safe.
+  bool in_doubt() const { return in_doubt_.load(std::memory_order_acquire); }
 
   static std::string file_name(std::uint64_t number);
 
@@ -62,6 +66,7 @@ class Manifest {
 
   Status start_file(std::uint64_t number);
   void replace_long_file();
+  void refuse_from_now_on(const char* what, const Error& cause);
 
   FileSystem& files_;
   const std::string folder_;
@@ -74,6 +79,7 @@ class Manifest {
   std::uint64_t snapshot_bytes_ = 0;  // with which the file began
   std::uint64_t end_ = 0;             // where the next edit goes
   std::optional<Error> broken_;
+  std::atomic<bool> in_doubt_ = false;  // once broken_ is set
 };
 
 }  // namespace shale::engine::lsm

@@ -345,7 +345,10 @@ void TreeStore::remove_value_file(std::uint64_t number) {
   remove_file(value_path(number));
 }
 
+// The edit that was to name a new table, or to forget an old one, may be in the manifest although it could
+// not be made sure: a start that finds it there needs the file. Those that it does not need are strays to it.
 void TreeStore::remove_file(const std::string& path) {
+  if (manifest_->in_doubt()) return;
   static_cast<void>(files_.remove(path).has_value());
   static_cast<void>(files_.remove(path + std::string{kTemporarySuffix}).has_value());
 }

@@ -119,6 +119,12 @@ class SimulatedDisk::Inode {
 
   void process_kill() { current = std::make_shared<Buffer>(*current); }
 
+  std::shared_ptr<Inode> copy() const {
+    auto copied = std::make_shared<Inode>(*this);
+    copied->process_kill();  // maps of this one do not write to that one
+    return copied;
+  }
+
   // Calls `change` on what is sure and on what is not.
   template <class Change>
   void damage(Change change) {
@@ -357,6 +363,36 @@ void SimulatedDisk::restart() {
   calls_until_off_.reset();
 }
 
+std::unique_ptr<SimulatedDisk> SimulatedDisk::copy(std::uint64_t seed) const {
+  const std::lock_guard lock{mutex_};
+  return copy_locked(seed);
+}
+
+std::unique_ptr<SimulatedDisk> SimulatedDisk::copy_locked(std::uint64_t seed) const {
+  auto made = std::make_unique<SimulatedDisk>(seed);
+  std::map<const Inode*, std::shared_ptr<Inode>> copies;  // an inode may have several names
+  const auto copy_of = [&](const std::shared_ptr<Inode>& inode) {
+    std::shared_ptr<Inode>& copied = copies[inode.get()];
+    if (!copied) copied = inode->copy();
+    return copied;
+  };
+  for (const auto& [path, inode] : names_) made->names_[path] = copy_of(inode);
+  for (const auto& [path, inode] : synced_names_) made->synced_names_[path] = copy_of(inode);
+  for (NameChange change : unsynced_changes_) {
+    change.inode = copy_of(change.inode);
+    made->unsynced_changes_.push_back(std::move(change));
+  }
+  made->folders_ = folders_;
+  made->capacity_bytes_ = capacity_bytes_;
+  made->resident_percent_ = resident_percent_;
+  return made;
+}
+
+void SimulatedDisk::watch(Watcher watcher) {
+  const std::lock_guard lock{mutex_};
+  watcher_ = std::move(watcher);
+}
+
 void SimulatedDisk::power_off() {
   const std::lock_guard lock{mutex_};
   off_ = true;
@@ -421,6 +457,13 @@ Bytes SimulatedDisk::contents(const std::string& path) const {
   return {bytes.begin(), bytes.end()};
 }
 
+std::vector<std::string> SimulatedDisk::paths() const {
+  const std::lock_guard lock{mutex_};
+  std::vector<std::string> paths;
+  for (const auto& [path, inode] : names_) paths.push_back(path);
+  return paths;
+}
+
 std::uint64_t SimulatedDisk::calls(DiskCall call) const {
   const std::lock_guard lock{mutex_};
   return calls_[static_cast<std::size_t>(call)];
@@ -440,6 +483,8 @@ Status SimulatedDisk::begin_call(DiskCall call, bool mutating, const std::string
     off_ = true;
   }
   if (off_) return Error{ErrorKind::io, fmt::format("{} {}: the machine is off", name_of(call), path)};
+  if (mutating && watcher_)
+    watcher_(mutating_calls_, [this](std::uint64_t seed) { return copy_locked(seed); });
   std::optional<ErrorKind> failure;
   for (Fault& fault : faults_) {
     if (fault.call != call && fault.call != DiskCall::any) continue;

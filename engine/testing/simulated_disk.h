@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -50,6 +51,15 @@ class SimulatedDisk final : public FileSystem {
   void crash_at_call(std::uint64_t k);
   bool is_off() const;
 
+  // Another disk that holds what this one does just now, what is not synced included; its calls, handles and
+  // faults begin anew, and what comes to it by chance comes from `seed`.
+  std::unique_ptr<SimulatedDisk> copy(std::uint64_t seed) const;
+  // Called before every mutating call has its effect, by whoever makes the call, with the call's number and a
+  // way to copy the disk as it is then. It must not use this disk otherwise. Not while the machine is off.
+  using CopyDisk = std::function<std::unique_ptr<SimulatedDisk>(std::uint64_t seed)>;
+  using Watcher = std::function<void(std::uint64_t call, const CopyDisk& copy)>;
+  void watch(Watcher watcher);
+
   // The n-th call of this kind from now (1 is the next) fails, and if `for_ever` all after it. A failed sync
   // behaves as Linux does: the pages it covered count as clean, are not written by a later sync that
   // succeeds, and a crash loses them, unless they are written again.
@@ -68,6 +78,7 @@ class SimulatedDisk final : public FileSystem {
   void overwrite(const std::string& path, std::uint64_t offset, BytesView bytes);
   void truncate(const std::string& path, std::uint64_t size_bytes);
   Bytes contents(const std::string& path) const;  // as a reader would see them now
+  std::vector<std::string> paths() const;         // of all files, sorted
 
   std::uint64_t calls(DiskCall call) const;  // since construction, failed ones included
   // Calls that change what the disk holds or what of it is sure: all but open, read and those that only look.
@@ -116,6 +127,7 @@ class SimulatedDisk final : public FileSystem {
   std::shared_ptr<Inode> find(const std::string& path) const;
   void change_names(NameChange change);
   static void apply(const NameChange& change, Names& names);
+  std::unique_ptr<SimulatedDisk> copy_locked(std::uint64_t seed) const;
   std::uint64_t bytes_used() const;
   void restart();
 
@@ -134,6 +146,7 @@ class SimulatedDisk final : public FileSystem {
   unsigned resident_percent_ = 0;
   std::array<std::uint64_t, static_cast<std::size_t>(DiskCall::any) + 1> calls_{};
   std::uint64_t mutating_calls_ = 0;
+  Watcher watcher_;
 };
 
 }  // namespace shale::engine

@@ -1,5 +1,6 @@
 #include "engine/testing/simulated_disk.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -211,6 +212,38 @@ TEST_F(SimulatedDiskTest, NothingHappensFromTheCallTheMachineDiesAt) {
   EXPECT_EQ(disk_.contents("data/a"), "before");
   disk_.crash(Unsynced::kept);
   EXPECT_TRUE(disk_.exists("data/a").value());
+}
+
+TEST_F(SimulatedDiskTest, ACopyHoldsTheSameAndGoesItsOwnWay) {
+  auto file = create_durable("data/a", "old");
+  ASSERT_TRUE(file->write_at(0, "new"));
+  ASSERT_TRUE(disk_.create("data/unsynced"));
+  const auto kept = disk_.copy(1);
+  const auto lost = disk_.copy(1);
+  ASSERT_TRUE(file->write_at(0, "later"));
+  EXPECT_EQ(kept->contents("data/a"), "new");
+  kept->crash(Unsynced::kept);
+  EXPECT_EQ(kept->contents("data/a"), "new");
+  EXPECT_THAT(kept->paths(), ElementsAre("data/a", "data/unsynced"));
+  lost->crash(Unsynced::lost);
+  EXPECT_EQ(lost->contents("data/a"), "old");
+  EXPECT_THAT(lost->paths(), ElementsAre("data/a"));
+  EXPECT_EQ(disk_.contents("data/a"), "later");
+}
+
+TEST_F(SimulatedDiskTest, AWatcherSeesTheDiskBeforeEveryCallThatChangesIt) {
+  std::vector<Bytes> seen;
+  auto file = create_durable("data/a", "0");
+  disk_.watch([&](std::uint64_t call, const SimulatedDisk::CopyDisk& copy) {
+    seen.push_back(fmt::format("{}: {}", call - 5, copy(1)->contents("data/a")));
+  });
+  const std::uint64_t before = disk_.mutating_calls();
+  ASSERT_EQ(before, 5u);  // the folder, and create_durable()
+  ASSERT_TRUE(file->write_at(0, "1"));
+  ASSERT_TRUE(file->write_at(0, "2"));
+  ASSERT_TRUE(disk_.exists("data/a"));
+  ASSERT_TRUE(file->sync());
+  EXPECT_THAT(seen, ElementsAre("1: 0", "2: 1", "3: 2"));
 }
 
 TEST_F(SimulatedDiskTest, DamagesAsTold) {
