@@ -281,7 +281,11 @@ void Reshaper::Copying::give_up() {
     const std::lock_guard lock{source.shard->mutex};
     source.shard->engine = source.tree;
   }
-  for (const Target& target : targets_) reshaper_.drop(target.record.engine, *target.shard, target.tree);
+  for (const Target& target : targets_) {
+    reshaper_.drop(target.record.engine, *target.shard, target.tree);
+    // The tree's work may go on until it notices, or for as long as the catalog is in doubt: under this lock.
+    if (std::ranges::find(plan_.sources, target.shard) == plan_.sources.end()) store().keep(target.shard);
+  }
 }
 
 }  // namespace shale::cluster
