@@ -10,10 +10,10 @@
 namespace shale::cluster {
 namespace {
 
-constexpr std::string_view kMagic = "SHALECAT";
+constexpr std::string_view kCatalogMagic = "SHALECAT";
 // 1 and 2 had shards 0, 1, 2 ... with trees of the same numbers; 1 knew LSM trees only.
 // Up to 3 all folders were hash rings. Up to 4 databases were emptied, but not swapped: identities only grew.
-constexpr std::uint32_t kFormatVersion = 5;
+constexpr std::uint32_t kCatalogFormatVersion = 5;
 constexpr std::uint32_t kFormatWithoutSwaps = 4;
 constexpr std::uint32_t kFormatOfRings = 3;
 constexpr std::uint32_t kFormatOfNumberedShards = 2;
@@ -137,8 +137,8 @@ void DatabaseTable::swap(unsigned a, unsigned b) {
 }
 
 Bytes CatalogState::encode() const {
-  Bytes out{kMagic};
-  engine::append_u32(out, kFormatVersion);
+  Bytes out{kCatalogMagic};
+  engine::append_u32(out, kCatalogFormatVersion);
   engine::append_u64(out, log_needed_from);
   for (const DatabaseId id : databases) engine::append_u32(out, id);
   engine::append_u32(out, static_cast<std::uint32_t>(shards.size()));
@@ -161,12 +161,12 @@ engine::Result<CatalogState> CatalogState::decode(BytesView bytes, const std::st
   const auto damaged = [&](std::string_view what) {
     return engine::corruption(fmt::format("{}: {}", file_name, what));
   };
-  if (!bytes.starts_with(kMagic)) return damaged("is not a Shale catalog (offset 0)");
-  const auto version = engine::ByteReader{bytes.substr(kMagic.size())}.u32();
-  if (version > kFormatVersion) {
-    return engine::Error{
-        engine::ErrorKind::unsupported,
-        fmt::format("{}: has format version {}, this build reads {}", file_name, version, kFormatVersion)};
+  if (!bytes.starts_with(kCatalogMagic)) return damaged("is not a Shale catalog (offset 0)");
+  const auto version = engine::ByteReader{bytes.substr(kCatalogMagic.size())}.u32();
+  if (version > kCatalogFormatVersion) {
+    return engine::Error{engine::ErrorKind::unsupported,
+                         fmt::format("{}: has format version {}, this build reads {}", file_name, version,
+                                     kCatalogFormatVersion)};
   }
   const std::size_t covered_bytes = bytes.size() - std::min(bytes.size(), sizeof(std::uint64_t));
   const BytesView covered = bytes.substr(0, covered_bytes);
@@ -175,7 +175,7 @@ engine::Result<CatalogState> CatalogState::decode(BytesView bytes, const std::st
   }
 
   CatalogState state;
-  engine::ByteReader reader{covered.substr(kMagic.size() + sizeof version)};
+  engine::ByteReader reader{covered.substr(kCatalogMagic.size() + sizeof version)};
   state.log_needed_from = reader.u64();
   for (DatabaseId& id : state.databases) id = reader.u32();
   const auto shard_count = reader.u32();

@@ -9,8 +9,8 @@
 namespace shale::cluster {
 namespace {
 
-constexpr std::string_view kMagic = "SHALEHIS";
-constexpr std::uint32_t kFormatVersion = 2;
+constexpr std::string_view kHistoryMagic = "SHALEHIS";
+constexpr std::uint32_t kHistoryFormatVersion = 2;
 constexpr std::uint32_t kFormatVersionWithoutEffect = 1;
 
 void append_event(Bytes& out, const ReshapeEvent& event) {
@@ -60,8 +60,8 @@ bool is_possible(const ReshapeEvent& event) {
 }  // namespace
 
 Bytes encode_history(const std::deque<ReshapeEvent>& events) {
-  Bytes out{kMagic};
-  engine::append_u32(out, kFormatVersion);
+  Bytes out{kHistoryMagic};
+  engine::append_u32(out, kHistoryFormatVersion);
   engine::append_u32(out, static_cast<std::uint32_t>(events.size()));
   for (const ReshapeEvent& event : events) append_event(out, event);
   engine::append_u64(out, engine::hash_bytes(out));
@@ -72,18 +72,18 @@ engine::Result<std::deque<ReshapeEvent>> decode_history(BytesView bytes, const s
   const auto damaged = [&](std::string_view what) {
     return engine::corruption(fmt::format("{}: {}", file_name, what));
   };
-  if (!bytes.starts_with(kMagic)) return damaged("is not a Shale history (offset 0)");
-  const auto version = engine::ByteReader{bytes.substr(kMagic.size())}.u32();
-  if (version > kFormatVersion) {
-    return engine::Error{
-        engine::ErrorKind::unsupported,
-        fmt::format("{}: has format version {}, this build reads {}", file_name, version, kFormatVersion)};
+  if (!bytes.starts_with(kHistoryMagic)) return damaged("is not a Shale history (offset 0)");
+  const auto version = engine::ByteReader{bytes.substr(kHistoryMagic.size())}.u32();
+  if (version > kHistoryFormatVersion) {
+    return engine::Error{engine::ErrorKind::unsupported,
+                         fmt::format("{}: has format version {}, this build reads {}", file_name, version,
+                                     kHistoryFormatVersion)};
   }
   const std::size_t covered_bytes = bytes.size() - std::min(bytes.size(), sizeof(std::uint64_t));
   const BytesView covered = bytes.substr(0, covered_bytes);
   if (engine::ByteReader{bytes.substr(covered_bytes)}.u64() != engine::hash_bytes(covered))
     return damaged("checksum of bytes 0 to the end does not match");
-  engine::ByteReader reader{covered.substr(kMagic.size() + sizeof version)};
+  engine::ByteReader reader{covered.substr(kHistoryMagic.size() + sizeof version)};
   std::deque<ReshapeEvent> events;
   bool possible = true;
   const auto count = reader.u32();

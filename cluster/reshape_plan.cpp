@@ -11,8 +11,6 @@ namespace {
 
 using engine::ErrorKind;
 
-std::uint32_t number(ShardId id) { return static_cast<std::uint32_t>(id); }
-
 // Whether all that one of the shards owns lies below all that the other does.
 bool are_apart(const ShardMap& map, ShardId a, ShardId b) {
   const auto is_below = [](const std::vector<PositionRange>& low, const std::vector<PositionRange>& high) {
@@ -123,7 +121,8 @@ engine::Result<SplitPlan> Reshaper::plan_split(ShardId id, const std::optional<B
   }
   if (!is_of_today(plan.cut)) return refused("the database of the cut has been emptied meanwhile");
   if (!divides(layout->map(), id, plan.cut)) {
-    return refused(fmt::format("the cut is not inside shard {}: it would leave one side empty", number(id)));
+    return refused(
+        fmt::format("the cut is not inside shard {}: it would leave one side empty", number_of(id)));
   }
   if (store_.placement().is_ring()) plan.shares = shares_of(layout->map(), id, plan.cut);
   plan.all = size_of_all();
@@ -145,8 +144,8 @@ engine::Result<MergePlan> Reshaper::plan_merge(ShardId one, ShardId other) const
   if (!into || !from) return refused("No such shard ID");
   const bool is_ring = store_.placement().is_ring();
   if (!is_ring && !are_neighbours(layout->map(), one, other)) {
-    return refused(
-        fmt::format("shards {} and {} are not neighbours: see STATS RANGES", number(one), number(other)));
+    return refused(fmt::format("shards {} and {} are not neighbours: see STATS RANGES", number_of(one),
+                               number_of(other)));
   }
   if (is_ring) {
     for (const auto& [shard, share] : layout->map().shares()) {

@@ -19,6 +19,9 @@ namespace shale::cluster {
 
 enum class ShardId : std::uint32_t {};
 
+// As people write it.
+constexpr std::uint32_t number_of(ShardId id) { return static_cast<std::uint32_t>(id); }
+
 struct Boundary {
   Bytes begin;  // first position of the range
   ShardId shard;

@@ -24,8 +24,6 @@ constexpr double kFrontPart = 0.9;
 constexpr std::chrono::hours kFlapWithin{1};
 constexpr unsigned kFlapsMax = 5;
 
-std::uint32_t number(ShardId id) { return static_cast<std::uint32_t>(id); }
-
 double part_of(double value, double limit) { return limit > 0 ? value / limit : 0; }
 
 }  // namespace
@@ -183,7 +181,7 @@ void SplitPolicy::note_merge(ShardId into, ShardId from, TimePoint at) {
   State& state = states_[into];
   state.flaps = std::max(state.flaps, states_[from].flaps);
   state.merged_at = at;
-  state.verdict = {fmt::format("shard {} was merged into it", number(from)), at};
+  state.verdict = {fmt::format("shard {} was merged into it", number_of(from)), at};
   states_.erase(from);
   note_change(into, at);
 }

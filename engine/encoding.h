@@ -13,6 +13,10 @@ namespace shale::engine {
 
 static_assert(std::endian::native == std::endian::little, "fixed-width numbers are copied as they stand");
 
+template <class Number>
+void store_number(char* to, Number number) {
+  std::memcpy(to, &number, sizeof number);
+}
 inline std::uint16_t load_u16(const char* from) {
   std::uint16_t value;
   std::memcpy(&value, from, sizeof value);

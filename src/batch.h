@@ -27,6 +27,8 @@ struct Batch {
   std::vector<ReceivedLargeArgument> large_arguments;  // those whose place among the arguments is empty
   std::size_t next = 0;                                // the request to execute next
   bool timed_out = false;                              // that request suspended itself, and its time is over
+  bool unblocked = false;                              // likewise, and another client wants it to fail
+  bool postponed = false;                              // that request waits for the end of a pause
   // Keeps in memory what that request needs, until it has been executed. Those from `loads_begun` on are
   // still to run.
   std::vector<std::shared_ptr<engine::Load>> loads;

@@ -33,6 +33,7 @@ std::string flags_of(const Session& session) {
     if (tracked->redirection_is_broken()) flags.push_back('R');
     if (tracked->broadcasts()) flags.push_back('B');
   }
+  if (session.is_blocked.load(std::memory_order_relaxed)) flags.push_back('b');
   if (session.watched_key_changed.load(std::memory_order_relaxed)) flags.push_back('d');
   if (session.address.starts_with('/')) flags.push_back('U');
   if (session.no_evict.load(std::memory_order_relaxed)) flags.push_back('e');

@@ -14,12 +14,25 @@
 
 namespace shale::server {
 
+// How a client's wait ends that another client ends.
+enum class WaitEnd : std::uint8_t {
+  timeout,  // as if its time were over
+  error,    // its command fails
+  pause,    // the pause is over: its command runs
+};
+
 class ClientRegistry {
  public:
+  // How a connection is reached from any thread; done soon, by its own thread.
+  struct Control {
+    std::function<void()> close;
+    std::function<void(std::uint64_t wait, WaitEnd end)> end_wait;  // if it still waits in that wait
+  };
+
   // Ids grow and are never given twice.
   std::uint64_t next_id() { return next_id_.fetch_add(1, std::memory_order_relaxed); }
-  // `close` ends the connection from any thread, soon; it is called at most until remove() has returned.
-  void add(std::shared_ptr<Session> session, std::function<void()> close);
+  // `control` is used at most until remove() has returned.
+  void add(std::shared_ptr<Session> session, Control control);
   void remove(std::uint64_t id);
 
   // In the order of ids. Sessions may end while they are held; what they show stays readable.
@@ -31,11 +44,16 @@ class ClientRegistry {
   // connection that runs the command: that one sets Session::close_after_reply. False if there is no such
   // client.
   bool kill(std::uint64_t id);
+  // Ends the wait of a client in a blocking command. False if there is no such client, or it does not wait in
+  // one.
+  bool unblock(std::uint64_t id, WaitEnd end);
+  // The commands that a pause has postponed run.
+  void resume_postponed();
 
  private:
   struct Client {
     std::shared_ptr<Session> session;
-    std::function<void()> close;
+    Control control;
   };
 
   std::atomic<std::uint64_t> next_id_ = 1;

@@ -34,7 +34,7 @@ constexpr std::size_t kOutputBytesMin = 64u << 10;
 constexpr std::size_t kSentBytesKeptMax = 64u << 10;
 // Pauses that engines ask for are collected up to this, because a timer costs more than they do.
 constexpr std::chrono::microseconds kShortestPause{1000};
-constexpr std::chrono::microseconds kRetryPause{1000};
+constexpr std::chrono::microseconds kLoadPause{1000};
 constexpr std::uint64_t kClosingSecondsMax = 10;
 constexpr std::uint64_t kHandshakeSecondsMax = 5;
 constexpr int kDrainReadsMax = 64;
@@ -366,6 +366,7 @@ void Connection::suspend(Progress& progress) {
   suspended_ = true;
   waits_for_command_ = progress.wait == Progress::Wait::suspension;
   const std::uint64_t token = ++wait_token_;
+  if (waits_for_command_) show_wait(token);
   switch (progress.wait) {
     case Progress::Wait::loads: run_loads(token); break;
     case Progress::Wait::suspension: wait_for_command(std::move(*progress.suspension), token); break;
@@ -374,9 +375,23 @@ void Connection::suspend(Progress& progress) {
   }
 }
 
+// So that others see it, and end it if that is theirs to do.
+void Connection::show_wait(std::uint64_t token) {
+  const CommandFlags flags = batch_->requests[batch_->next].command.spec->flags;
+  session_->is_blocked.store(token != 0, std::memory_order_relaxed);
+  session_->postponed_wait.store(batch_->postponed ? token : 0);
+  session_->unblockable_wait.store(!batch_->postponed && flags.has(CommandFlag::blocking) ? token : 0);
+}
+
+void Connection::end_wait(std::uint64_t wait, WaitEnd end) {
+  if (!open() || !suspended_ || wait != wait_token_) return;
+  if (batch_) batch_->unblocked = end == WaitEnd::error;
+  resume(wait, end == WaitEnd::timeout);
+}
+
 void Connection::run_loads(std::uint64_t token) {
   const std::size_t count = batch_->loads.size() - batch_->loads_begun;
-  if (count == 0) return resume_after(kRetryPause, token);
+  if (count == 0) return resume_after(kLoadPause, token);
   // Shared by the loads: the last one to have run ends the wait.
   struct Round {
     Round(std::size_t count_to_run, std::function<void()> then)
@@ -418,7 +433,7 @@ void Connection::resume_after(std::chrono::microseconds pause, std::uint64_t tok
 void Connection::resume(std::uint64_t token, bool timed_out) {
   if (!open() || !suspended_ || token != wait_token_) return;
   suspended_ = false;
-  waits_for_command_ = false;
+  if (std::exchange(waits_for_command_, false)) show_wait(0);
   if (!syncing_) thread_.counters().suspended_connections.add(-1);
   if (timer_) timer_->cancel();
   held_from_ = kNothingHeld;

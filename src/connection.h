@@ -61,6 +61,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, public
   void close();
   // As soon as the requests that are being executed have been answered.
   void close_when_answered();
+  // If it still waits in the wait of that number: see Session::unblockable_wait.
+  void end_wait(std::uint64_t wait, WaitEnd end);
   // Once a second: closes it if it has been idle, or has not read what is sent to it, for too long.
   void sweep();
 
@@ -109,6 +111,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, public
   void resume_after(std::chrono::microseconds pause, std::uint64_t token, bool timed_out = false);
   static std::function<void()> resume_from_anywhere(const Connection& connection, std::uint64_t token);
   void resume(std::uint64_t token, bool timed_out);
+  void show_wait(std::uint64_t token);
 
   // Sending.
   void send();

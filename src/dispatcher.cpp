@@ -18,6 +18,7 @@ namespace {
 constexpr std::chrono::microseconds kCongestionPause{2000};
 // Beyond the command that waits, so many keys of those behind it are loaded along with its own.
 constexpr std::size_t kKeysLoadedAheadMax = 16;
+constexpr std::string_view kUnblocked = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
 
 }  // namespace
 
@@ -35,6 +36,8 @@ void Batch::clear() {
   loads_begun = 0;
   begun_at = 0;
   timed_out = false;
+  unblocked = false;
+  postponed = false;
 }
 
 Dispatcher::Dispatcher(Server& server, ThreadCounters& counters)
@@ -57,8 +60,12 @@ Progress Dispatcher::execute(Batch& batch, Session& session, std::string& output
   const std::size_t begun_at = batch.next;
   now_ms_ = server_.store().clock().unix_ms();
   meter_.begin();
+  if (std::exchange(batch.postponed, false)) batch.timed_out = false;
+  if (std::exchange(batch.unblocked, false)) refuse(batch, session, kUnblocked, output, progress);
   while (!batch.done() && progress.wait == Progress::Wait::nothing) {
-    if (session.transaction && session.transaction->is_open()) [[unlikely]] {
+    if (is_postponed(batch, batch.next, session)) [[unlikely]] {
+      postpone(batch, session, progress);
+    } else if (session.transaction && session.transaction->is_open()) [[unlikely]] {
       advance_transaction(batch, session, output, progress);
     } else if (runs_under_locks(batch, batch.next, session)) {
       execute_run(batch, session, output, output_bytes_max, progress);
@@ -75,6 +82,24 @@ Progress Dispatcher::execute(Batch& batch, Session& session, std::string& output
                                std::memory_order_relaxed);
   session.last_command_at_ms.store(now_ms_, std::memory_order_relaxed);
   return progress;
+}
+
+std::chrono::milliseconds Dispatcher::pause_left(const Batch& batch, std::size_t at, Session& session) const {
+  const Batch::Request& request = batch.requests[at];
+  if (!may_run(server_, session, request.command, words_of(batch, request))) return {};  // is refused at once
+  return server_.pause().left(*request.command.spec, session.transaction.get(),
+                              std::chrono::steady_clock::now());
+}
+
+// The request at batch.next waits for the end of the pause, and all behind it.
+void Dispatcher::postpone(Batch& batch, Session& session, Progress& progress) {
+  batch.postponed = true;
+  progress.wait = Progress::Wait::suspension;
+  progress.suspension = Suspension{.begin =
+                                       [&pause = server_.pause()](const std::function<void()>& resume) {
+                                         if (!pause.is_on()) resume();  // it has ended meanwhile
+                                       },
+                                   .timeout = pause_left(batch, batch.next, session)};
 }
 
 bool Dispatcher::runs_under_locks(const Batch& batch, std::size_t at, Session& session) const {
@@ -147,7 +172,9 @@ void Dispatcher::declare_run(const Batch& batch, Session& session) {
   run_.clear();
   std::size_t arguments = 0;
   for (std::size_t at = batch.next; at < batch.requests.size() && run_.size() < kRunRequestsMax; ++at) {
-    if (at != batch.next && !runs_under_locks(batch, at, session)) break;  // the first has been asked
+    // The first has been asked.
+    if (at != batch.next && (!runs_under_locks(batch, at, session) || is_postponed(batch, at, session)))
+      break;
     const Batch::Request& request = batch.requests[at];
     arguments += request.argument_count;
     if (!run_.empty() && (arguments > kRunArgumentsMax || session.listens())) break;

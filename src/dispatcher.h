@@ -25,6 +25,7 @@
 #include "src/command/table.h"
 #include "src/command_effects.h"
 #include "src/metering/command_meter.h"
+#include "src/server.h"
 
 namespace shale::server {
 
@@ -131,6 +132,12 @@ class Dispatcher {
                        Progress& progress);
 
   bool runs_under_locks(const Batch& batch, std::size_t at, Session& session) const;
+  // Whether CLIENT PAUSE makes the request wait, and for how long.
+  bool is_postponed(const Batch& batch, std::size_t at, Session& session) const {
+    return server_.pause().is_on() && pause_left(batch, at, session).count() > 0;
+  }
+  std::chrono::milliseconds pause_left(const Batch& batch, std::size_t at, Session& session) const;
+  void postpone(Batch& batch, Session& session, Progress& progress);
 
   Server& server_;
   ThreadCounters& counters_;

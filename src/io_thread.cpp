@@ -150,11 +150,19 @@ void IoThread::add_connection(AcceptedSocket accepted) {
   counters_.connections.add();
   counters_.connections_accepted.add();
   const std::uint64_t id = session->id;
-  server_.clients().add(session, [mailbox = mailbox_, id] {
-    mailbox->post([id](IoThread& thread) {
-      if (const auto connection = thread.find(id)) connection->close();
-    });
-  });
+  server_.clients().add(session, {.close =
+                                      [mailbox = mailbox_, id] {
+                                        mailbox->post([id](IoThread& thread) {
+                                          if (const auto connection = thread.find(id)) connection->close();
+                                        });
+                                      },
+                                  .end_wait =
+                                      [mailbox = mailbox_, id](std::uint64_t wait, WaitEnd end) {
+                                        mailbox->post([id, wait, end](IoThread& thread) {
+                                          if (const auto connection = thread.find(id))
+                                            connection->end_wait(wait, end);
+                                        });
+                                      }});
   const auto connection =
       std::make_shared<Connection>(*this, std::move(socket), std::move(session), std::move(tls));
   connections_.emplace(id, connection);

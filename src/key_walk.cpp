@@ -7,7 +7,7 @@ namespace {
 
 constexpr WalkLimits kPiece{.keys = 1000, .records = 2000, .ranges = 1000};
 // In between, others get their turn on the background's thread.
-constexpr int kPiecesPerRun = 16;
+constexpr int kWalkedPerRun = 16;
 
 }  // namespace
 
@@ -23,7 +23,7 @@ void KeyWalk::begin(std::size_t pieces_max) {
 
 void KeyWalk::run() {
   load_missing();
-  for (int pieces = 0; pieces < kPiecesPerRun && next_; ++pieces) {
+  for (int pieces = 0; pieces < kWalkedPerRun && next_; ++pieces) {
     auto walked = walk_piece();
     if (!walked && walked.error().kind != engine::ErrorKind::not_resident) return finish(walked);
     load_missing();

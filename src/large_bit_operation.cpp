@@ -9,13 +9,13 @@ namespace shale::server {
 namespace {
 
 // In between, others get their turn on the background's thread.
-constexpr std::uint64_t kBytesPerRun = 8U << 20;
+constexpr std::uint64_t kCombinedPerRun = 8U << 20;
 
 }  // namespace
 
 void LargeBitOperation::run() {
   if (done()) return;
-  status_ = combine_some(kBytesPerRun);
+  status_ = combine_some(kCombinedPerRun);
   if (status_ && written_ != into_->value_bytes()) return;
   if (status_) status_ = into_->finish(position_);
   readers_.clear();

@@ -8,7 +8,7 @@ namespace shale::server {
 namespace {
 
 // In between, others get their turn on the background's thread.
-constexpr std::uint64_t kBytesPerRun = 8U << 20;
+constexpr std::uint64_t kScannedPerRun = 8U << 20;
 
 }  // namespace
 
@@ -21,7 +21,7 @@ void LargeScan::run() {
 
 engine::Status LargeScan::read_some() {
   Bytes chunk;
-  const std::uint64_t stop = next_ + kBytesPerRun;
+  const std::uint64_t stop = next_ + kScannedPerRun;
   while (next_ < std::min(end_, stop)) {
     const std::uint64_t number = next_ / engine::kLargeChunkBytes;
     chunk.resize(value_->chunk_bytes(number));

@@ -6,7 +6,8 @@
 namespace shale::server {
 namespace {
 
-constexpr std::uint64_t kMiB = 1 << 20;
+constexpr std::uint64_t kMebibyte = 1 << 20;
+
 constexpr std::uint64_t kLogSegmentsMapped = 3;
 constexpr std::uint64_t kDefaultPercentage = 50;
 
@@ -16,10 +17,10 @@ std::optional<MemoryBudget> divide_memory(std::uint64_t total) {
   if (total < kMemoryBytesMin) return std::nullopt;
   MemoryBudget budget;
   budget.total = total;
-  budget.overhead = 8 * kMiB + total / 16;
-  budget.memtables = std::min(total / 4, 1024 * kMiB);
+  budget.overhead = 8 * kMebibyte + total / 16;
+  budget.memtables = std::min(total / 4, 1024 * kMebibyte);
   budget.connections = total / 10;
-  budget.log_segment = std::clamp(std::bit_floor(total / 16), 2 * kMiB, 16 * kMiB);
+  budget.log_segment = std::clamp(std::bit_floor(total / 16), 2 * kMebibyte, 16 * kMebibyte);
   budget.log_maps = kLogSegmentsMapped * budget.log_segment;
   budget.caches = total - budget.overhead - budget.memtables - budget.connections - budget.log_maps;
   return budget;

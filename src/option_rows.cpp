@@ -1,16 +1,13 @@
 // The options' rows, in the order of enum Option.
 #include <array>
-#include <limits>
 
 #include "src/options.h"
+#include "src/units.h"
 
 namespace shale::server {
 namespace {
 
 using namespace std::string_view_literals;
-
-constexpr std::int64_t kMiB = 1 << 20;
-constexpr std::int64_t kNoLimit = std::numeric_limits<std::int64_t>::max();
 
 constexpr std::array kSyncChoices = {"always"sv, "everysec"sv, "no"sv};
 constexpr std::array kEngineChoices = {"lsm"sv, "btree"sv};
@@ -189,7 +186,7 @@ constexpr OptionSpec kOptions[] = {
      .reason = "longest value or other argument that is taken; what is no value, never more than half of the "
                "connections' share of 'memory'",
      .least = kMiB,
-     .most = kNoLimit},
+     .most = kNoOptionLimit},
     {.name = "client-query-buffer-limit",
      .default_value = "1gb",
      .kind = OptionKind::size,
@@ -198,7 +195,7 @@ constexpr OptionSpec kOptions[] = {
      .reason = "longest request that is taken, without values of 1 MiB and more; never more than the "
                "connections' share of 'memory'",
      .least = kMiB,
-     .most = kNoLimit},
+     .most = kNoOptionLimit},
     {.name = "output-buffer-max",
      .default_value = "64mb",
      .kind = OptionKind::size,
@@ -208,7 +205,7 @@ constexpr OptionSpec kOptions[] = {
          "replies a client may leave unread before its next requests wait; never more than a quarter of the "
          "connections' share of 'memory'",
      .least = 64 << 10,
-     .most = kNoLimit},
+     .most = kNoOptionLimit},
     {.name = "client-output-buffer-limit",
      .default_value = "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
      .kind = OptionKind::output_limits,
@@ -222,7 +219,7 @@ constexpr OptionSpec kOptions[] = {
      .changeable = true,
      .takes = "a number (0: as many as a quarter of the connections' share of 'memory' holds)",
      .reason = "keys that are remembered for clients that track what they cache",
-     .most = kNoLimit},
+     .most = kNoOptionLimit},
     {.name = "notify-keyspace-events",
      .default_value = "",
      .kind = OptionKind::key_events,
@@ -313,21 +310,21 @@ constexpr OptionSpec kOptions[] = {
      .changeable = true,
      .takes = "a size (0: no limit)",
      .reason = "a shard that is larger on disk is split",
-     .most = kNoLimit},
+     .most = kNoOptionLimit},
     {.name = "shard-max-read-rate",
      .default_value = "100000",
      .kind = OptionKind::integer,
      .changeable = true,
      .takes = "4 KiB units a second (0: no limit)",
      .reason = "a shard that is read more, in 8 of 10 seconds, is split if that halves the load",
-     .most = kNoLimit},
+     .most = kNoOptionLimit},
     {.name = "shard-max-write-rate",
      .default_value = "50000",
      .kind = OptionKind::integer,
      .changeable = true,
      .takes = "1 KiB units a second (0: no limit)",
      .reason = "a shard that is written more, in 8 of 10 seconds, is split if that halves the load",
-     .most = kNoLimit},
+     .most = kNoOptionLimit},
     {.name = "shard-max-heat",
      .default_value = "25",
      .kind = OptionKind::integer,
@@ -368,7 +365,7 @@ constexpr OptionSpec kOptions[] = {
      .takes = "a size from 64mb",
      .reason = "log on disk before the oldest data in memory is flushed; a restart reads at most this much",
      .least = 64 * kMiB,
-     .most = kNoLimit},
+     .most = kNoOptionLimit},
     {.name = "compression",
      .default_value = "lz4",
      .kind = OptionKind::choice,
@@ -392,7 +389,7 @@ constexpr OptionSpec kOptions[] = {
      .kind = OptionKind::size,
      .takes = "a size (0: as fast as the disk allows)",
      .reason = "bytes a second that compaction reads and writes while nobody writes",
-     .most = kNoLimit},
+     .most = kNoOptionLimit},
     {.name = "deletion-age-max",
      .default_value = "3600",
      .kind = OptionKind::integer,
@@ -445,7 +442,7 @@ constexpr OptionSpec kOptions[] = {
      .changeable = true,
      .takes = "a number",
      .reason = "commands that SLOWLOG keeps; never more than 16 MiB of them",
-     .most = kNoLimit},
+     .most = kNoOptionLimit},
     {.name = "latency-monitor-threshold",
      .default_value = "0",
      .kind = OptionKind::integer,

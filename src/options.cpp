@@ -4,18 +4,15 @@
 
 #include <algorithm>
 #include <charconv>
-#include <limits>
 
 #include "protocol/inline_request.h"
 #include "src/command/arguments.h"
 #include "src/key_events.h"
 #include "src/output_limits.h"
+#include "src/units.h"
 
 namespace shale::server {
 namespace {
-
-constexpr std::int64_t kMiB = 1 << 20;
-constexpr std::int64_t kNoLimit = std::numeric_limits<std::int64_t>::max();
 
 template <class Number, class... Base>
 std::optional<Number> parse_number(std::string_view text, Base... base) {
@@ -101,7 +98,7 @@ std::optional<std::int64_t> parse_size(std::string_view text) {
   const std::string unit = lower_case(text.substr(digits));
   for (const auto& [name, bytes] : kUnits) {
     if (unit == name)
-      return count && *count <= kNoLimit / bytes ? std::optional{*count * bytes} : std::nullopt;
+      return count && *count <= kNoOptionLimit / bytes ? std::optional{*count * bytes} : std::nullopt;
   }
   return std::nullopt;
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -99,6 +100,8 @@ enum class OptionKind : std::uint8_t {
   percentiles,    // any number of numbers from 0 to 100
   keys,           // any number of keys, which may hold any byte; texts of it are quoted as on a request line
 };
+
+inline constexpr std::int64_t kNoOptionLimit = std::numeric_limits<std::int64_t>::max();
 
 struct OptionSpec {
   std::string_view name;

@@ -12,14 +12,14 @@
 namespace shale::server {
 namespace {
 
-class Descriptor {
+class OpenFile {
  public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
+  explicit OpenFile(int number) : number_(number) {}
+  ~OpenFile() {
     if (number_ >= 0) ::close(number_);
   }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
   int number() const { return number_; }
   bool open() const { return number_ >= 0; }
 
@@ -57,7 +57,7 @@ bool replace_file(const std::filesystem::path& path, std::string_view contents) 
   const bool is_new = ::stat(target.c_str(), &old) != 0;
   if (is_new && errno != ENOENT) return false;
   std::string temporary = target.string() + ".new-XXXXXX";
-  const Descriptor file{::mkstemp(temporary.data())};
+  const OpenFile file{::mkstemp(temporary.data())};
   if (!file.open()) return false;
   const bool replaced = (is_new || give_owner_and_mode(file.number(), old)) &&
                         write_all(file.number(), contents) && ::fsync(file.number()) == 0 &&
@@ -68,7 +68,7 @@ bool replace_file(const std::filesystem::path& path, std::string_view contents) 
     errno = reason;
     return false;
   }
-  const Descriptor folder{::open(target.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  const OpenFile folder{::open(target.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   return folder.open() && ::fsync(folder.number()) == 0;
 }
 

@@ -33,6 +33,7 @@
 #include "src/server.h"
 #include "src/stats/reshape_figures.h"
 #include "src/tls/context.h"
+#include "src/units.h"
 #include "src/value.h"
 
 namespace shale::server {
@@ -41,7 +42,6 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr double kMiB = 1 << 20;
 // Files the engine has open, beside the clients' sockets.
 constexpr std::uint64_t kEngineFilesMax = 1024;
 constexpr std::chrono::milliseconds kStopGrace{1500};

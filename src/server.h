@@ -16,6 +16,7 @@
 #include "engine/io/background.h"
 #include "src/acl/log.h"
 #include "src/acl/users.h"
+#include "src/client_pause.h"
 #include "src/client_registry.h"
 #include "src/config.h"
 #include "src/memory_budget.h"
@@ -53,6 +54,7 @@ class Server {
   Config& config() { return config_; }
   const Config& config() const { return config_; }
   ClientRegistry& clients() { return clients_; }
+  ClientPause& pause() { return pause_; }
   acl::Users& users() { return users_; }
   const acl::Users& users() const { return users_; }
   acl::Log& acl_log() { return acl_log_; }
@@ -132,6 +134,7 @@ class Server {
   Tracking tracking_;
   WatchTable watches_;  // before the clients, who leave it when they go
   ClientRegistry clients_;
+  ClientPause pause_;
   acl::Users users_;
   acl::Log acl_log_;
   Metering metering_;

@@ -76,6 +76,13 @@ struct Session {
   // Null for clients that use neither. For the connection's thread. Behind what it refers to.
   std::unique_ptr<ClientTransaction> transaction;
 
+  // Whether it waits for what its command waits for, or for the end of a pause. Each wait has a number; that
+  // of one which CLIENT UNBLOCK or the end of the pause ends stands here, else 0. Set by the connection's
+  // thread; whoever sets it to 0 ends the wait.
+  std::atomic<bool> is_blocked = false;
+  std::atomic<std::uint64_t> unblockable_wait = 0;
+  std::atomic<std::uint64_t> postponed_wait = 0;
+
   // Written by the connection's thread, shown by others.
   std::atomic<unsigned> database = 0;
   std::atomic<std::int64_t> last_command_at_ms = 0;

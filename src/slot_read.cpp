@@ -9,7 +9,7 @@ namespace shale::server {
 namespace {
 
 // In between, others get their turn on the background's thread.
-constexpr int kPiecesPerRun = 64;
+constexpr int kSlotPiecesPerRun = 64;
 constexpr unsigned kTokenBitsBelowSlot = 64 - cluster::kSlotBits;
 
 std::uint64_t first_token(std::uint32_t slot) { return std::uint64_t{slot} << kTokenBitsBelowSlot; }
@@ -38,7 +38,7 @@ void SlotRead::begin(std::size_t pieces_max) {
 
 void SlotRead::run() {
   load_missing();
-  for (int pieces = 0; pieces < kPiecesPerRun && left_; ++pieces) {
+  for (int pieces = 0; pieces < kSlotPiecesPerRun && left_; ++pieces) {
     auto read = read_piece();
     if (!read && read.error().kind != engine::ErrorKind::not_resident) return finish(read);
     load_missing();

@@ -8,13 +8,12 @@
 namespace shale::engine::btree {
 namespace {
 
-std::uint64_t round_up(std::uint64_t bytes) { return (bytes + kBlockBytes - 1) / kBlockBytes * kBlockBytes; }
 std::uint64_t round_down(std::uint64_t bytes) { return bytes / kBlockBytes * kBlockBytes; }
 
 }  // namespace
 
 BlockRun FreeSpace::blocks_of(std::uint64_t offset, std::uint64_t bytes) {
-  const std::uint64_t begin = round_up(offset);
+  const std::uint64_t begin = round_up_to_block(offset);
   const std::uint64_t end = round_down(offset + bytes);
   return {begin, end > begin ? end - begin : 0};
 }
@@ -61,8 +60,8 @@ void FreeSpace::add(std::uint64_t offset, std::uint64_t bytes) {
 }
 
 std::optional<BlockRun> FreeSpace::take(std::uint64_t bytes_min, std::uint64_t bytes_max) {
-  bytes_min = std::max(round_up(bytes_min), kBlockBytes);
-  bytes_max = std::max(round_up(bytes_max), bytes_min);
+  bytes_min = std::max(round_up_to_block(bytes_min), kBlockBytes);
+  bytes_max = std::max(round_up_to_block(bytes_max), bytes_min);
   // Every member of the next class up is large enough; of the own one only some are.
   std::optional<std::uint64_t> lowest;
   const std::size_t sure_class =
@@ -106,7 +105,7 @@ std::uint64_t FreeSpace::trim(std::uint64_t end) {
   const auto last = std::prev(pieces_.end());
   const std::uint64_t offset = last->first;
   if (offset + last->second != end) return end;
-  const std::uint64_t new_end = round_up(offset);
+  const std::uint64_t new_end = round_up_to_block(offset);
   if (new_end >= end) return end;
   erase(last);
   if (new_end != offset) insert(offset, new_end - offset);

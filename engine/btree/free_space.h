@@ -14,6 +14,10 @@ namespace shale::engine::btree {
 
 inline constexpr std::uint64_t kBlockBytes = 4096;
 
+constexpr std::uint64_t round_up_to_block(std::uint64_t bytes) {
+  return (bytes + kBlockBytes - 1) / kBlockBytes * kBlockBytes;
+}
+
 struct BlockRun {
   std::uint64_t offset = 0;
   std::uint64_t bytes = 0;

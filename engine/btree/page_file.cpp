@@ -11,8 +11,6 @@ namespace {
 
 constexpr BytesView kFileName = "pages";
 
-std::uint64_t round_up(std::uint64_t bytes) { return (bytes + kBlockBytes - 1) / kBlockBytes * kBlockBytes; }
-
 }  // namespace
 
 // Under another name until it is whole: a file without a superblock never stands under its own.
@@ -77,7 +75,7 @@ Status PageFile::load(const std::function<void(const std::string&)>& on_damage) 
                                                      path_, superblock_.format, kFormatMin, kFormat)};
   }
   superblock_.format = kFormat;  // when it is next written
-  end_ = std::max(round_up(*size), kPagesBegin);
+  end_ = std::max(round_up_to_block(*size), kPagesBegin);
   file_bytes_ = end_;
   if (!superblock_.directory.exists()) return {};
   const auto page = read(superblock_.directory, PageType::directory);
@@ -158,7 +156,7 @@ BlockRun PageFile::allocate(std::uint64_t bytes_min, std::uint64_t bytes_max) {
   const std::lock_guard lock{mutex_};
   auto run = free_.take(bytes_min, bytes_max);
   if (!run) {
-    run = BlockRun{end_, round_up(std::max(bytes_min, bytes_max))};
+    run = BlockRun{end_, round_up_to_block(std::max(bytes_min, bytes_max))};
     end_ += run->bytes;
   }
   note_space();

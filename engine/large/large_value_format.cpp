@@ -7,17 +7,17 @@
 namespace shale::engine {
 namespace {
 
-constexpr BytesView kMagic{"SHALLRG\n", 8};
+constexpr BytesView kLargeValueMagic{"SHALLRG\n", 8};
 
 // The footer. Version, checksum and magic must stay where they are in later versions.
-constexpr std::size_t kVersionAt = 0;  // u32, then u32 bytes of a chunk
+constexpr std::size_t kLargeValueVersionAt = 0;  // u32, then u32 bytes of a chunk
 constexpr std::size_t kChunkBytesAt = 4;
 constexpr std::size_t kIdAt = 8;
 constexpr std::size_t kValueBytesAt = 16;
 constexpr std::size_t kKeyBytesAt = 24;
 constexpr std::size_t kChecksumAt = 32;  // of the trailer up to here
 constexpr std::size_t kMagicAt = 40;
-static_assert(LargeValueTrailer::kFooterBytes == kMagicAt + kMagic.size());
+static_assert(LargeValueTrailer::kFooterBytes == kMagicAt + kLargeValueMagic.size());
 
 }  // namespace
 
@@ -52,15 +52,16 @@ Bytes LargeValueTrailer::encode() const {
   append_u64(encoded, value_bytes);
   append_u64(encoded, key.size());
   append_u64(encoded, hash_bytes(encoded));
-  encoded.append(kMagic);
+  encoded.append(kLargeValueMagic);
   return encoded;
 }
 
 LargeValueTrailer::State LargeValueTrailer::decode_footer(std::span<const char, kFooterBytes> footer,
                                                           std::uint64_t file_bytes,
                                                           std::uint64_t& bytes_before) {
-  if (BytesView{footer.data() + kMagicAt, kMagic.size()} != kMagic) return State::not_a_large_value;
-  if (load_u32(footer.data() + kVersionAt) > kLargeValueFormatVersion) return State::newer_version;
+  if (BytesView{footer.data() + kMagicAt, kLargeValueMagic.size()} != kLargeValueMagic)
+    return State::not_a_large_value;
+  if (load_u32(footer.data() + kLargeValueVersionAt) > kLargeValueFormatVersion) return State::newer_version;
   if (load_u32(footer.data() + kChunkBytesAt) != kLargeChunkBytes) return State::damaged;
   const std::uint64_t value_bytes = load_u64(footer.data() + kValueBytesAt);
   const std::uint64_t key_bytes = load_u64(footer.data() + kKeyBytesAt);

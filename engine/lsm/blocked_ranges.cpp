@@ -3,16 +3,12 @@
 #include <algorithm>
 
 namespace shale::engine::lsm {
-namespace {
-
-std::vector<const Run*> pointers(const std::vector<Run>& runs) {
+std::vector<const Run*> pointers_to(const std::vector<Run>& runs) {
   std::vector<const Run*> found;
   found.reserve(runs.size());
   for (const Run& run : runs) found.push_back(&run);
   return found;
 }
-
-}  // namespace
 
 BlockedRanges::BlockedRanges(const std::vector<const Run*>& runs) {
   std::vector<Range> all;
@@ -68,7 +64,7 @@ std::uint64_t BlockedRanges::free_bytes(const Run& run) const {
 }
 
 BlockedRanges blocked_below(const Version& version, const LevelPlan& plan, std::uint32_t level) {
-  auto runs = pointers(version.runs(level));
+  auto runs = pointers_to(version.runs(level));
   if (level < Version::kLastLevel) {
     const auto& below = version.runs(target_level(version, plan, level));
     if (!below.empty()) runs.push_back(&below.front());
@@ -77,7 +73,7 @@ BlockedRanges blocked_below(const Version& version, const LevelPlan& plan, std::
 }
 
 BlockedRanges blocked_within(const Version& version, std::uint32_t level) {
-  return BlockedRanges{pointers(version.runs(level))};
+  return BlockedRanges{pointers_to(version.runs(level))};
 }
 
 std::uint64_t movable_bytes(const Version& version, const LevelPlan& plan, std::uint32_t level) {

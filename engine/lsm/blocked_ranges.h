@@ -11,6 +11,9 @@
 
 namespace shale::engine::lsm {
 
+// Of a level's runs, in their order.
+std::vector<const Run*> pointers_to(const std::vector<Run>& runs);
+
 // As views of the slices of a Version, which must outlive it.
 class BlockedRanges {
  public:

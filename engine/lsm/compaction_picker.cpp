@@ -10,13 +10,6 @@ namespace {
 // A range whose first possible end makes a job this much too large is cut inside a table instead.
 constexpr std::uint64_t kOversize = 2;
 
-std::vector<const Run*> pointers(const std::vector<Run>& runs) {
-  std::vector<const Run*> found;
-  found.reserve(runs.size());
-  for (const Run& run : runs) found.push_back(&run);
-  return found;
-}
-
 BytesView last_end(const std::vector<const Run*>& runs) {
   BytesView end;
   for (const Run* run : runs) end = std::max(end, run->end_key());
@@ -190,7 +183,7 @@ std::optional<Compaction> CompactionPicker::push_down(const Version& version, co
   Compaction compaction;
   compaction.source_level = level;
   compaction.target_level = target_level(version, plan, level);
-  const auto sources = pointers(version.runs(level));
+  const auto sources = pointers_to(version.runs(level));
   const auto& below = version.runs(compaction.target_level);
   const Run* target = below.empty() ? nullptr : &below.front();
   const BlockedRanges blocked = blocked_below(version, plan, level);
@@ -208,7 +201,7 @@ std::optional<Compaction> CompactionPicker::merge_runs(const Version& version, s
   Compaction compaction;
   compaction.reason = CompactionReason::merge_runs;
   compaction.source_level = compaction.target_level = level;
-  auto sources = pointers(version.runs(level));
+  auto sources = pointers_to(version.runs(level));
   const Run* oldest = sources.back();
   sources.pop_back();
   if (sources.empty()) return {};

@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <cassert>
 
+#include "engine/memory/cache_line.h"
+
 namespace shale::engine::lsm {
 
 namespace {
 
-constexpr std::size_t kCacheLineBytes = 64;
 constexpr std::size_t kGrowthSlackBytesMax = std::size_t{1} << 20;
 
 // A value that outgrows its record a second time is likely to be appended to again: it gets room for half as

@@ -4,12 +4,13 @@
 #include <array>
 #include <cassert>
 
+#include "engine/memory/cache_line.h"
+
 namespace shale::engine::lsm {
 
 namespace {
 
-constexpr std::uint32_t kNodeKeys = 62;  // a leaf is then 12 cache lines, an inner node 16
-constexpr std::size_t kCacheLineBytes = 64;
+constexpr std::uint32_t kNodeKeys = 62;         // a leaf is then 12 cache lines, an inner node 16
 constexpr std::uint32_t kPrefetchDistance = 8;  // records; enough to hide one miss behind the work on others
 
 // Requires that the key has a prefix of that length; substr would check it, in the innermost loop.

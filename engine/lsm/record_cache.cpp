@@ -5,11 +5,12 @@
 #include <cassert>
 #include <cstring>
 
+#include "engine/memory/cache_line.h"
+
 namespace shale::engine::lsm {
 
 namespace {
 
-constexpr std::size_t kCacheLineBytes = 64;
 // A chunk is 1/32 to 1/16 of the capacity within these bounds, so that a ring has enough of them.
 constexpr std::size_t kChunkBytesMin = std::size_t{4} << 10;
 constexpr std::size_t kChunkBytesMax = kHugePageBytes;

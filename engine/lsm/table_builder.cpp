@@ -15,9 +15,9 @@
 namespace shale::engine::lsm {
 namespace {
 
-constexpr std::size_t kWriteBytes = 256U << 10;
+constexpr std::size_t kTableWriteBytes = 256U << 10;
 // A block at least this large is written from where it lies instead of through the write buffer.
-constexpr std::size_t kDirectWriteBytes = 256U << 10;
+constexpr std::size_t kDirectBlockBytes = 256U << 10;
 
 std::uint64_t hash_both(BytesView first, BytesView second) {
   XXH3_state_t state;
@@ -34,7 +34,7 @@ class TableBuilder::Implementation {
   Implementation(std::unique_ptr<File> file, const TableBuilderOptions& options)
       : file_(std::move(file)), options_(options) {
     properties_.table_number = options.table_number;
-    written_.reserve(kWriteBytes + options.block_bytes);
+    written_.reserve(kTableWriteBytes + options.block_bytes);
   }
 
   Status add(const Entry& entry) {
@@ -154,14 +154,14 @@ class TableBuilder::Implementation {
         second = {};
       }
     }
-    if (first.size() + second.size() >= kDirectWriteBytes) return write_directly(first, second, trailer);
+    if (first.size() + second.size() >= kDirectBlockBytes) return write_directly(first, second, trailer);
     const std::uint64_t begin = offset();
     const std::size_t begin_in_buffer = written_.size();
     written_.append(first).append(second);
     const std::uint64_t payload_hash =
         XXH3_64bits(written_.data() + begin_in_buffer, written_.size() - begin_in_buffer);
     append_trailer(payload_hash, trailer, begin);
-    return written_.size() < kWriteBytes ? Status{} : flush();
+    return written_.size() < kTableWriteBytes ? Status{} : flush();
   }
 
   Status write_directly(BytesView first, BytesView second, const BlockTrailer& trailer) {

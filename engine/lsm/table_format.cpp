@@ -10,20 +10,15 @@ namespace shale::engine::lsm {
 namespace {
 
 // Footer: magic is last, so that any version can be recognised by the end of the file.
-constexpr std::size_t kVersionAt = 0;  // u32, then u32 zero
-constexpr std::size_t kReservedAt = 4;
-constexpr std::size_t kNumberAt = 8;
+constexpr std::size_t kFooterVersionAt = 0;  // u32, then u32 zero
+constexpr std::size_t kFooterReservedAt = 4;
+constexpr std::size_t kFooterNumberAt = 8;
 constexpr std::size_t kFilterAt = 16;
 constexpr std::size_t kIndexAt = 24;
 constexpr std::size_t kPropertiesAt = 32;
 constexpr std::size_t kChecksumAt = 40;  // of the 40 bytes before it
 constexpr std::size_t kMagicAt = 48;
 static_assert(TableFooter::kEncodedBytes == kMagicAt + sizeof kTableMagic);
-
-template <class Number>
-void store(char* to, Number number) {
-  std::memcpy(to, &number, sizeof number);
-}
 
 // 0 stands for never.
 void append_time(Bytes& encoded, std::int64_t time_ms) {
@@ -55,8 +50,8 @@ bool decode_value_files(ByteReader& reader, std::vector<ValueFileUse>& uses) {
 std::array<char, BlockTrailer::kEncodedBytes> BlockTrailer::encode() const {
   std::array<char, kEncodedBytes> bytes;
   bytes[0] = static_cast<char>(compression);
-  store(bytes.data() + 1, raw_bytes);
-  store(bytes.data() + 5, checksum);
+  store_number(bytes.data() + 1, raw_bytes);
+  store_number(bytes.data() + 5, checksum);
   return bytes;
 }
 
@@ -67,24 +62,24 @@ BlockTrailer BlockTrailer::decode(std::span<const char, kEncodedBytes> from) {
 std::uint64_t block_checksum(std::uint64_t payload_hash, const BlockTrailer& trailer,
                              std::uint64_t table_number, std::uint64_t offset) {
   char covered[8 + 8 + 8 + 4 + 1];
-  store(covered, payload_hash);
-  store(covered + 8, table_number);
-  store(covered + 16, offset);
-  store(covered + 24, trailer.raw_bytes);
+  store_number(covered, payload_hash);
+  store_number(covered + 8, table_number);
+  store_number(covered + 16, offset);
+  store_number(covered + 24, trailer.raw_bytes);
   covered[28] = static_cast<char>(trailer.compression);
   return XXH3_64bits(covered, sizeof covered);
 }
 
 std::array<char, TableFooter::kEncodedBytes> TableFooter::encode() const {
   std::array<char, kEncodedBytes> bytes;
-  store(bytes.data() + kVersionAt, format_version);
-  store(bytes.data() + kReservedAt, std::uint32_t{0});
-  store(bytes.data() + kNumberAt, table_number);
-  store(bytes.data() + kFilterAt, filter_offset);
-  store(bytes.data() + kIndexAt, index_offset);
-  store(bytes.data() + kPropertiesAt, properties_offset);
-  store(bytes.data() + kChecksumAt, std::uint64_t{XXH3_64bits(bytes.data(), kChecksumAt)});
-  store(bytes.data() + kMagicAt, kTableMagic);
+  store_number(bytes.data() + kFooterVersionAt, format_version);
+  store_number(bytes.data() + kFooterReservedAt, std::uint32_t{0});
+  store_number(bytes.data() + kFooterNumberAt, table_number);
+  store_number(bytes.data() + kFilterAt, filter_offset);
+  store_number(bytes.data() + kIndexAt, index_offset);
+  store_number(bytes.data() + kPropertiesAt, properties_offset);
+  store_number(bytes.data() + kChecksumAt, std::uint64_t{XXH3_64bits(bytes.data(), kChecksumAt)});
+  store_number(bytes.data() + kMagicAt, kTableMagic);
   return bytes;
 }
 
@@ -94,10 +89,11 @@ FooterState decode_footer(std::span<const char, TableFooter::kEncodedBytes> from
   if (verify_checksum && load_u64(from.data() + kChecksumAt) != XXH3_64bits(from.data(), kChecksumAt)) {
     return FooterState::damaged;
   }
-  footer.format_version = load_u32(from.data() + kVersionAt);
+  footer.format_version = load_u32(from.data() + kFooterVersionAt);
   if (footer.format_version > kTableFormatVersion) return FooterState::newer_version;
-  if (footer.format_version == 0 || load_u32(from.data() + kReservedAt) != 0) return FooterState::damaged;
-  footer.table_number = load_u64(from.data() + kNumberAt);
+  if (footer.format_version == 0 || load_u32(from.data() + kFooterReservedAt) != 0)
+    return FooterState::damaged;
+  footer.table_number = load_u64(from.data() + kFooterNumberAt);
   footer.filter_offset = load_u64(from.data() + kFilterAt);
   footer.index_offset = load_u64(from.data() + kIndexAt);
   footer.properties_offset = load_u64(from.data() + kPropertiesAt);

@@ -12,7 +12,7 @@ namespace shale::engine::lsm {
 namespace {
 
 // The last stop, for what arithmetic did not foresee: a compaction that fails.
-constexpr std::size_t kLevel0RunsMax = 200;
+constexpr std::size_t kLevel0RunsLimit = 200;
 
 Shape initial_shape(CompactionMode mode) {
   Shape shape;  // the middle: what adaptive begins with
@@ -208,7 +208,7 @@ Status Tree::admit_write(std::size_t bytes) {
     note_busy(now);
     return Error{ErrorKind::busy, {}};
   }
-  if (plan_.level0_runs >= kLevel0RunsMax) {
+  if (plan_.level0_runs >= kLevel0RunsLimit) {
     if (compaction_error_) return *compaction_error_;
     note_busy(now);
     return Error{ErrorKind::busy, {}};

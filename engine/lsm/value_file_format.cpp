@@ -10,9 +10,9 @@ constexpr char kHeaderMagic[] = {'S', 'H', 'A', 'L', 'E', 'V', 'A', 'L'};
 constexpr char kFooterMagic[] = {'S', 'H', 'A', 'L', 'V', 'A', 'L', '\n'};
 
 // Header: magic, version and checksum must stay where they are in later versions.
-constexpr std::size_t kVersionAt = 8;  // u32, then u32 zero
-constexpr std::size_t kReservedAt = 12;
-constexpr std::size_t kNumberAt = 16;
+constexpr std::size_t kHeaderVersionAt = 8;  // u32, then u32 zero
+constexpr std::size_t kHeaderReservedAt = 12;
+constexpr std::size_t kHeaderNumberAt = 16;
 constexpr std::size_t kHeaderChecksumAt = 24;  // of the bytes before it
 static_assert(ValueFileHeader::kEncodedBytes == kHeaderChecksumAt + sizeof(std::uint64_t));
 
@@ -21,11 +21,6 @@ constexpr std::size_t kRecordBytesAt = 8;
 constexpr std::size_t kFooterChecksumAt = 16;
 constexpr std::size_t kFooterMagicAt = 24;
 static_assert(ValueFileFooter::kEncodedBytes == kFooterMagicAt + sizeof kFooterMagic);
-
-template <class Number>
-void store(char* to, Number number) {
-  std::memcpy(to, &number, sizeof number);
-}
 
 std::uint64_t footer_checksum(std::uint64_t file_number, const ValueFileFooter& footer) {
   const std::uint64_t covered[] = {file_number, footer.record_count, footer.record_bytes};
@@ -41,10 +36,10 @@ constexpr std::uint64_t varint_bytes(std::uint64_t value) {
 std::array<char, ValueFileHeader::kEncodedBytes> ValueFileHeader::encode() const {
   std::array<char, kEncodedBytes> bytes;
   std::memcpy(bytes.data(), kHeaderMagic, sizeof kHeaderMagic);
-  store(bytes.data() + kVersionAt, format_version);
-  store(bytes.data() + kReservedAt, std::uint32_t{0});
-  store(bytes.data() + kNumberAt, file_number);
-  store(bytes.data() + kHeaderChecksumAt, std::uint64_t{XXH3_64bits(bytes.data(), kHeaderChecksumAt)});
+  store_number(bytes.data() + kHeaderVersionAt, format_version);
+  store_number(bytes.data() + kHeaderReservedAt, std::uint32_t{0});
+  store_number(bytes.data() + kHeaderNumberAt, file_number);
+  store_number(bytes.data() + kHeaderChecksumAt, std::uint64_t{XXH3_64bits(bytes.data(), kHeaderChecksumAt)});
   return bytes;
 }
 
@@ -54,18 +49,19 @@ ValueFileState ValueFileHeader::decode(std::span<const char, kEncodedBytes> from
   if (load_u64(from.data() + kHeaderChecksumAt) != XXH3_64bits(from.data(), kHeaderChecksumAt)) {
     return ValueFileState::damaged;
   }
-  header.format_version = load_u32(from.data() + kVersionAt);
+  header.format_version = load_u32(from.data() + kHeaderVersionAt);
   if (header.format_version > kValueFileFormatVersion) return ValueFileState::newer_version;
-  if (header.format_version == 0 || load_u32(from.data() + kReservedAt) != 0) return ValueFileState::damaged;
-  header.file_number = load_u64(from.data() + kNumberAt);
+  if (header.format_version == 0 || load_u32(from.data() + kHeaderReservedAt) != 0)
+    return ValueFileState::damaged;
+  header.file_number = load_u64(from.data() + kHeaderNumberAt);
   return ValueFileState::sound;
 }
 
 std::array<char, ValueFileFooter::kEncodedBytes> ValueFileFooter::encode(std::uint64_t file_number) const {
   std::array<char, kEncodedBytes> bytes;
-  store(bytes.data() + kRecordCountAt, record_count);
-  store(bytes.data() + kRecordBytesAt, record_bytes);
-  store(bytes.data() + kFooterChecksumAt, footer_checksum(file_number, *this));
+  store_number(bytes.data() + kRecordCountAt, record_count);
+  store_number(bytes.data() + kRecordBytesAt, record_bytes);
+  store_number(bytes.data() + kFooterChecksumAt, footer_checksum(file_number, *this));
   std::memcpy(bytes.data() + kFooterMagicAt, kFooterMagic, sizeof kFooterMagic);
   return bytes;
 }

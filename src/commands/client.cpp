@@ -13,6 +13,7 @@
 #include "src/command/arguments.h"
 #include "src/commands/authentication.h"
 #include "src/commands/client_tracking.h"
+#include "src/commands/client_waiting.h"
 #include "src/commands/groups.h"
 #include "src/commands/reply.h"
 #include "src/server.h"
@@ -289,6 +290,9 @@ engine::Status client_help(CommandContext& context, Arguments) {
                         "    Taken; clients are never evicted.",
                         "NO-TOUCH (ON|OFF)",
                         "    Taken; the time of last use is not kept.",
+                        "PAUSE <timeout> [WRITE|ALL]",
+                        "    Make the commands of all clients wait for <timeout> milliseconds, or those",
+                        "    that change data.",
                         "REPLY (ON|OFF|SKIP)",
                         "    Say whether this connection wants replies.",
                         "SETINFO (LIB-NAME|LIB-VER) <text>",
@@ -301,6 +305,11 @@ engine::Status client_help(CommandContext& context, Arguments) {
                         "    begin with one of the prefixes.",
                         "TRACKINGINFO",
                         "    Say how this connection tracks keys.",
+                        "UNBLOCK <client-id> [TIMEOUT|ERROR]",
+                        "    End the waiting of a client in a blocking command, as if its time were over or",
+                        "    with an error.",
+                        "UNPAUSE",
+                        "    End what PAUSE has begun.",
                     });
 }
 
@@ -365,6 +374,23 @@ constexpr ArgumentSpec kTrackingArguments[] = {
     {.name = "optin", .type = pure_token, .token = "OPTIN", .optional = true},
     {.name = "optout", .type = pure_token, .token = "OPTOUT", .optional = true},
     {.name = "noloop", .type = pure_token, .token = "NOLOOP", .optional = true},
+};
+
+constexpr ArgumentSpec kPauseModes[] = {
+    {.name = "write", .type = pure_token, .token = "WRITE"},
+    {.name = "all", .type = pure_token, .token = "ALL"},
+};
+constexpr ArgumentSpec kPauseArguments[] = {
+    {.name = "timeout", .type = integer},
+    {.name = "mode", .type = oneof, .optional = true, .children = kPauseModes},
+};
+constexpr ArgumentSpec kUnblockTypes[] = {
+    {.name = "timeout", .type = pure_token, .token = "TIMEOUT"},
+    {.name = "error", .type = pure_token, .token = "ERROR"},
+};
+constexpr ArgumentSpec kUnblockArguments[] = {
+    {.name = "client-id", .type = integer},
+    {.name = "unblock-type", .type = oneof, .optional = true, .children = kUnblockTypes},
 };
 
 constexpr CommandSpec kSubcommands[] = {
@@ -465,6 +491,16 @@ constexpr CommandSpec kSubcommands[] = {
      .summary = "Taken; the time of last use is not kept.",
      .arguments = kSwitch,
      .handler = client_no_touch},
+    {.name = "pause",
+     .arity = at_least(3),
+     .flags = kOthers,
+     .categories = AclCategory::connection,
+     .group = "connection",
+     .since = "3.0.0",
+     .complexity = "O(1)",
+     .summary = "Makes the commands of all clients wait, or those that change data.",
+     .arguments = kPauseArguments,
+     .handler = client_pause},
     {.name = "reply",
      .arity = exactly(3),
      .flags = kOwn,
@@ -516,6 +552,25 @@ constexpr CommandSpec kSubcommands[] = {
      .complexity = "O(1)",
      .summary = "Says how the connection tracks keys.",
      .handler = client_trackinginfo},
+    {.name = "unblock",
+     .arity = at_least(3),
+     .flags = kOthers,
+     .categories = AclCategory::connection,
+     .group = "connection",
+     .since = "5.0.0",
+     .complexity = "O(log N), N being the number of clients",
+     .summary = "Ends the waiting of a client in a blocking command.",
+     .arguments = kUnblockArguments,
+     .handler = client_unblock},
+    {.name = "unpause",
+     .arity = exactly(2),
+     .flags = kOthers,
+     .categories = AclCategory::connection,
+     .group = "connection",
+     .since = "6.2.0",
+     .complexity = "O(N), N being the number of clients",
+     .summary = "Ends what CLIENT PAUSE has begun.",
+     .handler = client_unpause},
 };
 static_assert(sorted_and_unique(kSubcommands));
 

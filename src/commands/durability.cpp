@@ -1,11 +1,11 @@
 // WAIT and WAITAOF: until one's own writes are safe.
 #include <chrono>
-#include <limits>
 #include <optional>
 
 #include "src/command/arguments.h"
 #include "src/commands/groups.h"
 #include "src/commands/reply.h"
+#include "src/commands/timeout_argument.h"
 #include "src/server.h"
 
 namespace shale::server {
@@ -14,20 +14,9 @@ namespace {
 using enum ArgumentType;
 using enum CommandFlag;
 
-// Milliseconds, 0 meaning for ever.
-std::optional<std::chrono::milliseconds> take_timeout(Arguments& arguments, std::int64_t now_ms) {
-  const std::int64_t timeout = arguments.take_integer("ERR timeout is not an integer or out of range");
-  if (timeout < 0) arguments.fail("ERR timeout is negative");
-  if (timeout > std::numeric_limits<std::int64_t>::max() - now_ms)
-    arguments.fail("ERR timeout is out of range");
-  if (timeout <= 0) return std::nullopt;
-  return std::chrono::milliseconds(timeout);
-}
-
-// A timer cannot be set for the far future without overflowing; nobody waits a century.
-std::optional<std::chrono::milliseconds> bounded(std::optional<std::chrono::milliseconds> timeout) {
-  constexpr std::chrono::milliseconds kTimeoutMax = std::chrono::hours(24) * 365 * 100;
-  return timeout > kTimeoutMax ? kTimeoutMax : timeout;
+// None: for ever.
+std::optional<std::chrono::milliseconds> patience(std::chrono::milliseconds timeout) {
+  return timeout.count() > 0 ? std::optional{timeout} : std::nullopt;
 }
 
 // WAIT numreplicas timeout -> how many replicas have this client's writes: none, as there are none. Waits
@@ -37,7 +26,7 @@ engine::Status wait(CommandContext& context, Arguments arguments) {
   const auto timeout = take_timeout(arguments, context.keyspace.now_ms());
   if (arguments.failed()) return reply_error(context, arguments.error());
   if (replicas <= 0 || context.timed_out) return reply_integer(context, 0);
-  context.suspend = Suspension{.begin = [](const std::function<void()>&) {}, .timeout = bounded(timeout)};
+  context.suspend = Suspension{.begin = [](const std::function<void()>&) {}, .timeout = patience(timeout)};
   return {};
 }
 
@@ -71,7 +60,7 @@ engine::Status waitaof(CommandContext& context, Arguments arguments) {
             if (replicas > 0) return;
             log.when_synced(written, [resume = std::move(resume)](const engine::Status&) { resume(); });
           },
-      .timeout = bounded(timeout)};
+      .timeout = patience(timeout)};
   return {};
 }
 

@@ -88,7 +88,9 @@ void write_clients(InfoFields& fields, Server& server) {
   fields.add("connected_clients", totals.connections);
   fields.add("cluster_connections", 0);
   fields.add("maxclients", server.config().number(Option::maxclients));
-  fields.add("blocked_clients", totals.suspended_connections);
+  fields.add("blocked_clients", std::ranges::count_if(server.clients().list(), [](const auto& session) {
+               return session->is_blocked.load(std::memory_order_relaxed);
+             }));
   fields.add("tracking_clients", server.tracking().client_count());
   fields.add("pubsub_clients", server.pubsub().client_count());
   fields.add("watching_clients", std::ranges::count_if(server.clients().list(), [](const auto& session) {

@@ -6,7 +6,7 @@
 namespace shale::server {
 namespace {
 
-constexpr std::size_t kShownKeyBytesMax = 64;
+constexpr std::size_t kShownBoundBytesMax = 64;
 
 // Where a level begins or ends, as the slot (on the ring) and the key that people know.
 void add_position(std::string_view end, cluster::Placement placement, engine::BytesView position,
@@ -16,7 +16,7 @@ void add_position(std::string_view end, cluster::Placement placement, engine::By
   if (position.size() >= placement.prefix_bytes()) {
     const cluster::PositionParts parts = placement.split(position);
     if (placement.is_ring()) slot = parts.token >> (64 - cluster::kSlotBits);
-    key = quote_bytes(parts.key, kShownKeyBytesMax);
+    key = quote_bytes(parts.key, kShownBoundBytesMax);
   }
   level.add(std::string(end) + "_slot", std::move(slot)).add(std::string(end) + "_key", std::move(key));
 }

@@ -47,7 +47,7 @@ void append_string(std::string_view text, std::string& json) {
 
 void append_object(const Figures& figures, std::string& json);
 
-struct Writer {
+struct JsonWriter {
   std::string& json;
 
   void operator()(NotKnown) const { json += "null"; }
@@ -71,7 +71,7 @@ void append_object(const Figures& figures, std::string& json) {
     if (&named != figures.all().data()) json += ',';
     append_string(named.name, json);
     json += ':';
-    std::visit(Writer{json}, named.figure.value());
+    std::visit(JsonWriter{json}, named.figure.value());
   }
   json += '}';
 }

@@ -3,7 +3,7 @@
 namespace shale::server {
 namespace {
 
-struct Writer {
+struct ItemWriter {
   protocol::ReplyWriter& reply;
 
   void operator()(NotKnown) const { reply.null(); }
@@ -23,7 +23,7 @@ void write_reply(const Figures& figures, protocol::ReplyWriter& reply) {
   reply.map(figures.all().size());
   for (const auto& [name, figure] : figures.all()) {
     reply.bulk(name);
-    std::visit(Writer{reply}, figure.value());
+    std::visit(ItemWriter{reply}, figure.value());
   }
 }
 

@@ -14,8 +14,6 @@ using cluster::ReshapeKind;
 
 bool has_other(ReshapeKind kind) { return kind == ReshapeKind::split || kind == ReshapeKind::merge; }
 
-std::uint32_t number(cluster::ShardId id) { return static_cast<std::uint32_t>(id); }
-
 // Where a cut is: the place on the ring or the database, and the key, if one begins there.
 void add_cut(cluster::Placement placement, engine::BytesView position, Figures& figures) {
   const bool has_key = position.size() >= placement.prefix_bytes();
@@ -69,11 +67,12 @@ void add_shares(const std::vector<cluster::ShardSize>& before, const cluster::Re
 
 std::string effect_of(const cluster::ReshapeEvent& event) {
   if (!event.effect.empty() || !event.error.empty()) return event.effect;
-  const std::uint32_t shard = number(event.shard);
+  const std::uint32_t shard = number_of(event.shard);
   switch (event.kind) {
     case ReshapeKind::split:
-      return fmt::format("shard {} has what shard {} had from the cut on", number(event.other), shard);
-    case ReshapeKind::merge: return fmt::format("shard {} has what shard {} had", shard, number(event.other));
+      return fmt::format("shard {} has what shard {} had from the cut on", number_of(event.other), shard);
+    case ReshapeKind::merge:
+      return fmt::format("shard {} has what shard {} had", shard, number_of(event.other));
     case ReshapeKind::move:
       return fmt::format("shard {} is a {} tree", shard,
                          event.to == cluster::EngineKind::btree ? "B+" : "LSM");
@@ -108,8 +107,8 @@ Figures describe_event(cluster::Placement placement, const cluster::ReshapeEvent
   figures.add("change", kind_name(event.kind))
       .add("by", event.automatic ? "itself" : "command")
       .add("unix_ms", event.unix_ms)
-      .add("shard", number(event.shard))
-      .add("other_shard", has_other(event.kind) ? Figure{number(event.other)} : Figure{NotKnown{}})
+      .add("shard", number_of(event.shard))
+      .add("other_shard", has_other(event.kind) ? Figure{number_of(event.other)} : Figure{NotKnown{}})
       .add("from", engine_name(event.from))
       .add("to", engine_name(event.to));
   add_cut(placement, event.cut, figures);
@@ -125,7 +124,7 @@ Figures describe_event(cluster::Placement placement, const cluster::ReshapeEvent
 // Of the data beside the shares of the ring, since key ranges have only those.
 Figures describe_plan(cluster::Placement placement, cluster::ShardId shard, const cluster::SplitPlan& plan) {
   Figures figures;
-  figures.add("shard", number(shard));
+  figures.add("shard", number_of(shard));
   add_cut(placement, plan.cut, figures);
   const auto shares = plan.shares.value_or(cluster::SplitPlan::Shares{});
   const double moved = shares.before > 0 ? shares.high / shares.before : 0;
@@ -154,8 +153,8 @@ Figures describe_plan(cluster::Placement placement, cluster::ShardId shard, cons
 
 Figures describe_plan(const cluster::MergePlan& plan) {
   Figures figures;
-  figures.add("shard", number(plan.into))
-      .add("other_shard", number(plan.from))
+  figures.add("shard", number_of(plan.into))
+      .add("other_shard", number_of(plan.from))
       .add("way", plan.is_copied ? "copied" : "joined without a copy")
       .add("engine", engine_name(plan.engine))
       .add("keys", plan.data.keys)
@@ -181,14 +180,14 @@ Figures describe_plan(const cluster::RingPlan& plan) {
   Figure::Rows parts;
   for (const cluster::RingPlan::Part& part : plan.parts) {
     Figures row;
-    row.add("shard", number(part.shard))
+    row.add("shard", number_of(part.shard))
         .add("share_before_percent", {100 * part.share_before, Unit::percent})
         .add("share_after_percent", {100 * part.share_after, Unit::percent})
         .add("keys_moved", part.keys_moved);
     parts.push_back(std::move(row));
   }
   Figures figures;
-  return figures.add("shard", number(plan.shard))
+  return figures.add("shard", number_of(plan.shard))
       .add("engine", engine_name(plan.engine))
       .add("share_percent", {100 * plan.share, Unit::percent})
       .add("keys", plan.data.keys)
@@ -211,8 +210,8 @@ Figures describe_rebalance(const std::vector<cluster::ShardSize>& before,
     Figures row;
     const bool merges = step.kind == ReshapeKind::merge;
     row.add("change", kind_name(step.kind))
-        .add("shard", number(step.shard))
-        .add("other_shard", merges ? Figure{number(step.other)} : Figure{NotKnown{}})
+        .add("shard", number_of(step.shard))
+        .add("other_shard", merges ? Figure{number_of(step.other)} : Figure{NotKnown{}})
         .add("keys_moved", step.keys_moved)
         .add("bytes_moved", {step.bytes_moved, Unit::bytes});
     add_shares(before, plan, step, row);
@@ -248,14 +247,15 @@ bool concerns(const cluster::ReshapeProgress& progress, cluster::ShardId shard) 
 }
 
 std::string describe_progress(const cluster::ReshapeProgress& progress) {
-  const std::uint32_t shard = number(progress.shard);
+  const std::uint32_t shard = number_of(progress.shard);
   const std::string copied =
       progress.keys == 0 ? ""
                          : fmt::format(", {} of about {} keys copied", progress.keys_copied, progress.keys);
   switch (progress.kind) {
     case ReshapeKind::split: return fmt::format("shard {} is being split", shard);
     case ReshapeKind::merge:
-      return fmt::format("shard {} is being merged with shard {}{}", shard, number(progress.other), copied);
+      return fmt::format("shard {} is being merged with shard {}{}", shard, number_of(progress.other),
+                         copied);
     case ReshapeKind::move:
       return fmt::format("shard {} is moving to {}{}", shard, engine_name(progress.to), copied);
     case ReshapeKind::grow: return fmt::format("shard {} is joining the ring{}", shard, copied);

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/encoding.h"
+#include "engine/testing/effort.h"
 #include "engine/testing/test_seed.h"
 #include "tests/engine/cursor_walk.h"
 #include "tests/engine/engine_kinds.h"
@@ -220,7 +221,7 @@ TEST(EngineAgreement, AllEnginesAnswerAsAMapDoes) {
     const std::uint64_t seed = test_seed() + number;
     SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={} for the first run of a test to be this one", seed));
     AgreementRun run{seed};
-    run.run(500);
+    run.run(rounds_of_test(500));
     if (testing::Test::HasFailure()) return;
   }
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "engine/testing/effort.h"
 #include "engine/testing/test_seed.h"
 #include "tests/engine/cursor_walk.h"
 #include "tests/engine/engine_kinds.h"
@@ -161,7 +162,7 @@ TEST_P(EngineContract, AgreesWithAMap) {
     return key;
   };
   const auto any_bound = [&] { return random() % 3 == 0 ? Bytes{} : any_key(); };
-  for (int round = 0; round < 150 && !HasFailure(); ++round) {
+  for (int round = 0; round < rounds_of_test(150) && !HasFailure(); ++round) {
     for (auto writes = random() % 150; writes > 0; --writes) {
       const Bytes key = any_key();
       ASSERT_EQ(get(key).has_value(), model_.contains(key));  // what has been read is counted right

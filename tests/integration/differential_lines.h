@@ -501,7 +501,7 @@ inline constexpr std::string_view kExpiryLines[] = {
     "EXPIRE a 100",
     "EXPIRE a 100 NX",
     "EXPIRE a 100 nx xx",
-    "EXPIRE a 100 GT XX",
+    "EXPIRE a 50 GT XX",
     "EXPIRE a 200 XX GT",
     "EXPIRE a 100 XX LT",
     "EXPIRE a 100 gt lt",

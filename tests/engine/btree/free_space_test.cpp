@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/btree/block_set.h"
+#include "engine/testing/effort.h"
 #include "engine/testing/test_seed.h"
 
 namespace shale::engine::btree {
@@ -46,7 +47,7 @@ TEST(BtreeFreeSpace, KeepsCountOfEveryByte) {
   SCOPED_TRACE(test_seed());
   std::vector<bool> free(kEnd, false);
   FreeSpace space;
-  for (int step = 0; step < 3000; ++step) {
+  for (int step = 0; step < rounds_of_test(3000); ++step) {
     if (random() % 2 == 0) {
       const std::uint64_t begin = random() % kEnd;
       std::uint64_t end = begin;

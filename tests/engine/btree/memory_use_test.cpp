@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <random>
 #include <thread>
 
@@ -56,7 +57,9 @@ TEST(BtreeMemory, StaysWithinTheBudgetWhateverGoesOn) {
   std::atomic<bool> done = false;
   std::uint64_t most = 0;
   std::thread watcher{[&] {
-    for (; !done; std::this_thread::yield()) most = std::max(most, MemoryUse::bytes());
+    for (; !done; std::this_thread::sleep_for(std::chrono::microseconds(50))) {
+      most = std::max(most, MemoryUse::bytes());
+    }
   }};
   const auto name = [](std::uint64_t number) { return fmt::format("k{:012}", number * 7919 % kKeys); };
   std::mt19937_64 random{test_seed()};
