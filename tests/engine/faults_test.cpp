@@ -66,7 +66,7 @@ TEST_P(EngineFaults, LoseNothingThatWasPersisted) {
   std::vector<EngineFault> faults = all_faults();
   ASSERT_GT(faults.size(), 1000u);
   const char* const asked = std::getenv("SHALE_FAULT_POINTS");
-  const std::uint64_t points = asked != nullptr ? std::strtoull(asked, nullptr, 10) : 200;
+  const std::uint64_t points = asked != nullptr ? std::strtoull(asked, nullptr, 10) : 100;
   std::mt19937_64 random{seed_};
   std::ranges::shuffle(faults, random);
   if (points != 0 && points < faults.size()) faults.resize(points);
