@@ -94,7 +94,7 @@ class RandomCommands {
   Words options(Words words, const Choices& choices, std::size_t most) {
     for (std::size_t left = below(most + 1); left > 0; --left) {
       words.push_back(pick(choices));
-      const std::string& option = words.back();
+      const std::string option = words.back();
       if (option == "DB" && below(10) != 0) words.push_back(pick({"0", "1", "15", "16", "abc"}));
       if (option == "EX" || option == "PX" || option == "EXAT" || option == "PXAT") {
         if (below(10) != 0) words.push_back(duration());
