@@ -11,9 +11,12 @@ Status replace_file(FileSystem& files, const std::string& path, BytesView conten
     if (Status status = (*file)->sync(); !status) return status;
   }
   if (Status status = files.rename(temporary, path); !status) return status;
+  return files.sync_folder(parent_folder(path));
+}
+
+std::string parent_folder(const std::string& path) {
   const std::size_t slash = path.rfind('/');
-  return files.sync_folder(slash == std::string::npos ? "."
-                                                      : path.substr(0, std::max<std::size_t>(slash, 1)));
+  return slash == std::string::npos ? "." : path.substr(0, std::max<std::size_t>(slash, 1));
 }
 
 Result<Bytes> read_file(FileSystem& files, const std::string& path) {

@@ -1,6 +1,6 @@
 // The one seam between the engines and the machine's files. Everything in engine/ that opens, reads, writes,
-// maps, syncs, renames or removes a file does it here, so that a simulated disk can lose, tear and refuse
-// (simulated_disk.h).
+// maps, syncs, renames, links or removes a file does it here, so that a simulated disk can lose, tear and
+// refuse (simulated_disk.h).
 //
 // All calls but File::read_resident may wait for a disk: none of them belongs on an I/O thread or under a
 // shard's lock.
@@ -86,10 +86,15 @@ class FileSystem {
 
   virtual Result<bool> exists(const std::string& path) = 0;
   virtual Result<std::vector<std::string>> list(const std::string& folder) = 0;  // names of files, sorted
+  virtual Result<std::vector<std::string>> list_folders(const std::string& folder) = 0;  // likewise
   virtual Status create_folder(const std::string& path) = 0;  // and parents; fine if it exists
-  // Atomic. Durable only after sync_folder on the folder(s).
+  // Atomic. Durable only after sync_folder on the folder(s). A folder takes along what is in it.
   virtual Status rename(const std::string& from, const std::string& to) = 0;
+  // Gives the file `from` a second name; what is written under one is read under the other. Durable only
+  // after sync_folder. Error{unsupported} if the file system makes no such links, or not between these two.
+  virtual Status link(const std::string& from, const std::string& to) = 0;
   virtual Status remove(const std::string& path) = 0;
+  virtual Status remove_folder(const std::string& path) = 0;  // an empty one
   virtual Status sync_folder(const std::string& path) = 0;
   // Takes the exclusive lock on `path` (created if missing), or Error{locked}.
   virtual Result<std::unique_ptr<FolderLock>> lock(const std::string& path) = 0;
@@ -102,6 +107,8 @@ std::unique_ptr<FileSystem> make_posix_file_system();
 // Writes `contents` to a temporary name, syncs, renames over `path`, syncs the folder: after a crash `path`
 // holds the old contents or the new, never a mixture.
 Status replace_file(FileSystem& files, const std::string& path, BytesView contents);
+// The path without its last part; "." if it has no other.
+std::string parent_folder(const std::string& path);
 // The whole of a small file.
 Result<Bytes> read_file(FileSystem& files, const std::string& path);
 

@@ -279,23 +279,10 @@ class PosixFileSystem final : public FileSystem {
   }
 
   Result<std::vector<std::string>> list(const std::string& folder) override {
-    const std::unique_ptr<DIR, int (*)(DIR*)> entries{::opendir(folder.c_str()), &::closedir};
-    if (!entries) return system_error("opendir", folder);
-    std::vector<std::string> names;
-    while (true) {
-      errno = 0;
-      const dirent* const entry = ::readdir(entries.get());
-      if (!entry) break;
-      struct stat status {};
-      if (::fstatat(::dirfd(entries.get()), entry->d_name, &status, 0) == -1) {
-        if (errno == ENOENT) continue;  // removed since
-        return system_error("fstatat", folder + "/" + entry->d_name);
-      }
-      if (S_ISREG(status.st_mode)) names.emplace_back(entry->d_name);
-    }
-    if (errno != 0) return system_error("readdir", folder);
-    std::sort(names.begin(), names.end());
-    return names;
+    return names_in(folder, S_IFREG);
+  }
+  Result<std::vector<std::string>> list_folders(const std::string& folder) override {
+    return names_in(folder, S_IFDIR);
   }
 
   Status create_folder(const std::string& path) override {
@@ -317,8 +304,23 @@ class PosixFileSystem final : public FileSystem {
     return {};
   }
 
+  Status link(const std::string& from, const std::string& to) override {
+    if (::link(from.c_str(), to.c_str()) == 0) return {};
+    const int code = errno;
+    Error error = system_error("link", from + " to " + to, code);
+    if (code == EXDEV || code == EPERM || code == EOPNOTSUPP || code == EMLINK) {
+      error.kind = ErrorKind::unsupported;
+    }
+    return error;
+  }
+
   Status remove(const std::string& path) override {
     if (::unlink(path.c_str()) == -1) return system_error("unlink", path);
+    return {};
+  }
+
+  Status remove_folder(const std::string& path) override {
+    if (::rmdir(path.c_str()) == -1) return system_error("rmdir", path);
     return {};
   }
 
@@ -354,6 +356,28 @@ class PosixFileSystem final : public FileSystem {
   }
 
  private:
+  // Sorted.
+  static Result<std::vector<std::string>> names_in(const std::string& folder, mode_t type) {
+    const std::unique_ptr<DIR, int (*)(DIR*)> entries{::opendir(folder.c_str()), &::closedir};
+    if (!entries) return system_error("opendir", folder);
+    std::vector<std::string> names;
+    while (true) {
+      errno = 0;
+      const dirent* const entry = ::readdir(entries.get());
+      if (!entry) break;
+      struct stat status {};
+      if (::fstatat(::dirfd(entries.get()), entry->d_name, &status, 0) == -1) {
+        if (errno == ENOENT) continue;  // removed since
+        return system_error("fstatat", folder + "/" + entry->d_name);
+      }
+      const std::string_view name = entry->d_name;
+      if ((status.st_mode & S_IFMT) == type && name != "." && name != "..") names.emplace_back(name);
+    }
+    if (errno != 0) return system_error("readdir", folder);
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
   static Status allocate(const FileDescriptor& descriptor, const std::string& path,
                          std::uint64_t size_bytes) {
     const auto length = static_cast<off_t>(size_bytes);

@@ -28,6 +28,7 @@ std::string_view name_of(DiskCall call) {
     case DiskCall::write: return "write";
     case DiskCall::sync: return "sync";
     case DiskCall::rename: return "rename";
+    case DiskCall::link: return "link";
     case DiskCall::remove: return "remove";
     case DiskCall::sync_folder: return "sync_folder";
     case DiskCall::any: break;
@@ -334,10 +335,11 @@ void SimulatedDisk::crash(Unsynced unsynced, std::optional<std::uint64_t> seed) 
   if (seed) random_.seed(*seed);
   for (const NameChange& change : unsynced_changes_) {
     if (unsynced == Unsynced::kept || (unsynced == Unsynced::torn && random_() % 2 == 0)) {
-      apply(change, synced_names_);
+      apply(change, synced_names_, synced_folders_);
     }
   }
   names_ = synced_names_;
+  folders_ = synced_folders_;
   std::set<Inode*> seen;
   for (const auto& [path, inode] : names_) {
     if (seen.insert(inode.get()).second) inode->crash(unsynced, random_);
@@ -347,7 +349,10 @@ void SimulatedDisk::crash(Unsynced unsynced, std::optional<std::uint64_t> seed) 
 
 void SimulatedDisk::process_kill() {
   const std::lock_guard lock{mutex_};
-  for (const auto& [path, inode] : names_) inode->process_kill();
+  std::set<Inode*> seen;
+  for (const auto& [place, inode] : names_) {
+    if (seen.insert(inode.get()).second) inode->process_kill();
+  }
   // The machine goes on, and so does what it knows to be unsynced.
   std::vector<NameChange> unsynced_changes = std::move(unsynced_changes_);
   restart();
@@ -376,13 +381,15 @@ std::unique_ptr<SimulatedDisk> SimulatedDisk::copy_locked(std::uint64_t seed) co
     if (!copied) copied = inode->copy();
     return copied;
   };
-  for (const auto& [path, inode] : names_) made->names_[path] = copy_of(inode);
-  for (const auto& [path, inode] : synced_names_) made->synced_names_[path] = copy_of(inode);
+  for (const auto& [place, inode] : names_) made->names_[place] = copy_of(inode);
+  for (const auto& [place, inode] : synced_names_) made->synced_names_[place] = copy_of(inode);
   for (NameChange change : unsynced_changes_) {
-    change.inode = copy_of(change.inode);
+    if (change.inode) change.inode = copy_of(change.inode);
     made->unsynced_changes_.push_back(std::move(change));
   }
   made->folders_ = folders_;
+  made->synced_folders_ = synced_folders_;
+  made->folders_made_ = folders_made_;
   made->capacity_bytes_ = capacity_bytes_;
   made->resident_percent_ = resident_percent_;
   return made;
@@ -460,7 +467,12 @@ Bytes SimulatedDisk::contents(const std::string& path) const {
 std::vector<std::string> SimulatedDisk::paths() const {
   const std::lock_guard lock{mutex_};
   std::vector<std::string> paths;
-  for (const auto& [path, inode] : names_) paths.push_back(path);
+  for (const auto& [folder, begin] : folders_) {
+    for (const auto& [place, inode] : names_) {
+      if (place.starts_with(begin)) paths.push_back(folder + "/" + place.substr(begin.size()));
+    }
+  }
+  std::ranges::sort(paths);
   return paths;
 }
 
@@ -512,21 +524,44 @@ Status SimulatedDisk::check_room(std::uint64_t bytes_more, const std::string& pa
 
 std::uint64_t SimulatedDisk::bytes_used() const {
   std::uint64_t bytes = 0;
-  for (const auto& [path, inode] : names_) bytes += inode->current->size();
+  std::set<const Inode*> seen;  // a file with two names takes its space once
+  for (const auto& [place, inode] : names_) {
+    if (seen.insert(inode.get()).second) bytes += inode->current->size();
+  }
   return bytes;
 }
 
+bool SimulatedDisk::has_folder_of(const std::string& path) const {
+  return folders_.contains(folder_of(path));
+}
+
+std::string SimulatedDisk::folder_place(const std::string& path) const { return folders_.at(path); }
+
+std::string SimulatedDisk::place(const std::string& path) const {
+  return folder_place(folder_of(path)) + path.substr(path.rfind('/') + 1);
+}
+
 std::shared_ptr<SimulatedDisk::Inode> SimulatedDisk::find(const std::string& path) const {
-  const auto found = names_.find(path);
+  if (!has_folder_of(path)) return nullptr;
+  const auto found = names_.find(place(path));
   return found == names_.end() ? nullptr : found->second;
 }
 
 void SimulatedDisk::change_names(NameChange change) {
-  apply(change, names_);
+  apply(change, names_, folders_);
   unsynced_changes_.push_back(std::move(change));
 }
 
-void SimulatedDisk::apply(const NameChange& change, Names& names) {
+void SimulatedDisk::apply(const NameChange& change, Names& names, Folders& folders) {
+  if (!change.inode) {
+    Folders renamed;
+    for (const auto& [path, place] : folders) {
+      const bool is_inside = path == change.removed || path.starts_with(change.removed + "/");
+      renamed[is_inside ? change.added + path.substr(change.removed.size()) : path] = place;
+    }
+    folders = std::move(renamed);
+    return;
+  }
   if (!change.removed.empty()) {
     const auto found = names.find(change.removed);
     // Another file may have the name by now, if changes before this one were not kept.
@@ -538,13 +573,13 @@ void SimulatedDisk::apply(const NameChange& change, Names& names) {
 Result<std::unique_ptr<File>> SimulatedDisk::create(const std::string& path) {
   const std::lock_guard lock{mutex_};
   if (Status status = begin_call(DiskCall::create, true, path); !status) return status.error();
-  if (!folders_.contains(folder_of(path))) return missing("create", path);
+  if (!has_folder_of(path)) return missing("create", path);
   auto inode = find(path);
   if (inode) {
     inode->current = std::make_shared<Inode::Buffer>();
   } else {
     inode = std::make_shared<Inode>();
-    change_names({folder_of(path), {}, path, inode});
+    change_names({folder_place(folder_of(path)), {}, place(path), inode});
   }
   return std::make_unique<OpenFile>(*this, std::move(inode), path, true);
 }
@@ -569,7 +604,7 @@ Result<std::unique_ptr<MappedFile>> SimulatedDisk::create_mapped(const std::stri
                                                                  std::uint64_t size_bytes) {
   const std::lock_guard lock{mutex_};
   if (Status status = begin_call(DiskCall::map, true, path); !status) return status.error();
-  if (!folders_.contains(folder_of(path))) return missing("create", path);
+  if (!has_folder_of(path)) return missing("create", path);
   auto inode = find(path);
   const std::uint64_t bytes_before = inode ? inode->current->size() : 0;
   if (size_bytes > bytes_before) {
@@ -577,7 +612,7 @@ Result<std::unique_ptr<MappedFile>> SimulatedDisk::create_mapped(const std::stri
   }
   if (!inode) {
     inode = std::make_shared<Inode>();
-    change_names({folder_of(path), {}, path, inode});
+    change_names({folder_place(folder_of(path)), {}, place(path), inode});
   }
   inode->current = std::make_shared<Inode::Buffer>(size_bytes);
   return std::make_unique<OpenMap>(*this, std::move(inode), path);
@@ -602,17 +637,32 @@ Result<std::vector<std::string>> SimulatedDisk::list(const std::string& folder) 
   if (off_) return Error{ErrorKind::io, fmt::format("list {}: the machine is off", folder)};
   if (!folders_.contains(folder)) return missing("list", folder);
   std::vector<std::string> files;
-  for (const auto& [path, inode] : names_) {
-    if (folder_of(path) == folder) files.push_back(path.substr(path.rfind('/') + 1));
+  const std::string& begin = folders_.at(folder);
+  for (const auto& [place, inode] : names_) {
+    if (place.starts_with(begin)) files.push_back(place.substr(begin.size()));
   }
   return files;
+}
+
+Result<std::vector<std::string>> SimulatedDisk::list_folders(const std::string& folder) {
+  const std::lock_guard lock{mutex_};
+  if (off_) return Error{ErrorKind::io, fmt::format("list {}: the machine is off", folder)};
+  if (!folders_.contains(folder)) return missing("list", folder);
+  std::vector<std::string> names;
+  for (const auto& [path, place] : folders_) {
+    if (path != folder && folder_of(path) == folder) names.push_back(path.substr(path.rfind('/') + 1));
+  }
+  return names;
 }
 
 Status SimulatedDisk::create_folder(const std::string& path) {
   const std::lock_guard lock{mutex_};
   if (Status status = begin_call(DiskCall::create, true, path); !status) return status;
   for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
-    folders_.insert(path.substr(0, end));
+    const std::string part = path.substr(0, end);
+    if (!folders_.contains(part)) {
+      folders_[part] = synced_folders_[part] = fmt::format("{}/", ++folders_made_);
+    }
     if (end == std::string::npos) return {};
   }
 }
@@ -620,15 +670,37 @@ Status SimulatedDisk::create_folder(const std::string& path) {
 Status SimulatedDisk::rename(const std::string& from, const std::string& to) {
   const std::lock_guard lock{mutex_};
   if (Status status = begin_call(DiskCall::rename, true, from); !status) return status;
+  if (folders_.contains(from)) return rename_folder(from, to);
   const auto inode = find(from);
-  if (!inode || !folders_.contains(folder_of(to))) return missing("rename", from + " to " + to);
+  if (!inode || !has_folder_of(to)) return missing("rename", from + " to " + to);
   if (from == to) return {};
-  if (folder_of(from) == folder_of(to)) {
-    change_names({folder_of(from), from, to, inode});
+  const std::string from_folder = folder_place(folder_of(from));
+  const std::string to_folder = folder_place(folder_of(to));
+  if (from_folder == to_folder) {
+    change_names({from_folder, place(from), place(to), inode});
   } else {  // two folders, two syncs: either half may be lost
-    change_names({folder_of(to), {}, to, inode});
-    change_names({folder_of(from), from, {}, inode});
+    change_names({to_folder, {}, place(to), inode});
+    change_names({from_folder, place(from), {}, inode});
   }
+  return {};
+}
+
+Status SimulatedDisk::rename_folder(const std::string& from, const std::string& to) {
+  assert(folder_of(from) == folder_of(to));
+  if (folders_.contains(to) || find(to)) {
+    return Error{ErrorKind::io, fmt::format("rename {} to {}: File exists", from, to)};
+  }
+  change_names({folder_place(folder_of(from)), from, to, nullptr});
+  return {};
+}
+
+Status SimulatedDisk::link(const std::string& from, const std::string& to) {
+  const std::lock_guard lock{mutex_};
+  if (Status status = begin_call(DiskCall::link, true, from); !status) return status;
+  const auto inode = find(from);
+  if (!inode || !has_folder_of(to)) return missing("link", from + " to " + to);
+  if (find(to)) return Error{ErrorKind::io, fmt::format("link {} to {}: File exists", from, to)};
+  change_names({folder_place(folder_of(to)), {}, place(to), inode});
   return {};
 }
 
@@ -637,7 +709,22 @@ Status SimulatedDisk::remove(const std::string& path) {
   if (Status status = begin_call(DiskCall::remove, true, path); !status) return status;
   const auto inode = find(path);
   if (!inode) return missing("remove", path);
-  change_names({folder_of(path), path, {}, inode});
+  change_names({folder_place(folder_of(path)), place(path), {}, inode});
+  return {};
+}
+
+Status SimulatedDisk::remove_folder(const std::string& path) {
+  const std::lock_guard lock{mutex_};
+  if (Status status = begin_call(DiskCall::remove, true, path); !status) return status;
+  if (!folders_.contains(path)) return missing("rmdir", path);
+  const std::string begin = folder_place(path);
+  const auto is_inside = [&](const auto& name) { return name.first.starts_with(begin); };
+  const auto is_below = [&](const auto& folder) { return folder.first.starts_with(path + "/"); };
+  if (std::ranges::any_of(names_, is_inside) || std::ranges::any_of(folders_, is_below)) {
+    return Error{ErrorKind::io, fmt::format("rmdir {}: Directory not empty", path)};
+  }
+  folders_.erase(path);
+  std::erase_if(synced_folders_, [&](const auto& folder) { return folder.second == begin; });
   return {};
 }
 
@@ -645,9 +732,10 @@ Status SimulatedDisk::sync_folder(const std::string& path) {
   const std::lock_guard lock{mutex_};
   if (Status status = begin_call(DiskCall::sync_folder, true, path); !status) return status;
   if (!folders_.contains(path)) return missing("sync_folder", path);
-  const auto covered = [&](const NameChange& change) { return change.folder == path; };
+  const std::string synced = folder_place(path);
+  const auto covered = [&](const NameChange& change) { return change.folder == synced; };
   for (const NameChange& change : unsynced_changes_) {
-    if (covered(change)) apply(change, synced_names_);
+    if (covered(change)) apply(change, synced_names_, synced_folders_);
   }
   std::erase_if(unsynced_changes_, covered);
   return {};
@@ -656,11 +744,13 @@ Status SimulatedDisk::sync_folder(const std::string& path) {
 Result<std::unique_ptr<FolderLock>> SimulatedDisk::lock(const std::string& path) {
   const std::lock_guard lock{mutex_};
   if (Status status = begin_call(DiskCall::create, true, path); !status) return status.error();
-  if (!folders_.contains(folder_of(path))) return missing("lock", path);
+  if (!has_folder_of(path)) return missing("lock", path);
   if (!locked_.insert(path).second) {
     return Error{ErrorKind::locked, fmt::format("lock {}: another process holds the lock", path)};
   }
-  if (!find(path)) change_names({folder_of(path), {}, path, std::make_shared<Inode>()});
+  if (!find(path)) {
+    change_names({folder_place(folder_of(path)), {}, place(path), std::make_shared<Inode>()});
+  }
   return std::make_unique<OpenLock>(*this, path);
 }
 

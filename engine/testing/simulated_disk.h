@@ -32,7 +32,19 @@ enum class Unsynced : std::uint8_t {
   torn,  // each grain and each name by chance; of a grain written several times any of its versions
 };
 
-enum class DiskCall : std::uint8_t { create, open, map, read, write, sync, rename, remove, sync_folder, any };
+enum class DiskCall : std::uint8_t {
+  create,
+  open,
+  map,
+  read,
+  write,
+  sync,
+  rename,
+  link,
+  remove,
+  sync_folder,
+  any
+};
 
 class SimulatedDisk final : public FileSystem {
  public:
@@ -92,9 +104,14 @@ class SimulatedDisk final : public FileSystem {
   Result<std::unique_ptr<MappedFile>> open_mapped(const std::string& path) override;
   Result<bool> exists(const std::string& path) override;
   Result<std::vector<std::string>> list(const std::string& folder) override;
-  Status create_folder(const std::string& path) override;  // folders themselves are durable at once
+  Result<std::vector<std::string>> list_folders(const std::string& folder) override;
+  // That folders are made and removed is durable at once; a new name is so with sync_folder. A folder is
+  // renamed within the one that it is in.
+  Status create_folder(const std::string& path) override;
   Status rename(const std::string& from, const std::string& to) override;
+  Status link(const std::string& from, const std::string& to) override;
   Status remove(const std::string& path) override;
+  Status remove_folder(const std::string& path) override;
   Status sync_folder(const std::string& path) override;
   Result<std::unique_ptr<FolderLock>> lock(const std::string& path) override;
   Result<std::uint64_t> free_bytes(const std::string& folder) override;
@@ -105,13 +122,15 @@ class SimulatedDisk final : public FileSystem {
   class OpenMap;
   class OpenLock;
   using Random = std::mt19937_64;
-  using Names = std::map<std::string, std::shared_ptr<Inode>>;  // by path
+  // A file's place is its folder's own, which stays when the folder gets another name.
+  using Names = std::map<std::string, std::shared_ptr<Inode>>;  // by place
+  using Folders = std::map<std::string, std::string>;           // by path, what places in it begin with
   // A change of names inside one folder that no sync_folder has covered. Applied as a whole or not at all.
   struct NameChange {
-    std::string folder;
-    std::string removed;  // path, empty if none
-    std::string added;    // path, empty if none
-    std::shared_ptr<Inode> inode;
+    std::string folder;            // where, as in Folders
+    std::string removed;           // place, empty if none
+    std::string added;             // place, empty if none
+    std::shared_ptr<Inode> inode;  // null: it is of a folder, and these are paths
   };
   struct Fault {
     DiskCall call;
@@ -125,8 +144,13 @@ class SimulatedDisk final : public FileSystem {
   Status check_alive(std::uint64_t generation, const std::string& path) const;
   Status check_room(std::uint64_t bytes_more, const std::string& path) const;
   std::shared_ptr<Inode> find(const std::string& path) const;
+  bool has_folder_of(const std::string& path) const;
+  // Where the file is, if its folder is there, and of that what its Folders have.
+  std::string place(const std::string& path) const;
+  std::string folder_place(const std::string& path) const;
   void change_names(NameChange change);
-  static void apply(const NameChange& change, Names& names);
+  static void apply(const NameChange& change, Names& names, Folders& folders);
+  Status rename_folder(const std::string& from, const std::string& to);
   std::unique_ptr<SimulatedDisk> copy_locked(std::uint64_t seed) const;
   std::uint64_t bytes_used() const;
   void restart();
@@ -136,7 +160,9 @@ class SimulatedDisk final : public FileSystem {
   Names names_;         // as the running machine sees them
   Names synced_names_;  // as they are sure to be after a crash
   std::vector<NameChange> unsynced_changes_;
-  std::set<std::string> folders_;
+  Folders folders_;
+  Folders synced_folders_;
+  std::uint64_t folders_made_ = 0;
   std::set<std::string> locked_;
   std::uint64_t generation_ = 0;  // of handles that are alive
   bool off_ = false;

@@ -66,9 +66,12 @@ class MemoryFiles final : public FileSystem {
   Result<std::unique_ptr<MappedFile>> open_mapped(const std::string&) override { return unused(); }
   Result<bool> exists(const std::string& path) override { return files_.contains(path); }
   Result<std::vector<std::string>> list(const std::string&) override { return unused(); }
+  Result<std::vector<std::string>> list_folders(const std::string&) override { return unused(); }
   Status create_folder(const std::string&) override { return unused(); }
   Status rename(const std::string&, const std::string&) override { return unused(); }
+  Status link(const std::string&, const std::string&) override { return unused(); }
   Status remove(const std::string&) override { return unused(); }
+  Status remove_folder(const std::string&) override { return unused(); }
   Status sync_folder(const std::string&) override { return unused(); }
   Result<std::unique_ptr<FolderLock>> lock(const std::string&) override { return unused(); }
   Result<std::uint64_t> free_bytes(const std::string&) override { return unused(); }

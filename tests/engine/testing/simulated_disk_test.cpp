@@ -54,6 +54,42 @@ TEST_F(SimulatedDiskTest, LosesOrKeepsUnsyncedBytesAsAsked) {
   EXPECT_EQ(disk_.contents("data/b"), "newer");
 }
 
+TEST_F(SimulatedDiskTest, ALinkIsTheSameFileAndDurableWithItsFolder) {
+  auto file = create_durable("data/a", "old");
+  ASSERT_TRUE(disk_.link("data/a", "data/b"));
+  ASSERT_TRUE(disk_.link("data/a", "data/lost"));
+  EXPECT_FALSE(disk_.link("data/a", "data/b"));
+  ASSERT_TRUE(file->write_at(0, "new"));
+  EXPECT_EQ(disk_.contents("data/b"), "new");
+  ASSERT_TRUE(disk_.remove("data/lost"));
+  ASSERT_TRUE(disk_.sync_folder("data"));
+  ASSERT_TRUE(disk_.remove("data/a"));
+  ASSERT_TRUE(disk_.sync_folder("data"));
+  disk_.crash(Unsynced::lost);
+  EXPECT_EQ(disk_.contents("data/b"), "old");
+  EXPECT_THAT(disk_.list("data").value(), ElementsAre("b"));
+}
+
+TEST_F(SimulatedDiskTest, AFolderIsRenamedAsAWholeAndDurablyOnlyWithASync) {
+  for (const bool synced : {false, true}) {
+    ASSERT_TRUE(disk_.create_folder("data/new/inner"));
+    ASSERT_TRUE(replace_file(disk_, "data/new/inner/a", "kept"));
+    ASSERT_TRUE(disk_.rename("data/new", "data/old"));
+    EXPECT_EQ(disk_.contents("data/old/inner/a"), "kept");
+    EXPECT_THAT(disk_.list_folders("data").value(), ElementsAre("old"));
+    if (synced) {
+      ASSERT_TRUE(disk_.sync_folder("data"));
+    }
+    disk_.crash(Unsynced::lost);
+    EXPECT_EQ(disk_.contents(synced ? "data/old/inner/a" : "data/new/inner/a"), "kept");
+  }
+  EXPECT_FALSE(disk_.remove_folder("data/old"));
+  ASSERT_TRUE(disk_.remove("data/old/inner/a"));
+  ASSERT_TRUE(disk_.remove_folder("data/old/inner"));
+  ASSERT_TRUE(disk_.remove_folder("data/old"));
+  EXPECT_THAT(disk_.list_folders("data").value(), IsEmpty());
+}
+
 TEST_F(SimulatedDiskTest, TearsByGrainsIndependently) {
   constexpr std::size_t kSectors = 64;
   bool torn_within_a_page = false;
