@@ -24,6 +24,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/bytes.h"
 #include "engine/io/file_system.h"
@@ -59,6 +60,19 @@ struct LogRecovery {  // what replay found, for the start-up line
   std::string torn_file;         // where; empty if the end was clean
 };
 
+// Where the log's records are at one moment: for copying them (log_copy.h).
+struct LogCut {
+  struct Part {
+    std::string path;  // of a segment
+    std::uint64_t number = 0;
+    std::uint64_t identity = 0;
+    Lsn first_lsn = 0;
+    std::uint64_t end = 0;  // of its last record
+  };
+  std::vector<Part> parts;  // oldest first; those before `end` do not change until they are trimmed
+  Lsn lsn = 0;              // of the newest record; 0 if there is none
+};
+
 class Log {
  public:
   // Stops the threads after a last sync (unless syncing has failed), which calls whoever still waits in
@@ -90,6 +104,10 @@ class Log {
   // Forgets records before `keep_from`, where whole segments can be reused. Waits for disks: background
   // threads only.
   virtual Status trim(Lsn keep_from) = 0;
+
+  // The records from `keep_from` on, up to the newest, and what lies before them in the same segment.
+  // Thread-safe; does not wait for a disk.
+  virtual LogCut cut(Lsn keep_from) const = 0;
 
   // Success, or the error that stopped the log for good.
   virtual Status health() const = 0;

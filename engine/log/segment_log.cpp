@@ -181,6 +181,22 @@ class SegmentLog final : public Log {
     return status;
   }
 
+  LogCut cut(Lsn keep_from) const override {
+    const std::lock_guard lock{mutex_};
+    LogCut cut;
+    cut.lsn = next_lsn_ - 1;
+    const auto add = [&cut, keep_from](const Segment& segment) {
+      // Only from the newest segment that begins at or before the first record that is wanted.
+      if (segment.first_lsn <= keep_from) cut.parts.clear();
+      cut.parts.push_back(
+          {segment.path, segment.header.number, segment.header.identity, segment.first_lsn, segment.end});
+    };
+    for (const auto& segment : full_) add(*segment);
+    // An empty one says nothing, unless there is no other.
+    if (active_ && (active_->end > kRecordsBegin || full_.empty())) add(*active_);
+    return cut;
+  }
+
   Status health() const override {
     const std::lock_guard lock{mutex_};
     if (failure_) return *failure_;
