@@ -286,6 +286,10 @@ void PageFile::cut_tail() {
 }
 
 void PageFile::set_free(std::uint64_t offset, std::uint64_t bytes) {
+  if (pins_ != 0) {
+    released_while_pinned_.push_back({offset, bytes});
+    return;
+  }
   free_.add(offset, bytes);
   if (wipes_released_) released_.add(offset, bytes);
 }

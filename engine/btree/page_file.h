@@ -24,6 +24,7 @@
 #include "engine/btree/free_space.h"
 #include "engine/btree/page_format.h"
 #include "engine/io/file_system.h"
+#include "engine/io/paced_copy.h"
 
 namespace shale::engine::btree {
 
@@ -39,6 +40,28 @@ struct PageFileStats {
 // Thread-safe. All calls may wait for the disk, except stats(), move_from(), claim() and release().
 class PageFile {
  public:
+  // The file as it was committed last: as long as there is a Pin, what that leads to is neither overwritten
+  // nor cut off. Space that is released meanwhile is free only when all pins have gone.
+  class Pin {
+   public:
+    ~Pin() { file_.unpin(); }
+    Pin(const Pin&) = delete;
+    Pin& operator=(const Pin&) = delete;
+    // Writes the file, as it was, to the same places of an empty one: where space was free, that has a hole.
+    // Durable when it returns, but for the name. Errors: as PacedCopy.
+    Status copy_to(PacedCopy& copy, const std::string& path) const;
+    std::uint64_t bytes() const;  // that copy_to() writes
+
+   private:
+    friend class PageFile;
+    explicit Pin(PageFile& file) : file_(file) {}
+    PageFile& file_;
+    Superblock superblock_;
+    std::vector<BlockRun> used_;  // behind the superblocks, ascending
+  };
+  // Waits for a commit that is going on. Errors: io.
+  Result<std::unique_ptr<Pin>> pin();
+
   // Opens the file `pages` in `folder`, or makes it. `on_damage` hears of what is damaged and can be done
   // without. Errors: io, no_space, corruption, unsupported.
   static Result<std::unique_ptr<PageFile>> open(FileSystem& files, const std::string& folder,
@@ -113,6 +136,7 @@ class PageFile {
   Status write_superblocks(const Superblock& superblock);
   void note_space();                                         // with mutex_
   void set_free(std::uint64_t offset, std::uint64_t bytes);  // with mutex_
+  void unpin();
   Status wipe(const BlockRun& blocks);
   Status write_zeros(const BlockRun& run);
 
@@ -138,8 +162,10 @@ class PageFile {
   bool forgets_trees_ = false;  // that the directory on disk has; while opening
   FreeSpace free_;
   bool wipes_released_ = false;
-  BlockSet released_;                               // where something has been released since the last wipe()
-  BlockSet released_earlier_;                       // between the two before
+  BlockSet released_;          // where something has been released since the last wipe()
+  BlockSet released_earlier_;  // between the two before
+  std::uint32_t pins_ = 0;
+  std::vector<BlockRun> released_while_pinned_;
   std::set<std::uint64_t> held_;                    // offsets of pages
   std::map<std::uint64_t, std::uint64_t> claimed_;  // offset -> bytes; only while opening
   std::uint64_t end_ = kPagesBegin;                 // of the file, as far as it has been handed out

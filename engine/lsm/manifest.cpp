@@ -234,6 +234,12 @@ Result<std::unique_ptr<Manifest>> Manifest::open(FileSystem& files, const std::s
   return manifest;
 }
 
+Status Manifest::create(FileSystem& files, const std::string& folder, Trees trees) {
+  Manifest manifest{files, folder};
+  manifest.trees_ = std::move(trees);
+  return manifest.start_file(1);
+}
+
 void Manifest::TreeState::apply(const VersionEdit& edit) {
   persisted_lsn = std::max(persisted_lsn, edit.persisted_lsn);
   for (const std::uint64_t number : edit.removed) tables.erase(number);

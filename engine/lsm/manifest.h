@@ -49,6 +49,9 @@ class Manifest {
   // is damage.
   static Result<std::unique_ptr<Manifest>> open(FileSystem& files, const std::string& folder);
 
+  // Begins a manifest in a folder that has none, of these trees. Durable when it returns.
+  static Status create(FileSystem& files, const std::string& folder, Trees trees);
+
   // As read by open(); later edits are not shown here.
   const Trees& opened_trees() const { return opened_trees_; }
   // Adds an edit, durably. Thread-safe; waits for the disk. After Error{io} every further edit is refused:

@@ -122,6 +122,9 @@ class Tree final : public Engine, public std::enable_shared_from_this<Tree> {
   // mutex.
   void set_shape(const Shape& shape, std::string reason);
   const Version& version() const { return *version_; }
+  // What the tables hold, and which they are: under the owner's mutex, which is `owner()`.
+  TreeSnapshot snapshot() const { return {persisted_lsn_, version_}; }
+  std::mutex& owner() const { return owner_; }
   std::uint32_t id() const { return id_; }
   // What it has; from now on it has none, as far as others count. Takes the owner's mutex; its work has
   // stopped.

@@ -214,6 +214,27 @@ Status TreeStore::forget(std::uint32_t id, const std::vector<TableRef>& tables) 
   return {};
 }
 
+Result<TreeSnapshots> TreeStore::snapshot(const std::set<std::uint32_t>& ids) {
+  std::vector<std::shared_ptr<Tree>> trees;
+  {
+    const std::lock_guard lock{mutex_};
+    for (Tree* const tree : trees_) {
+      if (ids.contains(tree->id())) trees.push_back(tree->weak_from_this().lock());
+    }
+  }
+  TreeSnapshots snapshots;
+  for (const auto& tree : trees) {
+    if (!tree) continue;  // it is just going
+    const std::lock_guard lock{tree->owner()};
+    snapshots.emplace(tree->id(), tree->snapshot());
+  }
+  for (const std::uint32_t id : ids) {
+    if (snapshots.contains(id)) continue;
+    return Error{ErrorKind::stopped, fmt::format("{}: tree {} is not open", options_.folder, id)};
+  }
+  return snapshots;
+}
+
 void TreeStore::set_memory(std::uint64_t memtable_bytes, std::uint64_t block_cache_bytes,
                            std::uint64_t record_cache_bytes) {
   memtables_.set_total_bytes(memtable_bytes);

@@ -24,6 +24,7 @@
 #include "engine/lsm/memtable_budget.h"
 #include "engine/lsm/shape.h"
 #include "engine/lsm/table_builder.h"
+#include "engine/lsm/tree_snapshot.h"
 #include "engine/lsm/value_file_writer.h"
 #include "engine/lsm/version.h"
 #include "engine/lsm/work_meter.h"
@@ -91,6 +92,10 @@ class TreeStore {
                                           const std::vector<TableRef>& tables);
   // Undoes that, as far as the disk allows; a tree that no catalog names goes at the next start.
   void forget_new(Tree& tree);
+
+  // What the trees of these numbers have made durable: each as it is at a moment of its own. Takes their
+  // owners' mutexes, one after the other. Error{stopped}: one of them is not there.
+  Result<TreeSnapshots> snapshot(const std::set<std::uint32_t>& ids);
 
   // A table's file in the folder, and the number in such a name, if it is one.
   static std::string table_name(std::uint64_t number);
