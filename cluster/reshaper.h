@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "cluster/background_job.h"
 #include "cluster/change_history.h"
 #include "cluster/layout.h"
 #include "cluster/moving_engine.h"
@@ -99,25 +100,14 @@ struct ReshapeProgress {
   std::uint64_t keys = 0;  // about, to be copied; 0: nothing is
 };
 
-// A change that somebody has asked for and does not wait for. Thread-safe.
-class ReshapeJob {
+// A change that somebody has asked for and does not wait for.
+class ReshapeJob : public BackgroundJob<ReshapeEvent> {
  public:
   explicit ReshapeJob(ReshapeRequest request) : request_(std::move(request)) {}
-
   const ReshapeRequest& request() const { return request_; }
-  // What came of it; nothing as long as it goes on.
-  std::optional<engine::Result<ReshapeEvent>> result() const;
-  // Called when there is a result, by the thread that has it: at once, or later. Once.
-  void when_done(std::function<void()> resume);
 
  private:
-  friend class Reshaper;
-  void finish(engine::Result<ReshapeEvent> result);
-
   const ReshapeRequest request_;
-  mutable std::mutex mutex_;  // guards what follows
-  std::optional<engine::Result<ReshapeEvent>> result_;
-  std::function<void()> resume_;
 };
 
 // Thread-safe.

@@ -8,6 +8,7 @@
 #include <future>
 #include <map>
 
+#include "cluster/backups.h"
 #include "cluster/change_history.h"
 #include "cluster/expirer.h"
 #include "cluster/folder_format.h"
@@ -112,6 +113,7 @@ engine::Status Store::recover(StoreRecovery& recovery) {
   static_cast<StoreLogBarrier&>(*barrier_).set_ready();
   load_history();
   reshaper_ = std::make_unique<Reshaper>(*this);
+  open_backups();
   return check_log_covers_tables();
 }
 
@@ -120,6 +122,13 @@ void Store::load_history() {
   history_ = std::make_unique<ChangeHistory>(files_, options_.folder + "/history");
   const auto loaded = history_->load();
   if (!loaded && options_.on_damage) options_.on_damage(loaded.error().message);
+}
+
+void Store::open_backups() {
+  const std::string folder =
+      options_.backup_folder.empty() ? options_.folder + "/backups" : options_.backup_folder;
+  backups_ = std::make_unique<Backups>(*this, files_, folder, options_.backups_kept);
+  backups_->open();
 }
 
 // Tables are written after the log is durable up to what they hold. A log that ends before that has lost its
@@ -501,6 +510,14 @@ engine::Status Store::write_catalog(engine::Lsn log_needed_from, const Databases
   if (flushed.lsn != 0) {
     if (auto durable = barrier_->wait_until_durable(flushed.lsn); !durable) return durable;
   }
+  const CatalogState state =
+      catalog_of(log_needed_from, flushed, map_version, std::move(boundaries), std::move(shards));
+  return engine::replace_file(files_, options_.folder + "/catalog", state.encode());
+}
+
+CatalogState Store::catalog_of(engine::Lsn log_needed_from, const DatabasesState& flushed,
+                               std::uint64_t map_version, std::vector<Boundary> boundaries,
+                               std::vector<ShardRecord> shards) const {
   CatalogState state;
   state.sharding = placement_.sharding();
   state.databases = flushed.databases;
@@ -511,7 +528,7 @@ engine::Status Store::write_catalog(engine::Lsn log_needed_from, const Databases
   state.shards = std::move(shards);
   state.next_shard = next_shard_;
   state.next_tree = next_tree_;
-  return engine::replace_file(files_, options_.folder + "/catalog", state.encode());
+  return state;
 }
 
 ShardId Store::new_shard_id() {
@@ -596,6 +613,7 @@ void Store::flush_oldest_shard() {
 
 engine::Status Store::maintain_large_values() {
   large_value_sweep_->round();
+  if (!large_values_kept_.expired()) return {};
   return large_values_->remove_dead([this](engine::Lsn lsn) { return barrier_->wait_until_durable(lsn); });
 }
 
@@ -609,11 +627,14 @@ engine::Status Store::maintain() {
   }
   expirer_->try_cover();
   expirer_->calendar().tick();
-  if (log_->stats().bytes_kept > options_.log_bytes_max) flush_oldest_shard();
+  const auto log_kept_from =
+      log_kept_from_.lock();  // what is flushed for the log's sake gives nothing back then
+  if (log_kept_from == nullptr && log_->stats().bytes_kept > options_.log_bytes_max) flush_oldest_shard();
   if (auto removed = maintain_large_values(); !removed) return removed;
   // Identities and map changed before this point are in the catalog that follows, whatever is changed
   // meanwhile.
-  const engine::Lsn needed_from = oldest_needed_lsn();
+  engine::Lsn needed_from = oldest_needed_lsn();
+  if (log_kept_from) needed_from = std::min(needed_from, *log_kept_from);
   if (needed_from == log_needed_from_ || !log_->can_trim(needed_from)) return {};
   if (auto durable = barrier_->wait_until_durable(needed_from - 1); !durable) return durable;
   if (auto written = write_catalog(needed_from); !written) return written.error();

@@ -5,6 +5,7 @@
 //   FORMAT    format version; a newer or foreign folder is refused
 //   LOCK      held while a process has the folder open
 //   history   the last changes of the layout, for people
+//   backups/  backups, unless they are elsewhere (backups.h)
 //   catalog   shard map, shards and their trees, database identities; replaced atomically
 //   log/      the write-ahead log
 //   lsm/      tables and manifest of every LSM tree
@@ -40,12 +41,14 @@ struct LargeValueReference;
 
 namespace shale::cluster {
 
+class Backups;
 class ChangeHistory;
 class Expirer;
 class LargeValueSweep;
 class Reshaper;
 
 struct LoggedWrite;
+struct StoreCut;
 
 struct StoreRecovery {  // for the start-up lines
   bool created = false;
@@ -135,11 +138,16 @@ class Store {
   engine::Status change_layout(const NewLayout& next, std::chrono::microseconds& pause);
   bool catalog_in_doubt() const { return catalog_in_doubt_.load(std::memory_order_relaxed); }
 
+  // The store at this moment (store_cut.h). Waits for disks, never long; without any lock. One at a time.
+  // Errors: io, stopped.
+  engine::Result<StoreCut> cut();
+
   // A shard that is not in the layout any more, but whose lock somebody may be about to take, or a tree's
   // work.
   void keep(std::shared_ptr<Shard> retired);
 
   Reshaper& reshaper() { return *reshaper_; }
+  Backups& backups() { return *backups_; }
   Expirer& expirer() { return *expirer_; }
   ChangeHistory& history() { return *history_; }
   engine::Log& log() { return *log_; }
@@ -182,6 +190,9 @@ class Store {
     engine::Lsn lsn;  // the record that has made it so
   };
   DatabasesState databases_state() const;
+  // As it is to be written; with maintenance_mutex_.
+  CatalogState catalog_of(engine::Lsn log_needed_from, const DatabasesState& state, std::uint64_t map_version,
+                          std::vector<Boundary> boundaries, std::vector<ShardRecord> shards) const;
   engine::Status write_catalog(engine::Lsn log_needed_from);
   engine::Status write_catalog(engine::Lsn log_needed_from, const DatabasesState& state,
                                std::uint64_t map_version, std::vector<Boundary> boundaries,
@@ -189,6 +200,7 @@ class Store {
   engine::Status publish(const NewLayout& next, std::uint64_t made_from, std::shared_ptr<const Layout> made);
   void flush_oldest_shard();
   engine::Status maintain_large_values();
+  void open_backups();
   void maintenance_loop(const std::stop_token& stop);
 
   engine::FileSystem& files_;
@@ -214,11 +226,15 @@ class Store {
   std::unique_ptr<Expirer> expirer_;
   std::unique_ptr<ChangeHistory> history_;
   std::unique_ptr<Reshaper> reshaper_;
+  std::unique_ptr<Backups> backups_;
   std::atomic<bool> catalog_in_doubt_ = false;
-  std::mutex maintenance_mutex_;     // one round at a time; guards the next four
+  std::mutex maintenance_mutex_;     // one round at a time; guards what follows
   engine::Lsn log_needed_from_ = 1;  // as the catalog file says
   std::uint32_t next_shard_ = 0;     // numbers that no shard and no tree has had
   std::uint32_t next_tree_ = 0;
+  // What the last cut wants to be kept, as long as it does.
+  std::weak_ptr<const engine::Lsn> log_kept_from_;
+  std::weak_ptr<const void> large_values_kept_;
   std::vector<std::shared_ptr<Shard>> retired_;  // without their trees: some hundred bytes each
   std::jthread maintenance_;                     // last: these stop before anything that they use goes
   std::jthread expiry_;

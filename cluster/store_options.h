@@ -42,6 +42,8 @@ struct StoreOptions {
   // Of compaction while nobody writes; 0: compaction is not metered (engine/lsm/work_meter.h).
   std::uint64_t idle_work_bytes_per_second = 0;
   std::chrono::milliseconds maintenance_interval{100};  // 0: never by itself
+  std::string backup_folder;     // of backups, a folder each; empty: the folder `backups` in `folder`
+  std::size_t backups_kept = 2;  // the newest; 0: all
   // Called with a line that names the file whenever a table is found damaged, from any thread; may be empty.
   std::function<void(const std::string& line)> on_damage;
   // When a stored value expires, in Unix milliseconds, or engine::KeyPolicy::kNeverObsolete. From then on it

@@ -14,6 +14,7 @@
 #include "engine/large/large_value_store.h"
 #include "engine/testing/simulated_disk.h"
 #include "engine/testing/test_seed.h"
+#include "tests/engine/unsynced_name.h"
 
 namespace shale::cluster {
 namespace {
@@ -293,14 +294,7 @@ TEST(LargeValueSpace, ReplacedErasedAndFlushedValuesGiveTheirFilesBack) {
 INSTANTIATE_TEST_SUITE_P(Unsynced, LargeValueCrash,
                          testing::Values(engine::Unsynced::lost, engine::Unsynced::kept,
                                          engine::Unsynced::torn),
-                         [](const auto& tested) {
-                           switch (tested.param) {
-                             case engine::Unsynced::lost: return "Lost";
-                             case engine::Unsynced::kept: return "Kept";
-                             case engine::Unsynced::torn: return "Torn";
-                           }
-                           return "";
-                         });
+                         engine::unsynced_name);
 
 }  // namespace
 }  // namespace shale::cluster

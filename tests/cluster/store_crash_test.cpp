@@ -19,6 +19,7 @@
 #include "engine/testing/simulated_disk.h"
 #include "engine/testing/test_seed.h"
 #include "tests/cluster/folder_of_test.h"
+#include "tests/engine/unsynced_name.h"
 
 namespace shale::cluster {
 namespace {
@@ -307,14 +308,7 @@ TEST_P(StoreCrash, AtAnyCallLeavesAPrefixWithAllThatWasAcknowledged) {
 INSTANTIATE_TEST_SUITE_P(Unsynced, StoreCrash,
                          testing::Values(engine::Unsynced::lost, engine::Unsynced::kept,
                                          engine::Unsynced::torn),
-                         [](const auto& tested) {
-                           switch (tested.param) {
-                             case engine::Unsynced::lost: return "Lost";
-                             case engine::Unsynced::kept: return "Kept";
-                             case engine::Unsynced::torn: return "Torn";
-                           }
-                           return "";
-                         });
+                         engine::unsynced_name);
 
 }  // namespace
 }  // namespace shale::cluster

@@ -15,6 +15,7 @@
 #include "engine/testing/simulated_disk.h"
 #include "tests/engine/btree/simulated_tree.h"
 #include "tests/engine/lsm/simulated_tree.h"
+#include "tests/engine/unsynced_name.h"
 #include "tests/engine/workload.h"
 
 namespace shale::engine {
@@ -126,14 +127,5 @@ class CrashRun {
   int step_ = 0;
   Lsn persisted_ = 0;  // as the engine has said
 };
-
-inline std::string name_of(Unsynced unsynced) {
-  switch (unsynced) {
-    case Unsynced::lost: return "Lost";
-    case Unsynced::kept: return "Kept";
-    case Unsynced::torn: return "Torn";
-  }
-  return "";
-}
 
 }  // namespace shale::engine

@@ -15,6 +15,7 @@
 
 #include "engine/testing/test_seed.h"
 #include "tests/engine/btree/simulated_tree.h"
+#include "tests/engine/unsynced_name.h"
 #include "tests/engine/workload.h"
 
 namespace shale::engine::btree {
@@ -500,15 +501,7 @@ TEST_P(BtreeChangeCrash, AtAnyCallLeavesTheTreesThatCount) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Unsynced, BtreeChangeCrash,
-                         testing::Values(Unsynced::lost, Unsynced::kept, Unsynced::torn),
-                         [](const auto& tested) {
-                           switch (tested.param) {
-                             case Unsynced::lost: return "Lost";
-                             case Unsynced::kept: return "Kept";
-                             case Unsynced::torn: return "Torn";
-                           }
-                           return "";
-                         });
+                         testing::Values(Unsynced::lost, Unsynced::kept, Unsynced::torn), unsynced_name);
 
 }  // namespace
 }  // namespace shale::engine::btree
