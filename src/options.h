@@ -50,6 +50,8 @@ enum class Option : std::uint8_t {
   cluster_announce_ip,
   cluster_announce_port,
   dir,
+  backup_dir,
+  backups_keep,
   appendfsync,
   databases,
   engine,

@@ -15,6 +15,7 @@
 
 #include <boost/asio/signal_set.hpp>
 
+#include "cluster/backups.h"
 #include "cluster/change_history.h"
 #include "cluster/expirer.h"
 #include "cluster/store.h"
@@ -122,6 +123,8 @@ cluster::StoreOptions store_options(const Config& config, const MemoryBudget& bu
   options.deletion_age_max = std::chrono::seconds{config.number(Option::deletion_age_max)};
   options.btree_node_bytes_min = static_cast<std::uint32_t>(config.number(Option::btree_node_min));
   options.btree_node_bytes_max = static_cast<std::uint32_t>(config.number(Option::btree_node_max));
+  options.backup_folder = config.text(Option::backup_dir);
+  options.backups_kept = static_cast<std::size_t>(config.number(Option::backups_keep));
   options.value_expiry_ms = value_expiry_ms;
   options.value_is_large = value_is_large;
   options.on_damage = [](const std::string& line) {
@@ -154,6 +157,15 @@ void log_event(const cluster::ReshapeEvent& event) {
                has_other ? fmt::format(" ({})", number(event.other)) : "", event.cause, event.keys_moved,
                event.keys, event.duration.count() / 1000, event.pause.count(),
                event.error.empty() ? "" : "; given up: ", event.error);
+}
+
+void log_backup(const engine::Result<cluster::BackupMade>& made) {
+  if (!made) return spdlog::error("backup failed: {}", made.error().message);
+  spdlog::info("backup {}: log record {}, {} files, {:.1f} MiB linked, {:.1f} MiB copied, {} ms",
+               absolute(made->backup.path), made->lsn, made->size.files,
+               static_cast<double>(made->size.linked_bytes) / kMiB,
+               static_cast<double>(made->size.copied_bytes) / kMiB, made->took.count());
+  if (!made->remark.empty()) spdlog::warn("{}", made->remark);
 }
 
 // An existing folder keeps its own, and the option shows what is true.
@@ -189,6 +201,7 @@ void apply_change(Option option, Server& server) {
   server.metering().apply_options();
   if (option == Option::loglevel) set_log_level(config.number(Option::loglevel));
   server.splitter().set_limits(split_limits(config));
+  server.store().backups().set_kept(static_cast<std::size_t>(config.number(Option::backups_keep)));
   spdlog::info("option {} changed{}", option_spec(option).name,
                option_spec(option).secret ? "" : " to " + config.text(option));
 }
@@ -325,6 +338,10 @@ int serve(Config& config, cluster::Store& store, engine::Background& background,
   write_running_address(folder, configured_address(config));
   spdlog::info("Ready to accept connections, {} ms after the start", milliseconds_since(facts.started));
   store.history().on_event(log_event);
+  store.backups().on_end(log_backup);
+  if (const std::string problem = store.backups().status().last_error; !problem.empty()) {
+    spdlog::warn("backups: {}", problem);
+  }
   store.expirer().on_expired(
       [&server](unsigned database, BytesView key) { tell_of_expired_key(server, database, key); });
   server.splitter().start();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <random>
 
+#include "cluster/backups.h"
 #include "src/allocator.h"
 #include "src/machine.h"
 #include "src/node_id.h"
@@ -67,6 +68,11 @@ cluster::SplitLimits split_limits(const Config& config) {
   limits.cool_down = std::chrono::seconds{config.number(Option::shard_cool_down)};
   limits.merge_after = std::chrono::seconds{config.number(Option::shard_merge_after)};
   return limits;
+}
+
+std::int64_t Server::last_save_s() const {
+  const auto newest = store_.backups().status().newest;
+  return (newest ? newest->unix_ms : started_at_ms_) / 1000;
 }
 
 void Server::request_shutdown() {

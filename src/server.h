@@ -73,6 +73,8 @@ class Server {
   // 40 hexadecimal digits, new at every start.
   const std::string& run_id() const { return run_id_; }
   std::int64_t started_at_ms() const { return started_at_ms_; }  // Unix milliseconds
+  // When the newest backup was made, in Unix seconds; as long as there is none, the start, as in Redis.
+  std::int64_t last_save_s() const;
   std::chrono::seconds uptime() const;
   unsigned thread_count() const { return thread_count_; }
   // The TCP port it listens on, that for TLS if there is no other; 0 if on none.

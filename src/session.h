@@ -19,7 +19,10 @@ class FileJob;
 
 namespace shale::cluster {
 class ReshapeJob;
-}
+struct BackupMade;
+template <class Outcome>
+class BackgroundJob;
+}  // namespace shale::cluster
 
 namespace shale::server {
 
@@ -52,9 +55,10 @@ struct Session {
   engine::Lsn last_write_lsn = 0;                    // for WAITAOF
   std::shared_ptr<cluster::ReshapeJob> reshape_job;  // that the client waits for (SPLIT, MERGE)
   std::shared_ptr<acl::FileJob> acl_file_job;        // likewise (ACL LOAD, ACL SAVE)
-  bool close_after_reply = false;                    // QUIT, CLIENT KILL of oneself
-  std::unique_ptr<Subscriptions> subscriptions;      // null for clients that have never subscribed
-  bool caching_given = false;                        // CLIENT CACHING, for the next command
+  std::shared_ptr<cluster::BackgroundJob<cluster::BackupMade>> backup_job;  // likewise (SAVE)
+  bool close_after_reply = false;                                           // QUIT, CLIENT KILL of oneself
+  std::unique_ptr<Subscriptions> subscriptions;  // null for clients that have never subscribed
+  bool caching_given = false;                    // CLIENT CACHING, for the next command
 
   // CLIENT TRACKING; null if it is off. Changed by the connection's thread, under shown_mutex; others read it
   // under that.

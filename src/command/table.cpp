@@ -56,7 +56,7 @@ class Table {
           introspection_commands(), slowlog_commands(),  latency_commands(), memory_commands(),
           replication_commands(),   module_commands(),   lolwut_commands(),  cluster_commands(),
           acl_commands(),           pubsub_commands(),   monitor_commands(), transaction_commands(),
-          scripting_commands()}) {
+          scripting_commands(),     backup_commands()}) {
       for (const CommandSpec& row : rows) rows_.push_back(&row);
     }
     std::ranges::sort(rows_, {}, &CommandSpec::name);

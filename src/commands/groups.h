@@ -28,6 +28,7 @@ std::span<const CommandSpec> client_commands();         // client.cpp
 std::span<const CommandSpec> pubsub_commands();         // pubsub.cpp
 std::span<const CommandSpec> monitor_commands();        // monitor.cpp
 std::span<const CommandSpec> server_commands();         // server.cpp
+std::span<const CommandSpec> backup_commands();         // backup.cpp
 std::span<const CommandSpec> stats_commands();          // stats.cpp
 std::span<const CommandSpec> sharding_commands();       // sharding.cpp
 std::span<const CommandSpec> ring_commands();           // ring.cpp

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "src/commands/reply.h"
+#include "src/commands/wait_for_job.h"
 #include "src/server.h"
 #include "src/stats/render.h"
 #include "src/stats/reshape_figures.h"
@@ -35,8 +36,7 @@ engine::Status reshape(CommandContext& context, cluster::ReshapeRequest request)
   }
   const auto result = job->result();
   if (!result) {
-    context.suspend = Suspension{
-        .begin = [job](std::function<void()> resume) { job->when_done(std::move(resume)); }, .timeout = {}};
+    wait_for<cluster::ReshapeEvent>(context, job);
     return {};
   }
   job.reset();

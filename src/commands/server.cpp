@@ -39,11 +39,6 @@ engine::Status time(CommandContext& context, Arguments) {
   return {};
 }
 
-// LASTSAVE -> Unix seconds of the start: there are no snapshots, and the log holds every write
-engine::Status lastsave(CommandContext& context, Arguments) {
-  return reply_integer(context, context.server.started_at_ms() / 1000);
-}
-
 // As C's strtod reads a number at the beginning of a text; what is none counts as 0.
 double leading_number(std::string_view text) { return std::strtod(std::string(text).c_str(), nullptr); }
 
@@ -175,16 +170,6 @@ constexpr CommandSpec kServerCommands[] = {
      .tips = "nondeterministic_output request_policy:all_shards response_policy:special",
      .arguments = kSections,
      .handler = info},
-    {.name = "lastsave",
-     .arity = exactly(1),
-     .flags = loading | stale | fast,
-     .categories = AclCategory::admin | AclCategory::dangerous,
-     .group = "server",
-     .since = "1.0.0",
-     .complexity = "O(1)",
-     .summary = "Gives the time of the last snapshot; here, of the start.",
-     .tips = "nondeterministic_output",
-     .handler = lastsave},
     {.name = "shutdown",
      .arity = at_least(1),
      .flags = kOperator | no_multi | allow_busy,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cluster/backups.h"
 #include "cluster/expirer.h"
 #include "src/config.h"
 #include "src/info/sections.h"
@@ -15,6 +16,26 @@ std::int64_t average_ttl_ms(const cluster::ExpiryCount& count, std::int64_t now_
   if (count.hints == 0) return 0;
   const double due_ms = count.due_s_sum * 1000 / static_cast<double>(count.hints);
   return std::max<std::int64_t>(std::llround(due_ms) - now_ms, 0);
+}
+
+// Changes are records of the log: a command's, or a transaction's, is one.
+void write_backup(InfoFields& fields, Server& server) {
+  const cluster::BackupStatus backup = server.store().backups().status();
+  const auto took =
+      backup.last_took ? std::chrono::ceil<std::chrono::seconds>(*backup.last_took).count() : -1;
+  fields.add("rdb_changes_since_last_save", server.store().log().appended_lsn() - backup.lsn);
+  fields.add("rdb_bgsave_in_progress", backup.running_for ? 1 : 0);
+  fields.add("rdb_last_save_time", server.last_save_s());
+  fields.add("rdb_last_bgsave_status", backup.last_error.empty() ? "ok" : "err");
+  fields.add("rdb_last_bgsave_time_sec", took);
+  fields.add("rdb_current_bgsave_time_sec", backup.running_for ? backup.running_for->count() : -1);
+  fields.add("rdb_saves", backup.made);
+  fields.add("rdb_last_cow_size", 0);
+  const cluster::BackupSize size = backup.last_made ? backup.last_made->size : cluster::BackupSize{};
+  fields.add("backup_last_path", backup.newest ? backup.newest->path : "");
+  fields.add("backup_last_linked_bytes", size.linked_bytes);
+  fields.add("backup_last_copied_bytes", size.copied_bytes);
+  fields.add("backup_last_error", backup.last_error);
 }
 
 }  // namespace
@@ -30,15 +51,7 @@ void write_persistence(InfoFields& fields, Server& server) {
   fields.add("current_fork_perc", "0.00");
   fields.add("current_save_keys_processed", 0);
   fields.add("current_save_keys_total", 0);
-  // There is no snapshot beside the log: nothing is ever left to save.
-  fields.add("rdb_changes_since_last_save", 0);
-  fields.add("rdb_bgsave_in_progress", 0);
-  fields.add("rdb_last_save_time", server.started_at_ms() / 1000);
-  fields.add("rdb_last_bgsave_status", "ok");
-  fields.add("rdb_last_bgsave_time_sec", -1);
-  fields.add("rdb_current_bgsave_time_sec", -1);
-  fields.add("rdb_saves", 0);
-  fields.add("rdb_last_cow_size", 0);
+  write_backup(fields, server);
   fields.add("aof_enabled", 1);
   fields.add("aof_rewrite_in_progress", 0);
   fields.add("aof_rewrite_scheduled", 0);
