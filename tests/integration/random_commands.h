@@ -15,6 +15,10 @@ class RandomCommands {
  public:
   explicit RandomCommands(std::uint64_t seed) : random_(seed) {}
 
+  static Words look_at_all_keys() {
+    return {"EXISTS", "k0", "k1", "k2", "k3", "{t}a", "{t}b", "", "h0", "h1", "h2", "h3", "{t}h"};
+  }
+
   Words next() {
     switch (below(45)) {
       case 0: return {"GET", key()};
