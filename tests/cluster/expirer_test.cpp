@@ -250,12 +250,11 @@ TEST_F(ExpirerStore, TheLogIsTrimmedWhileHintsComeAndGo) {
       machine_.flush_all();
     }
   }
-  for (int i = 0; i < 1000 && machine_.store().log().stats().bytes_kept > 512u << 10; ++i) {
+  while (machine_.store().log().stats().bytes_kept > 512u << 10) {  // the test's limit is the bound
     machine_.flush_all();
-    EXPECT_TRUE(machine_.store().maintain());
+    ASSERT_TRUE(machine_.store().maintain());
     std::this_thread::sleep_for(milliseconds{2});
   }
-  EXPECT_LE(machine_.store().log().stats().bytes_kept, 512u << 10);
 }
 
 // Whatever is written, restarted, split, merged, moved and emptied meanwhile: what is there is what a map
