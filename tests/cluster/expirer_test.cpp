@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <charconv>
+#include <cstdlib>
 #include <map>
 #include <random>
 #include <set>
@@ -360,11 +361,14 @@ TEST(ExpirerStoreCrash, NoHintIsLost) {
     machine.stop();
     calls = disk.mutating_calls();
   }
-  constexpr std::uint64_t kPoints = 30;
+  // SHALE_CRASH_POINTS: at how many calls to die; a sample by default.
+  const char* const asked = std::getenv("SHALE_CRASH_POINTS");
+  const std::uint64_t points =
+      std::min<std::uint64_t>(calls, asked != nullptr ? std::strtoull(asked, nullptr, 10) : 30);
   constexpr engine::Unsynced kUnsynced[] = {engine::Unsynced::lost, engine::Unsynced::kept,
                                             engine::Unsynced::torn};
-  for (std::uint64_t point = 0; point < kPoints; ++point) {
-    const std::uint64_t call = 1 + point * calls / kPoints + seed % (calls / kPoints);
+  for (std::uint64_t point = 0; point < points; ++point) {
+    const std::uint64_t call = 1 + point * calls / points + seed % (calls / points);
     SCOPED_TRACE(fmt::format("crash at call {} of {}", call, calls));
     engine::SimulatedDisk disk{seed + point};
     engine::ManualClock clock;
