@@ -276,8 +276,8 @@ TEST_P(StoreBackupCrash, AtAnyCallLeavesTheStoreAndWholeBackups) {
     ASSERT_TRUE(machine.store().backups().run());
     calls = disk.mutating_calls() - before;
   }
-  // SHALE_CRASH_POINTS: at how many calls to die; a sample by default.
-  const char* const asked = std::getenv("SHALE_CRASH_POINTS");
+  // CRASH_POINTS: at how many calls to die; a sample by default.
+  const char* const asked = std::getenv("CRASH_POINTS");
   const std::uint64_t points = asked != nullptr ? std::strtoull(asked, nullptr, 10) : 16;
   for (std::uint64_t point = 0; point < points; ++point) {
     const std::uint64_t call = 1 + (point * calls + seed % calls) / points % calls;

@@ -362,8 +362,8 @@ TEST(ExpirerStoreCrash, NoHintIsLost) {
     machine.stop();
     calls = disk.mutating_calls();
   }
-  // SHALE_CRASH_POINTS: at how many calls to die; a sample by default.
-  const char* const asked = std::getenv("SHALE_CRASH_POINTS");
+  // CRASH_POINTS: at how many calls to die; a sample by default.
+  const char* const asked = std::getenv("CRASH_POINTS");
   const std::uint64_t points =
       std::min<std::uint64_t>(calls, asked != nullptr ? std::strtoull(asked, nullptr, 10) : 30);
   constexpr engine::Unsynced kUnsynced[] = {engine::Unsynced::lost, engine::Unsynced::kept,

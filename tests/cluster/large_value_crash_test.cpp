@@ -227,8 +227,8 @@ TEST_P(LargeValueCrash, AtAnyCallLeavesWholeValuesAndNoFilesBehind) {
   SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={}", seed));
   const std::uint64_t calls = calls_of_a_whole_run();
   ASSERT_GT(calls, 100u);
-  // SHALE_CRASH_POINTS: how many calls to die at; a sample of the run here, all of it in a long campaign.
-  const char* const asked = std::getenv("SHALE_CRASH_POINTS");
+  // CRASH_POINTS: how many calls to die at; a sample of the run here, all of it in a long campaign.
+  const char* const asked = std::getenv("CRASH_POINTS");
   const std::uint64_t points =
       std::min<std::uint64_t>(calls, asked != nullptr ? std::strtoull(asked, nullptr, 10) : 80);
   for (std::uint64_t point = 0; point < points; ++point) {

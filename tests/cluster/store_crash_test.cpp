@@ -268,9 +268,9 @@ TEST_P(StoreCrash, AtAnyCallLeavesAPrefixWithAllThatWasAcknowledged) {
   SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={}", seed));
   const std::uint64_t calls = calls_of_a_whole_run();
   ASSERT_GT(calls, 100u);
-  // SHALE_CRASH_POINTS: how many calls to die at; the whole run by default in a long campaign, a sample of it
+  // CRASH_POINTS: how many calls to die at; the whole run by default in a long campaign, a sample of it
   // here.
-  const char* const asked = std::getenv("SHALE_CRASH_POINTS");
+  const char* const asked = std::getenv("CRASH_POINTS");
   const std::uint64_t points =
       std::min<std::uint64_t>(calls, asked != nullptr ? std::strtoull(asked, nullptr, 10) : 60);
   for (std::uint64_t point = 0; point < points; ++point) {

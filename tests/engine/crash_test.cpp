@@ -13,7 +13,7 @@ namespace {
 
 class EngineCrash : public testing::TestWithParam<std::tuple<CrashSubject, Unsynced>> {};
 
-// SHALE_CRASH_POINTS: at how many calls, evenly spread, to die; all of them without it.
+// CRASH_POINTS: at how many calls, evenly spread, to die; all of them without it.
 TEST_P(EngineCrash, AtAnyCallLosesNothingThatWasPersisted) {
   const auto& [subject, unsynced] = GetParam();
   const std::uint64_t seed = test_seed();
@@ -27,7 +27,7 @@ TEST_P(EngineCrash, AtAnyCallLosesNothingThatWasPersisted) {
     ASSERT_NO_FATAL_FAILURE(run.check());
   }
   ASSERT_GT(calls, 100u);
-  const char* const asked = std::getenv("SHALE_CRASH_POINTS");
+  const char* const asked = std::getenv("CRASH_POINTS");
   const std::uint64_t points = std::min<std::uint64_t>(
       calls, asked != nullptr ? std::max<std::uint64_t>(1, std::strtoull(asked, nullptr, 10)) : calls);
   for (std::uint64_t point = 0; point < points; ++point) {

@@ -449,7 +449,7 @@ TEST(BtreeChange, WhileTheCatalogIsInDoubtTheNewTreesStayWhole) {
 
 class BtreeChangeCrash : public testing::TestWithParam<Unsynced> {};
 
-// SHALE_CRASH_POINTS: at how many calls, evenly spread, to die.
+// CRASH_POINTS: at how many calls, evenly spread, to die.
 TEST_P(BtreeChangeCrash, AtAnyCallLeavesTheTreesThatCount) {
   const std::uint64_t seed = test_seed();
   SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={}", seed));
@@ -469,7 +469,7 @@ TEST_P(BtreeChangeCrash, AtAnyCallLeavesTheTreesThatCount) {
     calls = disk.mutating_calls();
   }
   ASSERT_GT(calls, 100u);
-  const char* const asked = std::getenv("SHALE_CRASH_POINTS");
+  const char* const asked = std::getenv("CRASH_POINTS");
   const std::uint64_t points =
       std::min<std::uint64_t>(calls, asked != nullptr ? std::strtoull(asked, nullptr, 10) : 150);
   for (std::uint64_t point = 0; point < points; ++point) {
