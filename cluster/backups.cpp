@@ -29,10 +29,11 @@ engine::Result<BackupMade> Backups::run() {
 }
 
 std::shared_ptr<BackupJob> Backups::begin() {
+  std::jthread last;  // it has all but ended; joined without the mutex, which its listener may want
   const std::lock_guard lock{mutex_};
   if (!claim()) return nullptr;
   auto job = std::make_shared<BackupJob>();
-  worker_ = std::jthread([this, job] { job->finish(make()); });  // the last one has ended
+  last = std::exchange(worker_, std::jthread([this, job] { job->finish(make()); }));
   return job;
 }
 

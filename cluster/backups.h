@@ -2,6 +2,7 @@
 // moment, and that a server can be started on. docs/backup.md.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>

@@ -38,7 +38,7 @@ if(LLD)
   add_link_options(-fuse-ld=lld)
 endif()
 
-# Nearly all of what compiling costs is parsing the headers of libraries. Builds with sanitizers, which nobody edits
+# Most of what compiling the server costs is parsing the headers of libraries. Builds with sanitizers, which nobody edits
 # against, compile several files of a target as one; release compiles each alone, so that each includes what it needs.
 # (Precompiled headers save nothing here: loading one costs as many page faults as parsing costs time.)
 function(shale_compile_together target)

@@ -437,7 +437,7 @@ void Connection::resume(std::uint64_t token, bool timed_out) {
   if (!syncing_) thread_.counters().suspended_connections.add(-1);
   if (timer_) timer_->cancel();
   held_from_ = kNothingHeld;
-  if (batch_ && timed_out) batch_->timed_out = true;
+  if (batch_ && timed_out && !batch_->postponed) batch_->timed_out = true;
   active_second_ = thread_.second();
   advance();
 }

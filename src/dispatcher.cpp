@@ -60,7 +60,7 @@ Progress Dispatcher::execute(Batch& batch, Session& session, std::string& output
   const std::size_t begun_at = batch.next;
   now_ms_ = server_.store().clock().unix_ms();
   meter_.begin();
-  if (std::exchange(batch.postponed, false)) batch.timed_out = false;
+  batch.postponed = false;
   if (std::exchange(batch.unblocked, false)) refuse(batch, session, kUnblocked, output, progress);
   while (!batch.done() && progress.wait == Progress::Wait::nothing) {
     if (is_postponed(batch, batch.next, session)) [[unlikely]] {

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <bit>
 
+#include "src/units.h"
+
 namespace shale::server {
 namespace {
 
-constexpr std::uint64_t kMebibyte = 1 << 20;
+constexpr std::uint64_t kMebibyte = kMiB;  // unsigned, as budgets are
 
 constexpr std::uint64_t kLogSegmentsMapped = 3;
 constexpr std::uint64_t kDefaultPercentage = 50;

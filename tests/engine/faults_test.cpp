@@ -60,12 +60,12 @@ class EngineFaults : public testing::TestWithParam<CrashSubject> {
   const std::uint64_t seed_ = test_seed();
 };
 
-// SHALE_FAULT_POINTS: how many faults to try, drawn from all there are; 0: all.
+// FAULT_POINTS: how many faults to try, drawn from all there are; 0: all.
 TEST_P(EngineFaults, LoseNothingThatWasPersisted) {
   SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={}", seed_));
   std::vector<EngineFault> faults = all_faults();
   ASSERT_GT(faults.size(), 1000u);
-  const char* const asked = std::getenv("SHALE_FAULT_POINTS");
+  const char* const asked = std::getenv("FAULT_POINTS");
   const std::uint64_t points = asked != nullptr ? std::strtoull(asked, nullptr, 10) : 100;
   std::mt19937_64 random{seed_};
   std::ranges::shuffle(faults, random);
