@@ -191,6 +191,11 @@ Status Tree::admit_write(std::size_t bytes) {
     ++refused_writes_;
     if (!busy_since_) busy_since_ = now;
     if (!snapshot_) store_.relieve_changes();
+    if (auto failed = store_.failed_checkpoints().any()) {
+      // What this tree holds is all the room that is sure to come.
+      if (!snapshot_ && !has_unpersisted()) return *failed;
+      flush();
+    }
     return Error{ErrorKind::busy, {}};
   }
   if (busy_since_) longest_write_wait_ = std::max(longest_write_wait_, now - *busy_since_);

@@ -189,7 +189,10 @@ void Tree::finish_checkpoint(const Status& status, const CheckpointProgress& pro
     if (progress.moved_from != PageFile::kNowhere) mark_changed(*root_);
     if (snapshot.first_lsn != 0) first_lsn_ = snapshot.first_lsn;
     reclaim_pending_ = true;
-    if (status.error().kind != ErrorKind::busy) checkpoint_error_ = status.error();
+    if (status.error().kind != ErrorKind::busy) {
+      checkpoint_error_ = status.error();
+      store_.failed_checkpoints().note(*this, *checkpoint_error_);
+    }
     return;
   }
   // A checkpoint of a handful of records, as an idle tree writes it, says nothing of the workload.
@@ -200,6 +203,7 @@ void Tree::finish_checkpoint(const Status& status, const CheckpointProgress& pro
   }
   note_work(snapshot, progress);
   checkpoint_error_.reset();
+  store_.failed_checkpoints().forget(*this);
   ++checkpoints_;
   persisted_lsn_ = snapshot.lsn;
   store_.note_drained(snapshot.changed_bytes);

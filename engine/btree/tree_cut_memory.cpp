@@ -219,6 +219,7 @@ void TreeCut::hand_on_state(Side& side) {
   tree.target_bytes_ = parent_.target_bytes_;
   tree.target_reason_ = parent_.target_reason_;
   tree.checkpoint_error_ = parent_.checkpoint_error_;
+  if (tree.checkpoint_error_) tree.store_.failed_checkpoints().note(tree, *tree.checkpoint_error_);
   tree.retired_ = std::move(side.written);
   tree.wrong_guess_part_ = parent_.wrong_guess_part_;
   tree.open_guesses_ = parent_.open_guesses_;

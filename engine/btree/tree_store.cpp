@@ -57,6 +57,7 @@ void TreeStore::add_tree(Tree& tree) {
 }
 
 void TreeStore::remove_tree(Tree& tree) {
+  failed_checkpoints_.forget(tree);
   const std::lock_guard lock{mutex_};
   std::erase(trees_, &tree);
 }

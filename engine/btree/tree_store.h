@@ -18,6 +18,7 @@
 #include "engine/btree/node_advisor.h"
 #include "engine/btree/page_file.h"
 #include "engine/engine.h"
+#include "engine/failed_flushes.h"
 #include "engine/io/background.h"
 #include "engine/io/file_system.h"
 #include "engine/lsm/work_meter.h"
@@ -117,6 +118,7 @@ class TreeStore {
   // A checkpoint has made `bytes` of changes durable.
   void note_drained(std::uint64_t bytes);
 
+  FailedFlushes& failed_checkpoints() { return failed_checkpoints_; }
   // Has the tree with most changes write a checkpoint, in the background.
   void relieve_changes();
   // Has the tree with the largest pool let go of pages, in the background, until the budget is kept.
@@ -155,6 +157,7 @@ class TreeStore {
   mutable std::mutex mutex_;  // guards what follows; taken under trees' locks, never the other way round
   std::vector<Tree*> trees_;
   lsm::WriteThrottle throttle_;
+  FailedFlushes failed_checkpoints_;
   std::atomic<bool> changes_relief_running_ = false;
   std::atomic<bool> pool_relief_running_ = false;
   std::atomic<bool> wipe_running_ = false;

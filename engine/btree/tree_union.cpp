@@ -186,7 +186,10 @@ void TreeUnion::take_over(Tree& tree) {
   if (tree.first_lsn_ != 0)
     whole.first_lsn_ = whole.first_lsn_ == 0 ? tree.first_lsn_ : std::min(whole.first_lsn_, tree.first_lsn_);
   whole.last_lsn_ = std::max(whole.last_lsn_, tree.last_lsn_);
-  if (tree.checkpoint_error_) whole.checkpoint_error_ = tree.checkpoint_error_;
+  if (tree.checkpoint_error_) {
+    whole.checkpoint_error_ = tree.checkpoint_error_;
+    whole.store_.failed_checkpoints().note(whole, *whole.checkpoint_error_);
+  }
   append(whole.retired_, tree.retired_);
   append(whole.retired_, tree.retiring_);
   append(whole.dropped_roots_, tree.dropped_roots_);

@@ -205,6 +205,12 @@ Status Tree::admit_write(std::size_t bytes) {
   }
   const auto now = store_.now();
   if (!memtables.has_room(bytes) && memtables.is_flushing()) {
+    if (auto failed = store_.failed_flushes().any()) {
+      store_.retry_failed_flushes();
+      // What this tree holds is all the room that is sure to come.
+      if (!flush_running_ && sealed_.empty() && active_->first_lsn == 0) return *failed;
+      flush();
+    }
     note_busy(now);
     return Error{ErrorKind::busy, {}};
   }

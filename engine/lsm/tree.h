@@ -118,6 +118,8 @@ class Tree final : public Engine, public std::enable_shared_from_this<Tree> {
   std::uint64_t active_bytes() const { return active_bytes_.load(std::memory_order_relaxed); }
   // Flushes the active memtable if there is still need to. Takes the owner's mutex.
   void relieve();
+  // Flushes again if the last flush has met a full disk. Takes the owner's mutex.
+  void retry_flush();
   // What the tree aims at from now on, and why; with flush_bytes 0 that stays as measured. Under the owner's
   // mutex.
   void set_shape(const Shape& shape, std::string reason);

@@ -36,6 +36,11 @@ void Tree::relieve() {
   if (store_.memtables().wants_flush()) flush();
 }
 
+void Tree::retry_flush() {
+  const std::lock_guard lock{owner_};
+  if (flush_error_ && flush_error_->kind == ErrorKind::no_space) schedule_flush();
+}
+
 void Tree::seal_active() {
   active_->share.seal();
   sealed_.push_back(std::move(active_));
@@ -120,7 +125,7 @@ Status Tree::commit(const VersionEdit& edit, Lsn lsn) {
 
 void Tree::run_flush() {
   std::unique_lock lock{owner_};
-  const MemtableRef sealed = sealed_.front();
+  MemtableRef sealed = sealed_.front();
   if (resolving_ == sealed) {
     flush_running_ = false;
     return;
@@ -146,12 +151,14 @@ void Tree::run_flush() {
     for (const TableRef& table : *tables) values.add(*table);
   }
   lock.lock();
-  flush_running_ = false;
   if (!tables || !logged) {
+    flush_running_ = false;
     flush_error_ = tables ? logged.error() : tables.error();
+    store_.failed_flushes().note(*this, *flush_error_);
     return;
   }
   flush_error_.reset();
+  store_.failed_flushes().forget(*this);
   ++flushes_;
   if (!tables->empty()) {
     note_flush(*tables);  // first: the plan is made with what it learns
@@ -161,9 +168,12 @@ void Tree::run_flush() {
   store_.note_flushed(sealed->live_bytes());
   sealed_.pop_front();
   persisted_lsn_ = persisted;
-  schedule_flush();
   schedule_compaction();
-  lock.unlock();  // the memtable's memory is given back without the lock, when `sealed` goes
+  lock.unlock();
+  sealed.reset();  // the memtable's memory is given back without the lock
+  lock.lock();
+  flush_running_ = false;  // until here room may still come of it
+  schedule_flush();
 }
 
 void Tree::note_flush(const std::vector<TableRef>& tables) {

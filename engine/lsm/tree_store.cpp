@@ -276,6 +276,7 @@ void TreeStore::add_tree(Tree& tree) {
 }
 
 void TreeStore::remove_tree(Tree& tree) {
+  failed_flushes_.forget(tree);
   const std::lock_guard lock{mutex_};
   std::erase(trees_, &tree);
 }
@@ -294,6 +295,21 @@ void TreeStore::relieve_memtables() {
       if (largest != nullptr) kept = largest->weak_from_this().lock();  // null: it is just going
     }
     if (kept) kept->relieve();
+  });
+}
+
+void TreeStore::retry_failed_flushes() {
+  if (retry_running_.exchange(true)) return;
+  background_.submit(Priority::flush, [this] {
+    retry_running_ = false;
+    std::vector<std::shared_ptr<Tree>> kept;
+    {
+      const std::lock_guard lock{mutex_};
+      for (Tree* tree : trees_) {
+        if (auto alive = tree->weak_from_this().lock()) kept.push_back(std::move(alive));
+      }
+    }
+    for (const auto& tree : kept) tree->retry_flush();
   });
 }
 

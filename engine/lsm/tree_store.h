@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "engine/failed_flushes.h"
 #include "engine/io/background.h"
 #include "engine/io/file_system.h"
 #include "engine/lsm/block_cache.h"
@@ -117,6 +118,9 @@ class TreeStore {
 
   // Has the tree with the largest active memtable flushed, in the background.
   void relieve_memtables();
+  FailedFlushes& failed_flushes() { return failed_flushes_; }
+  // Has the trees whose flush has met a full disk try again, in the background.
+  void retry_failed_flushes();
   // A flush has made `bytes` of user data durable.
   void note_flushed(std::uint64_t bytes);
   // What a writer owes to flushes: WriteThrottle::pause_for under the pressure of the memtables.
@@ -195,6 +199,8 @@ class TreeStore {
   std::vector<Tree*> trees_;
   WriteThrottle flush_throttle_;
   std::atomic<bool> relief_running_ = false;
+  std::atomic<bool> retry_running_ = false;
+  FailedFlushes failed_flushes_;
 };
 
 }  // namespace shale::engine::lsm
