@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
+#include <cstdlib>
 
 namespace shale::engine {
 
@@ -13,6 +15,18 @@ constexpr int rounds_of_test(int rounds) {
 #else
   return rounds;
 #endif
+}
+
+// The number in the environment variable `name`; `otherwise` if it is not set. The names have no SHALE_ in
+// front: the server, which some tests start, refuses such variables if it does not know them.
+inline std::uint64_t asked_of_test(const char* name, std::uint64_t otherwise) {
+  const char* const asked = std::getenv(name);
+  return asked != nullptr ? std::strtoull(asked, nullptr, 10) : otherwise;
+}
+
+// At how many of the `calls` of a run the machine dies: CRASH_POINTS, or `otherwise`; at least at one.
+inline std::uint64_t crash_points(std::uint64_t calls, std::uint64_t otherwise) {
+  return std::min(calls, std::max<std::uint64_t>(1, asked_of_test("CRASH_POINTS", otherwise)));
 }
 
 }  // namespace shale::engine

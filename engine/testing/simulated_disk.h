@@ -12,25 +12,20 @@
 #include <array>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <random>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/io/file_system.h"
+#include "engine/testing/simulated_inode.h"
+#include "engine/testing/simulated_names.h"
 
 namespace shale::engine {
-
-// What a crash makes of what was not synced.
-enum class Unsynced : std::uint8_t {
-  lost,  // nothing of it reached the disk
-  kept,  // all of it did
-  torn,  // each grain and each name by chance; of a grain written several times any of its versions
-};
 
 enum class DiskCall : std::uint8_t {
   create,
@@ -45,6 +40,7 @@ enum class DiskCall : std::uint8_t {
   sync_folder,
   any
 };
+std::string_view name_of(DiskCall call);
 
 class SimulatedDisk final : public FileSystem {
  public:
@@ -117,21 +113,9 @@ class SimulatedDisk final : public FileSystem {
   Result<std::uint64_t> free_bytes(const std::string& folder) override;
 
  private:
-  class Inode;
   class OpenFile;
   class OpenMap;
   class OpenLock;
-  using Random = std::mt19937_64;
-  // A file's place is its folder's own, which stays when the folder gets another name.
-  using Names = std::map<std::string, std::shared_ptr<Inode>>;  // by place
-  using Folders = std::map<std::string, std::string>;           // by path, what places in it begin with
-  // A change of names inside one folder that no sync_folder has covered. Applied as a whole or not at all.
-  struct NameChange {
-    std::string folder;            // where, as in Folders
-    std::string removed;           // place, empty if none
-    std::string added;             // place, empty if none
-    std::shared_ptr<Inode> inode;  // null: it is of a folder, and these are paths
-  };
   struct Fault {
     DiskCall call;
     std::uint64_t calls_left;
@@ -143,26 +127,13 @@ class SimulatedDisk final : public FileSystem {
   Status begin_call(DiskCall call, bool mutating, const std::string& path);
   Status check_alive(std::uint64_t generation, const std::string& path) const;
   Status check_room(std::uint64_t bytes_more, const std::string& path) const;
-  std::shared_ptr<Inode> find(const std::string& path) const;
-  bool has_folder_of(const std::string& path) const;
-  // Where the file is, if its folder is there, and of that what its Folders have.
-  std::string place(const std::string& path) const;
-  std::string folder_place(const std::string& path) const;
-  void change_names(NameChange change);
-  static void apply(const NameChange& change, Names& names, Folders& folders);
   Status rename_folder(const std::string& from, const std::string& to);
   std::unique_ptr<SimulatedDisk> copy_locked(std::uint64_t seed) const;
-  std::uint64_t bytes_used() const;
   void restart();
 
   mutable std::mutex mutex_;  // guards everything below, inodes included
-  Random random_;
-  Names names_;         // as the running machine sees them
-  Names synced_names_;  // as they are sure to be after a crash
-  std::vector<NameChange> unsynced_changes_;
-  Folders folders_;
-  Folders synced_folders_;
-  std::uint64_t folders_made_ = 0;
+  std::mt19937_64 random_;
+  SimulatedNames names_;
   std::set<std::string> locked_;
   std::uint64_t generation_ = 0;  // of handles that are alive
   bool off_ = false;

@@ -9,7 +9,6 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <cstdlib>
 #include <future>
 #include <map>
 #include <thread>
@@ -17,6 +16,7 @@
 #include "cluster/reshaper.h"
 #include "cluster/store.h"
 #include "cluster/verify.h"
+#include "engine/testing/effort.h"
 #include "engine/testing/simulated_disk.h"
 #include "engine/testing/test_seed.h"
 #include "tests/cluster/folder_of_test.h"
@@ -277,8 +277,7 @@ TEST_P(StoreBackupCrash, AtAnyCallLeavesTheStoreAndWholeBackups) {
     calls = disk.mutating_calls() - before;
   }
   // CRASH_POINTS: at how many calls to die; a sample by default.
-  const char* const asked = std::getenv("CRASH_POINTS");
-  const std::uint64_t points = asked != nullptr ? std::strtoull(asked, nullptr, 10) : 16;
+  const std::uint64_t points = engine::crash_points(calls, 16);
   for (std::uint64_t point = 0; point < points; ++point) {
     const std::uint64_t call = 1 + (point * calls + seed % calls) / points % calls;
     SCOPED_TRACE(fmt::format("crash at call {} of {}", call, calls));

@@ -8,13 +8,13 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdlib>
 #include <map>
 #include <random>
 #include <set>
 
 #include "cluster/reshaper.h"
 #include "cluster/store.h"
+#include "engine/testing/effort.h"
 #include "engine/testing/manual_clock.h"
 #include "engine/testing/simulated_disk.h"
 #include "engine/testing/test_seed.h"
@@ -363,9 +363,7 @@ TEST(ExpirerStoreCrash, NoHintIsLost) {
     calls = disk.mutating_calls();
   }
   // CRASH_POINTS: at how many calls to die; a sample by default.
-  const char* const asked = std::getenv("CRASH_POINTS");
-  const std::uint64_t points =
-      std::min<std::uint64_t>(calls, asked != nullptr ? std::strtoull(asked, nullptr, 10) : 30);
+  const std::uint64_t points = engine::crash_points(calls, 30);
   constexpr engine::Unsynced kUnsynced[] = {engine::Unsynced::lost, engine::Unsynced::kept,
                                             engine::Unsynced::torn};
   for (std::uint64_t point = 0; point < points; ++point) {

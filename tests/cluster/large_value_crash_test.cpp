@@ -5,13 +5,13 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <cstdlib>
 #include <map>
 #include <thread>
 
 #include "cluster/store.h"
 #include "cluster/transaction.h"
 #include "engine/large/large_value_store.h"
+#include "engine/testing/effort.h"
 #include "engine/testing/simulated_disk.h"
 #include "engine/testing/test_seed.h"
 #include "tests/engine/unsynced_name.h"
@@ -228,9 +228,7 @@ TEST_P(LargeValueCrash, AtAnyCallLeavesWholeValuesAndNoFilesBehind) {
   const std::uint64_t calls = calls_of_a_whole_run();
   ASSERT_GT(calls, 100u);
   // CRASH_POINTS: how many calls to die at; a sample of the run here, all of it in a long campaign.
-  const char* const asked = std::getenv("CRASH_POINTS");
-  const std::uint64_t points =
-      std::min<std::uint64_t>(calls, asked != nullptr ? std::strtoull(asked, nullptr, 10) : 80);
+  const std::uint64_t points = engine::crash_points(calls, 80);
   for (std::uint64_t point = 0; point < points; ++point) {
     const std::uint64_t call =
         1 + point * calls / points + (seed + point) % std::max<std::uint64_t>(calls / points, 1);

@@ -9,13 +9,13 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <cstdlib>
 #include <map>
 #include <thread>
 
 #include "cluster/reshaper.h"
 #include "cluster/store.h"
 #include "cluster/transaction.h"
+#include "engine/testing/effort.h"
 #include "engine/testing/simulated_disk.h"
 #include "engine/testing/test_seed.h"
 #include "tests/cluster/folder_of_test.h"
@@ -270,9 +270,7 @@ TEST_P(StoreCrash, AtAnyCallLeavesAPrefixWithAllThatWasAcknowledged) {
   ASSERT_GT(calls, 100u);
   // CRASH_POINTS: how many calls to die at; the whole run by default in a long campaign, a sample of it
   // here.
-  const char* const asked = std::getenv("CRASH_POINTS");
-  const std::uint64_t points =
-      std::min<std::uint64_t>(calls, asked != nullptr ? std::strtoull(asked, nullptr, 10) : 60);
+  const std::uint64_t points = engine::crash_points(calls, 60);
   for (std::uint64_t point = 0; point < points; ++point) {
     const std::uint64_t call =
         1 + point * calls / points + (seed + point) % std::max<std::uint64_t>(calls / points, 1);

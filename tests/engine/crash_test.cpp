@@ -3,8 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-
+#include "engine/testing/effort.h"
 #include "engine/testing/test_seed.h"
 #include "tests/engine/crash_run.h"
 
@@ -27,9 +26,7 @@ TEST_P(EngineCrash, AtAnyCallLosesNothingThatWasPersisted) {
     ASSERT_NO_FATAL_FAILURE(run.check());
   }
   ASSERT_GT(calls, 100u);
-  const char* const asked = std::getenv("CRASH_POINTS");
-  const std::uint64_t points = std::min<std::uint64_t>(
-      calls, asked != nullptr ? std::max<std::uint64_t>(1, std::strtoull(asked, nullptr, 10)) : calls);
+  const std::uint64_t points = crash_points(calls, calls);
   for (std::uint64_t point = 0; point < points; ++point) {
     const std::uint64_t call = 1 + point * calls / points;
     SCOPED_TRACE(fmt::format("crash at call {} of {}", call, calls));

@@ -4,9 +4,9 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <random>
 
+#include "engine/testing/effort.h"
 #include "engine/testing/test_seed.h"
 #include "tests/engine/crash_run.h"
 
@@ -65,8 +65,7 @@ TEST_P(EngineFaults, LoseNothingThatWasPersisted) {
   SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={}", seed_));
   std::vector<EngineFault> faults = all_faults();
   ASSERT_GT(faults.size(), 1000u);
-  const char* const asked = std::getenv("FAULT_POINTS");
-  const std::uint64_t points = asked != nullptr ? std::strtoull(asked, nullptr, 10) : 100;
+  const std::uint64_t points = asked_of_test("FAULT_POINTS", 100);
   std::mt19937_64 random{seed_};
   std::ranges::shuffle(faults, random);
   if (points != 0 && points < faults.size()) faults.resize(points);

@@ -7,12 +7,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <list>
 #include <optional>
 #include <random>
 #include <set>
 
+#include "engine/testing/effort.h"
 #include "engine/testing/test_seed.h"
 #include "tests/engine/btree/simulated_tree.h"
 #include "tests/engine/unsynced_name.h"
@@ -469,9 +469,7 @@ TEST_P(BtreeChangeCrash, AtAnyCallLeavesTheTreesThatCount) {
     calls = disk.mutating_calls();
   }
   ASSERT_GT(calls, 100u);
-  const char* const asked = std::getenv("CRASH_POINTS");
-  const std::uint64_t points =
-      std::min<std::uint64_t>(calls, asked != nullptr ? std::strtoull(asked, nullptr, 10) : 150);
+  const std::uint64_t points = crash_points(calls, 150);
   for (std::uint64_t point = 0; point < points; ++point) {
     const std::uint64_t call = 1 + point * calls / points;
     SCOPED_TRACE(fmt::format("crash at call {} of {}", call, calls));
