@@ -189,6 +189,7 @@ class FolderVerifier {
       verification_.remark(fmt::format("{}: the last {} bytes are of records that were being written",
                                        found.torn_file, found.torn_bytes));
     }
+    if (!found.unreadable_note.empty()) verification_.problem(found.unreadable_note);
     // Tables are written after the log is durable up to what they hold.
     for (const auto& [tree, lsn] : persisted) {
       if (lsn < log->next_lsn) continue;

@@ -139,6 +139,9 @@ void log_recovery(const cluster::StoreRecovery& recovery, std::int64_t took_ms) 
     spdlog::warn("the log ends within a record that was being written: {} bytes of {} cut",
                  recovery.log.torn_bytes, recovery.log.torn_file);
   }
+  if (!recovery.log.unreadable_note.empty()) {
+    spdlog::error("damage: {}; the log is not known to be as long as it was", recovery.log.unreadable_note);
+  }
   spdlog::info("recovered: {} log records read ({:.1f} MiB in {} files), {} applied, {} ms",
                recovery.log.records, static_cast<double>(recovery.log.bytes) / kMiB, recovery.log.segments,
                recovery.records_applied, took_ms);

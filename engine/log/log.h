@@ -58,6 +58,7 @@ struct LogRecovery {  // what replay found, for the start-up line
   std::uint64_t segments = 0;
   std::uint64_t torn_bytes = 0;  // after the last whole record, cut
   std::string torn_file;         // where; empty if the end was clean
+  std::string unreadable_note;   // why the closing note (closing_note.h) could not be heeded; else empty
 };
 
 // Where the log's records are at one moment: for copying them (log_copy.h).
@@ -124,7 +125,8 @@ using ReplayRecord = std::function<Status(Lsn lsn, RecordKind kind, BytesView pa
 // A record that is not whole is the torn end, unless a whole record behind it tells that it had been synced:
 // then it was damaged, which is an Error{corruption} that names file and offset, never skipped. (That whole
 // records follow is no sign of damage: the kernel writes unsynced pages in any order.) What the last sync
-// before a kill or crash covered has no such witness; an orderly close leaves one.
+// before a kill or crash covered has no such witness; an orderly close leaves two, the seal behind the last
+// record and the closing note: records up to where the log was closed cannot be missing unnoticed.
 //
 // Whatever was replayed is durable when this returns. A disk that is full does not keep the log from opening.
 Result<std::unique_ptr<Log>> open_log(FileSystem& files, const std::string& folder, const LogOptions& options,

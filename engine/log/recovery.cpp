@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "engine/log/closing_note.h"
 #include "engine/log/segment_reader.h"
 
 namespace shale::engine {
@@ -40,6 +41,7 @@ class Recovery {
       log_.next_lsn = std::max<Lsn>(first_needed_, 1);
     }
     if (Status status = check_end(); !status) return status.error();
+    if (Status status = check_closing_note(); !status) return status.error();
     log_.next_lsn = std::max(log_.next_lsn, first_needed_);
     for (const Found& found : found_) {
       if (!found.visited) log_.unused.push_back(found.reader.path());
@@ -204,6 +206,20 @@ class Recovery {
     }
     return corruption(fmt::format("{}: records from {} on are missing{}; {}", folder_, log_.next_lsn,
                                   last ? " after " + last->path : "", witness));
+  }
+
+  // A note that cannot be read harms nobody; it is reported.
+  Status check_closing_note() {
+    const auto closed_behind = read_closing_note(files_, folder_);
+    if (!closed_behind) {
+      report_.unreadable_note = closed_behind.error().message;
+      return {};
+    }
+    if (*closed_behind < log_.next_lsn || *closed_behind < first_needed_) return {};
+    return corruption(fmt::format("{}: records from {} on are missing{}; {} says that the log reached to {}",
+                                  folder_, log_.next_lsn,
+                                  log_.segments.empty() ? "" : " after " + log_.segments.back().path,
+                                  closing_note_path(folder_), *closed_behind));
   }
 
   // Looks for whole records at or after the end of the log, at every place where one may start.

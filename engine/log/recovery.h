@@ -5,6 +5,7 @@
 // behind that place: if one of them bears witness that the missing record had been synced, the disk has lost
 // or changed what it had confirmed, and that is damage. If none does, the machine died before the record was
 // written, in which case the disk may well hold later ones; nobody was told that any of them was safe.
+// Besides, the log must reach as far as its closing note says.
 #pragma once
 
 #include <cstdint>

@@ -2,8 +2,7 @@
 // folder that recovery understands:
 //
 //   F1  A file named as a segment has a durable, valid header. It is prepared under a spare's name, synced,
-//   and
-//       only then renamed.
+//       and only then renamed.
 //   F2  A segment that is used again first takes a spare's name, durably: its new header is never found under
 //       its old name.
 //
@@ -17,6 +16,7 @@
 #include <string>
 
 #include "engine/io/file_system.h"
+#include "engine/log/closing_note.h"
 #include "engine/log/segment_format.h"
 #include "engine/result.h"
 
@@ -50,6 +50,8 @@ class SegmentFiles {
   Result<std::string> make_spare(const std::string& path);
   Status remove(const std::string& path) { return files_.remove(path); }
   Status sync_folder() { return files_.sync_folder(folder_); }
+  // Records up to `lsn` are durable, and the log is being closed.
+  Status note_closed(Lsn lsn) { return write_closing_note(files_, folder_, lsn); }
 
  private:
   Result<std::unique_ptr<Segment>> make_segment(const SegmentHeader& header, const std::string& spare,

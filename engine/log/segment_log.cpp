@@ -68,12 +68,7 @@ class SegmentLog final : public Log {
     prepare_needed_.notify_all();
     if (prepare_thread_.joinable()) prepare_thread_.join();
     if (sync_thread_.joinable()) sync_thread_.join();
-    // The last record cannot bear witness for itself; the seal does, so damage is told from a torn end.
-    if (!failure_ && active_ && active_->end > kRecordsBegin) {
-      write_seal(*active_);
-      (void)active_->map->sync(active_->synced_end,
-                               active_->end + RecordHeader::kEncodedBytes - active_->synced_end);
-    }
+    if (!failure_ && active_) leave_witnesses();
   }
 
   // The spares that recovery left; then the first segment, so that appends need not wait for the prepare
@@ -272,6 +267,17 @@ class SegmentLog final : public Log {
     active_ = std::move(next);
     active_->first_lsn = next_lsn_;
     prepare_needed_.notify_one();
+  }
+
+  // The last record cannot bear witness for itself; the seal and the note do, so damage is told from a torn
+  // end. Where they cannot be written, the log is as good as after a kill.
+  void leave_witnesses() {
+    if (active_->end > kRecordsBegin) {
+      write_seal(*active_);
+      const std::uint64_t end = active_->end + RecordHeader::kEncodedBytes;
+      if (!active_->map->sync(active_->synced_end, end - active_->synced_end)) return;
+    }
+    if (full_unsynced_.empty()) (void)segments_.note_closed(next_lsn_ - 1);
   }
 
   // A record that would fill much of a segment gets one of its own, made to measure by the prepare thread; it

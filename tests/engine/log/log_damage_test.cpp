@@ -7,6 +7,7 @@
 #include <random>
 #include <thread>
 
+#include "engine/log/closing_note.h"
 #include "engine/log/log.h"
 #include "engine/log/segment_format.h"
 #include "engine/testing/test_seed.h"
@@ -87,6 +88,43 @@ TEST(LogDamage, AMissingSegmentInTheMiddleIsReported) {
   const OpenedLog opened = open_replayed(disk, kUnsynced);
   ASSERT_FALSE(opened.log);
   EXPECT_THAT(opened.log.error().message, HasSubstr("are missing"));
+}
+
+// With the segment go the last record and the seal behind it, which bore witness for one another.
+TEST(LogDamage, AMissingNewestSegmentIsReportedIfTheLogHadBeenClosed) {
+  SimulatedDisk disk{test_seed()};
+  write_log(disk, 400, true);
+  const std::string newest = places(disk).back().path;
+  ASSERT_TRUE(disk.remove(newest));
+  const OpenedLog opened = open_replayed(disk, kUnsynced);
+  ASSERT_FALSE(opened.log);
+  EXPECT_EQ(opened.log.error().kind, ErrorKind::corruption);
+  EXPECT_THAT(opened.log.error().message, HasSubstr("says that the log reached to 400"));
+}
+
+TEST(LogDamage, ZerosInPlaceOfTheLastRecordAndTheSealAreReported) {
+  SimulatedDisk disk{test_seed()};
+  write_log(disk, 10, true);
+  const Place last = places(disk).back();
+  disk.overwrite(last.path, last.offset, Bytes(last.bytes + 2 * RecordHeader::kEncodedBytes, '\0'));
+  const OpenedLog opened = open_replayed(disk, kUnsynced);
+  ASSERT_FALSE(opened.log);
+  EXPECT_THAT(opened.log.error().message, HasSubstr("records from 10 on are missing after " + last.path));
+}
+
+TEST(LogDamage, ADamagedClosingNoteIsReportedAndHarmsNobody) {
+  SimulatedDisk disk{test_seed()};
+  write_log(disk, 10, true);
+  const std::string path = closing_note_path(kLogFolder);
+  const std::uint64_t bits = disk.contents(path).size() * 8;
+  for (std::uint64_t bit = 0; bit < bits; ++bit) {
+    const auto damaged = disk.copy(bit);
+    damaged->flip_bit(path, bit);
+    const OpenedLog opened = open_replayed(*damaged, kUnsynced);
+    ASSERT_TRUE(opened.log) << opened.log.error().message;
+    EXPECT_THAT(opened.recovery.unreadable_note, HasSubstr(path)) << "bit " << bit;
+    EXPECT_EQ(opened.records.size(), 10u);
+  }
 }
 
 TEST(LogDamage, ADamagedSegmentHeaderIsReported) {
