@@ -139,6 +139,11 @@ class RawClient {
       bytes.remove_prefix(static_cast<std::size_t>(count));
     }
   }
+  // To be closed as if the client's machine had vanished: with a reset, whatever is under way.
+  void vanish_at_end() {
+    const linger at_once{1, 0};
+    setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  }
   // As much as the socket takes now.
   std::size_t send_some(std::string_view bytes) {
     const ssize_t count = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -2,34 +2,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <iterator>
 #include <random>
 
 #include "tests/integration/client.h"
 #include "tests/integration/server_process.h"
+#include "tests/integration/server_resources.h"
 
 namespace shale::integration {
 namespace {
 
 using testing::HasSubstr;
 using testing::StartsWith;
-
-std::uint64_t resident_mib(ServerProcess& server) {
-  std::ifstream status{"/proc/" + std::to_string(server.process().id()) + "/status"};
-  for (std::string word; status >> word;) {
-    std::uint64_t kib = 0;
-    if (word == "VmRSS:" && status >> kib) return kib / 1024;
-  }
-  return 0;
-}
-
-// Sanitizers keep what has been freed, and need more for the rest.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kMemoryIsOurs = false;
-#else
-constexpr bool kMemoryIsOurs = true;
-#endif
 
 TEST(Connections, APipelineInRandomChunksIsAnsweredInOrder) {
   constexpr int kRequests = 10'000;

@@ -2,12 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <fstream>
 #include <random>
 
 #include "tests/integration/client.h"
 #include "tests/integration/server_process.h"
+#include "tests/integration/server_resources.h"
 
 namespace shale::integration {
 namespace {
@@ -16,12 +15,6 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 constexpr std::size_t kMiB = std::size_t{1} << 20;
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kMemoryIsOurs = false;
-#else
-constexpr bool kMemoryIsOurs = true;
-#endif
 
 std::string random_value(std::size_t bytes, unsigned seed) {
   std::string value(bytes, '\0');
@@ -52,39 +45,6 @@ bool comes_to(const ServerProcess& server, std::size_t files) {
   }
   return false;
 }
-
-// The most anonymous memory that the process has been seen to use.
-class AnonymousMemory {
- public:
-  explicit AnonymousMemory(ServerProcess& server)
-      : path_("/proc/" + std::to_string(server.process().id()) + "/status"), watcher_([this] {
-          while (!stopping_) look();
-        }) {}
-  ~AnonymousMemory() { stop(); }
-  std::uint64_t peak_mib() {
-    stop();
-    return peak_kib_ / 1024;
-  }
-
- private:
-  void stop() {
-    stopping_ = true;
-    if (watcher_.joinable()) watcher_.join();
-  }
-  void look() {
-    std::ifstream status{path_};
-    for (std::string word; status >> word;) {
-      std::uint64_t kib = 0;
-      if (word == "RssAnon:" && status >> kib) peak_kib_ = std::max(peak_kib_, kib);
-    }
-    std::this_thread::yield();
-  }
-
-  const std::string path_;
-  std::uint64_t peak_kib_ = 0;
-  std::atomic<bool> stopping_ = false;
-  std::thread watcher_;
-};
 
 const std::vector<std::string> kLittleMemory{"--memory", "32mb"};
 

@@ -1,0 +1,79 @@
+// What a server process takes from the machine: memory and files.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <thread>
+
+#include "tests/integration/server_process.h"
+
+namespace shale::integration {
+
+// Sanitizers keep what has been freed, and need more for the rest.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kMemoryIsOurs = false;
+#else
+inline constexpr bool kMemoryIsOurs = true;
+#endif
+
+// A line of /proc/<id>/status that counts KiB: "VmRSS:", "RssAnon:".
+inline std::uint64_t status_kib(ServerProcess& server, std::string_view name) {
+  std::ifstream status{"/proc/" + std::to_string(server.process().id()) + "/status"};
+  for (std::string word; status >> word;) {
+    std::uint64_t kib = 0;
+    if (word == name && status >> kib) return kib;
+  }
+  return 0;
+}
+
+inline std::uint64_t resident_mib(ServerProcess& server) { return status_kib(server, "VmRSS:") / 1024; }
+
+// How many sockets it has open, those it listens on included.
+inline std::size_t open_sockets(ServerProcess& server) {
+  std::size_t count = 0;
+  std::error_code closed_meanwhile;
+  for (const auto& file :
+       std::filesystem::directory_iterator{"/proc/" + std::to_string(server.process().id()) + "/fd"}) {
+    const std::string target = std::filesystem::read_symlink(file.path(), closed_meanwhile).string();
+    count += target.starts_with("socket:");
+  }
+  return count;
+}
+
+// The most anonymous memory that the process has been seen to use.
+class AnonymousMemory {
+ public:
+  explicit AnonymousMemory(ServerProcess& server)
+      : server_(server), watcher_([this] {
+          while (!stopping_) look();
+        }) {}
+  ~AnonymousMemory() { stop(); }
+  std::uint64_t peak_mib() {
+    stop();
+    return peak_kib_ / 1024;
+  }
+
+ private:
+  void stop() {
+    stopping_ = true;
+    if (watcher_.joinable()) watcher_.join();
+  }
+  void look() {
+    peak_kib_ = std::max(peak_kib_, status_kib(server_, "RssAnon:"));
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+  }
+
+  ServerProcess& server_;
+  std::uint64_t peak_kib_ = 0;
+  std::atomic<bool> stopping_ = false;
+  std::thread watcher_;
+};
+
+}  // namespace shale::integration
