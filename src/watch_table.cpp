@@ -58,26 +58,18 @@ bool WatchTable::has(const Watch& watch) {
   });
 }
 
-void WatchTable::touch_replaced(unsigned database) {
-  for (Stripe& stripe : stripes_) {
-    const std::lock_guard lock{stripe.mutex};
-    for (const auto& [hash, watch] : stripe.by_hash) {
-      if (watch->database == database && watch->state.present)
-        watch->touched->store(true, std::memory_order_relaxed);
-    }
-  }
-}
+void WatchTable::touch_emptied(unsigned database) { touch_all_of(database, true); }
 
-std::vector<Bytes> WatchTable::watched_absent(unsigned database) {
-  std::vector<Bytes> names;
-  if (!any()) return names;
+void WatchTable::touch_replaced(unsigned database) { touch_all_of(database, false); }
+
+void WatchTable::touch_all_of(unsigned database, bool only_present) {
   for (Stripe& stripe : stripes_) {
     const std::lock_guard lock{stripe.mutex};
     for (const auto& [hash, watch] : stripe.by_hash) {
-      if (watch->database == database && !watch->state.present) names.push_back(watch->name);
+      if (watch->database != database || (only_present && !watch->state.present)) continue;
+      watch->touched->store(true, std::memory_order_relaxed);
     }
   }
-  return names;
 }
 
 bool Watches::add(unsigned database, BytesView name, const WatchedState& state) {

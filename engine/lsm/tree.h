@@ -62,8 +62,7 @@ struct LoggedMemtable {
 
   // Two trees may have parts of it.
   struct Contents {
-    Contents(MemtableBudget& budget, std::size_t chunk_bytes)
-        : share(budget), memtable(chunk_bytes, &budget.chunks()) {}
+    Contents(MemtableBudget& budget, std::size_t chunk_bytes) : share(budget), memtable(chunk_bytes) {}
     MemtableBudget::Share share;  // given back when the memory has been
     Memtable memtable;
   };

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 
 namespace shale::engine {
@@ -24,9 +25,18 @@ inline std::uint64_t asked_of_test(const char* name, std::uint64_t otherwise) {
   return asked != nullptr ? std::strtoull(asked, nullptr, 10) : otherwise;
 }
 
-// At how many of the `calls` of a run the machine dies: CRASH_POINTS, or `otherwise`; at least at one.
+// Prints how many states of a disk a test tries: docs/reliability.md adds them up.
+inline void report_states(std::uint64_t states) {
+  std::printf("%llu states\n", static_cast<unsigned long long>(states));
+}
+
+// At how many of the `calls` of a run the machine dies: CRASH_POINTS, or `otherwise`; at least at one. Each
+// is a state of the disk that is tried.
 inline std::uint64_t crash_points(std::uint64_t calls, std::uint64_t otherwise) {
-  return std::min(calls, std::max<std::uint64_t>(1, asked_of_test("CRASH_POINTS", otherwise)));
+  const std::uint64_t points =
+      std::min(calls, std::max<std::uint64_t>(1, asked_of_test("CRASH_POINTS", otherwise)));
+  report_states(points);
+  return points;
 }
 
 }  // namespace shale::engine

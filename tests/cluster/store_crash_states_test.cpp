@@ -212,7 +212,7 @@ TEST(StoreCrashStates, EachIsAStateOfTheLogWithAllThatWasDurable) {
   }
   const std::uint64_t seed = engine::test_seed();
   SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={}", seed));
-  const std::uint64_t wanted = engine::asked_of_test("CRASH_STATES", engine::rounds_of_test(120));
+  const std::uint64_t wanted = engine::asked_of_test("CRASH_STATES", engine::rounds_of_test(1200));
   const std::size_t kinds = StoreKind::all().size();
   // Few states are spread over all kinds of stores.
   const std::uint64_t per_run = std::max<std::uint64_t>(1, wanted / kinds);
@@ -222,7 +222,7 @@ TEST(StoreCrashStates, EachIsAStateOfTheLogWithAllThatWasDurable) {
     run.run(std::min(per_run, wanted - states));
     states += run.states();
   }
-  std::printf("%llu states\n", static_cast<unsigned long long>(states));
+  engine::report_states(states);
 }
 
 }  // namespace

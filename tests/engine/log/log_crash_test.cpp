@@ -6,6 +6,7 @@
 #include <random>
 
 #include "engine/log/log.h"
+#include "engine/testing/effort.h"
 #include "engine/testing/test_seed.h"
 #include "tests/engine/log/log_testing.h"
 
@@ -77,6 +78,7 @@ void check_recovered(SimulatedDisk& disk, SyncMode mode, Issued& issued) {
 class LogCrash : public testing::TestWithParam<SyncMode> {};
 
 TEST_P(LogCrash, AtEveryCallKeepsWhatWasAcknowledgedAndNothingButAPrefix) {
+  std::uint64_t states = 0;
   for (const Unsynced unsynced : {Unsynced::lost, Unsynced::kept, Unsynced::torn}) {
     bool survived = false;
     for (std::uint64_t k = 1; !survived; ++k) {
@@ -103,8 +105,10 @@ TEST_P(LogCrash, AtEveryCallKeepsWhatWasAcknowledgedAndNothingButAPrefix) {
       disk.crash(Unsynced::torn);
       check_recovered(disk, GetParam(), issued);
       if (HasFatalFailure()) return;
+      states += 2;
     }
   }
+  report_states(states);
 }
 
 INSTANTIATE_TEST_SUITE_P(AllModes, LogCrash,
