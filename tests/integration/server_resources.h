@@ -35,16 +35,23 @@ inline std::uint64_t status_kib(ServerProcess& server, std::string_view name) {
 
 inline std::uint64_t resident_mib(ServerProcess& server) { return status_kib(server, "VmRSS:") / 1024; }
 
-// How many sockets it has open, those it listens on included.
-inline std::size_t open_sockets(ServerProcess& server) {
+// How many descriptors the process has open of which `counts` is true, by what /proc says they are.
+template <class Counts>
+std::size_t count_descriptors(ServerProcess& server, Counts counts) {
   std::size_t count = 0;
   std::error_code closed_meanwhile;
   for (const auto& file :
        std::filesystem::directory_iterator{"/proc/" + std::to_string(server.process().id()) + "/fd"}) {
-    const std::string target = std::filesystem::read_symlink(file.path(), closed_meanwhile).string();
-    count += target.starts_with("socket:");
+    count += counts(std::filesystem::read_symlink(file.path(), closed_meanwhile).string());
   }
   return count;
+}
+inline std::size_t open_descriptors(ServerProcess& server) {
+  return count_descriptors(server, [](const std::string&) { return true; });
+}
+// Those it listens on included.
+inline std::size_t open_sockets(ServerProcess& server) {
+  return count_descriptors(server, [](const std::string& what) { return what.starts_with("socket:"); });
 }
 
 // The most anonymous memory that the process has been seen to use.
