@@ -185,6 +185,8 @@ engine::Result<CatalogState> CatalogState::decode(BytesView bytes, const std::st
     const ShardId shard{reader.u32()};
     state.boundaries.push_back({Bytes{reader.length_prefixed()}, shard});
   }
+  // Each has a range, so memory is not asked for what cannot be.
+  if (shard_count > state.boundaries.size()) return damaged("holds an impossible shard map");
   if (version <= kFormatOfNumberedShards) {
     state.shards = take_numbered_shards(reader, shard_count, version != kFormatWithoutEngines);
     state.next_shard = state.next_tree = shard_count;

@@ -53,6 +53,23 @@ TEST(Catalog, NoticesEveryTruncation) {
   }
 }
 
+// ReadersFuzz found this one: formats that number their shards have nothing to read for each of them.
+TEST(Catalog, DoesNotMakeMoreShardsThanThereAreRanges) {
+  Bytes old{"SHALECAT"};
+  engine::append_u32(old, 1);
+  engine::append_u64(old, 7);
+  for (unsigned database = 0; database < kDatabaseCount; ++database) engine::append_u32(old, database);
+  engine::append_u32(old, 4'000'000'000);
+  engine::append_u64(old, 1);
+  engine::append_u32(old, 1);
+  engine::append_u32(old, 0);
+  engine::append_length_prefixed(old, "");
+  engine::append_u64(old, engine::hash_bytes(old));
+  const auto read = CatalogState::decode(old, "folder/catalog");
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().message, "folder/catalog: holds an impossible shard map");
+}
+
 // What earlier builds have written: shards 0, 1, 2 ... with trees of the same numbers.
 TEST(Catalog, ReadsEarlierFormats) {
   for (const std::uint32_t format : {1u, 2u}) {
