@@ -30,6 +30,16 @@ void Expirer::on_expired(Listener listener) {
   listener_ = std::move(listener);
 }
 
+void Expirer::on_hold(std::function<void(std::chrono::nanoseconds)> listener) {
+  const std::lock_guard round{round_mutex_};
+  hold_listener_ = std::move(listener);
+}
+
+bool Expirer::may_erase() const {
+  const auto now = store_.clock().now().time_since_epoch().count();
+  return active() && now >= paused_until_.load(std::memory_order_relaxed);
+}
+
 void Expirer::run(const std::stop_token& stop) {
   const std::stop_callback on_stop{stop, [this] { stopping_ = true; }};
   std::mutex mutex;
@@ -96,7 +106,7 @@ engine::Result<bool> Expirer::round() {
   drain(flushes);
   if (flushes) calendar_.flush();
   note_crowding();
-  if (!active()) return false;
+  if (!may_erase()) return false;
   due_.clear();
   std::vector<std::shared_ptr<engine::Load>> loads;  // kept: what they have fetched stays in memory
   engine::Result<bool> more = false;
@@ -217,8 +227,10 @@ engine::Status Expirer::look_at(std::span<Look> looks) {
       locks_.add(number.value_or(0), store_.placement().key_of(look.hint.position));
     }
     locks_.lock();
+    const auto locked_at = store_.clock().now();
     const auto committed = try_look_at(looks, outcomes);
     locks_.unlock();
+    if (hold_listener_) hold_listener_(store_.clock().now() - locked_at);
     if (!committed) {
       put_back(looks);
       return committed.error();

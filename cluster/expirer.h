@@ -36,10 +36,16 @@ class Expirer {
   // thread that makes rounds, without any shard's lock. Set before there are any rounds, or with none.
   using Listener = std::function<void(unsigned database, BytesView key)>;
   void on_expired(Listener listener);
+  // Likewise, with how long a shard's lock was held to look at some keys.
+  void on_hold(std::function<void(std::chrono::nanoseconds)> listener);
 
   // While it is off, keys that have expired are absent as ever, but nothing is erased.
   void set_active(bool active) { active_.store(active, std::memory_order_relaxed); }
   bool active() const { return active_.load(std::memory_order_relaxed); }
+  // Nothing is erased before this time either; a time that is over ends the pause.
+  void pause_until(std::chrono::steady_clock::time_point end) {
+    paused_until_.store(end.time_since_epoch().count(), std::memory_order_relaxed);
+  }
 
   // Makes rounds until it is asked to stop.
   void run(const std::stop_token& stop);
@@ -85,13 +91,17 @@ class Expirer {
   Store& store_;
   ExpiryInbox inbox_;
   ExpiryCalendar calendar_;
+  bool may_erase() const;
+
   std::atomic<bool> active_ = true;
+  std::atomic<std::chrono::steady_clock::rep> paused_until_ = 0;
   std::atomic<std::uint64_t> expired_keys_ = 0;
   std::atomic<bool> stopping_ = false;
   std::atomic<bool> flush_wanted_ = false;
 
   std::mutex round_mutex_;  // one round at a time; guards what follows
   Listener listener_;
+  std::function<void(std::chrono::nanoseconds)> hold_listener_;
   ShardLocks locks_;
   Transaction transaction_;
   Bytes arrived_;

@@ -1,18 +1,61 @@
 #include "cluster/log_records.h"
 
+#include <fmt/format.h>
+
 #include "engine/encoding.h"
 
 namespace shale::cluster {
 
-engine::Result<BytesView> take_identity_changes(BytesView& payload) {
-  engine::ByteReader reader{payload};
-  const std::uint64_t bytes = std::uint64_t{reader.u32()} * kIdentityChangeBytes;
-  const BytesView rest = reader.rest();
-  if (reader.failed() || rest.size() < bytes) {
-    return engine::corruption("a log record of a transaction is too short");
+namespace {
+
+// In records that have nothing but changes of one kind, these are not counted.
+constexpr std::size_t kOldChangeBytes = 8;
+
+bool is_known(IdentityChange::Kind kind) {
+  return kind == IdentityChange::Kind::renewed || kind == IdentityChange::Kind::swapped;
+}
+
+}  // namespace
+
+void append_identity_changes(Bytes& payload, std::span<const IdentityChange> changes) {
+  engine::append_u32(payload, static_cast<std::uint32_t>(changes.size()));
+  for (const IdentityChange& change : changes) {
+    engine::append_u8(payload, static_cast<std::uint8_t>(change.kind));
+    engine::append_u32(payload, change.database);
+    engine::append_u32(payload, change.second);
   }
-  payload = rest.substr(bytes);
-  return rest.substr(0, bytes);
+}
+
+engine::Result<std::vector<IdentityChange>> take_identity_changes(LogRecord kind, BytesView& payload) {
+  using enum IdentityChange::Kind;
+  engine::ByteReader reader{payload};
+  std::uint64_t count = 0;
+  switch (kind) {
+    case LogRecord::batch: break;
+    case LogRecord::flush_databases:
+    case LogRecord::swap_databases:
+      count = payload.size() / kOldChangeBytes;
+      if (payload.size() % kOldChangeBytes != 0) return engine::corruption("a log record of odd length");
+      break;
+    case LogRecord::transaction:
+    case LogRecord::identities: count = reader.u32(); break;
+    default:
+      return engine::Error{engine::ErrorKind::unsupported,
+                           fmt::format("a log record of kind {}, which this build does not know",
+                                       static_cast<unsigned>(kind))};
+  }
+  std::vector<IdentityChange> changes;
+  while (!reader.failed() && changes.size() < count) {
+    IdentityChange change{kind == LogRecord::swap_databases ? swapped : renewed, 0, 0};
+    if (kind == LogRecord::identities) change.kind = static_cast<IdentityChange::Kind>(reader.u8());
+    change.database = reader.u32();
+    change.second = reader.u32();
+    if (!is_known(change.kind)) return engine::corruption("a log record changes identities in no known way");
+    changes.push_back(change);
+  }
+  if (reader.failed()) return engine::corruption("a log record of identities is too short");
+  payload = reader.rest();
+  return changes;
 }
 
 void append_put(Bytes& payload, BytesView position, BytesView value) {

@@ -281,18 +281,13 @@ void Store::replay_expiry(const LoggedWrite& write, engine::Lsn lsn) {
 
 engine::Status Store::replay(engine::Lsn lsn, engine::RecordKind kind, BytesView payload,
                              StoreRecovery& recovery) {
-  switch (static_cast<LogRecord>(kind)) {
-    case LogRecord::batch: return replay_batch(lsn, payload, recovery);
-    case LogRecord::flush_databases:
-      if (lsn > databases_lsn_) apply_flush(lsn, payload);
-      return {};
-    case LogRecord::swap_databases:
-      if (lsn > databases_lsn_) apply_swap(lsn, payload);
-      return {};
-    case LogRecord::transaction: return replay_transaction(lsn, payload, recovery);
+  const auto changes = take_identity_changes(static_cast<LogRecord>(kind), payload);
+  if (!changes) {
+    return engine::Error{changes.error().kind,
+                         fmt::format("log record {}: {}", lsn, changes.error().message)};
   }
-  return engine::Error{engine::ErrorKind::unsupported,
-                       fmt::format("log record {} is of kind {}, which this build does not know", lsn, kind)};
+  if (!changes->empty() && lsn > databases_lsn_) apply(*changes, lsn);
+  return replay_batch(lsn, payload, recovery);
 }
 
 // A record is applied to a shard whole or not at all: were a flush or a checkpoint to begin half-way, it
@@ -331,13 +326,6 @@ engine::Status Store::replay_batch(engine::Lsn lsn, BytesView payload, StoreReco
   expirer_->end_replayed_record(lsn);
   recovery.records_applied += !writes.empty();
   return {};
-}
-
-engine::Status Store::replay_transaction(engine::Lsn lsn, BytesView payload, StoreRecovery& recovery) {
-  const auto changes = take_identity_changes(payload);
-  if (!changes) return changes.error();
-  if (lsn > databases_lsn_) apply_flush(lsn, *changes);
-  return replay_batch(lsn, payload, recovery);
 }
 
 engine::Status Store::wait_for_admission(Shard& owner, std::size_t bytes) {
@@ -381,29 +369,12 @@ engine::Result<engine::Lsn> Store::flush_database(unsigned database) { return fl
 
 engine::Result<engine::Lsn> Store::flush_all() { return flush_databases(0, kDatabaseCount); }
 
-engine::Result<engine::Lsn> Store::swap_databases(unsigned a, unsigned b,
-                                                  const std::function<void()>& swapped) {
+engine::Result<engine::Lsn> Store::swap_databases(unsigned a, unsigned b) {
   ShardLocks locks{*this};
+  Transaction transaction{*this, locks};
   locks.lock_all();
-  Bytes payload;
-  engine::append_u32(payload, a);
-  engine::append_u32(payload, b);
-  const auto lsn = log_->append(static_cast<engine::RecordKind>(LogRecord::swap_databases), payload);
-  if (!lsn) return lsn;
-  apply_swap(*lsn, payload);
-  if (swapped) swapped();
-  return lsn;
-}
-
-void Store::apply_swap(engine::Lsn lsn, BytesView payload) {
-  const std::lock_guard lock{layout_mutex_};
-  engine::ByteReader reader{payload};
-  const std::uint32_t a = reader.u32();
-  const std::uint32_t b = reader.u32();
-  if (reader.failed() || a >= kDatabaseCount || b >= kDatabaseCount) return;
-  databases_.swap(a, b);
-  databases_lsn_ = lsn;
-  epoch_.fetch_add(1, std::memory_order_release);
+  transaction.swap_databases(a, b);
+  return transaction.commit();
 }
 
 engine::Result<engine::Lsn> Store::flush_databases(unsigned first, unsigned count) {
@@ -414,23 +385,13 @@ engine::Result<engine::Lsn> Store::flush_databases(unsigned first, unsigned coun
   return transaction.commit();
 }
 
-engine::Result<engine::Lsn> Store::change_identities(const DatabaseIds& identities, BytesView writes) {
-  Bytes changes;
-  for (unsigned database = 0; database < kDatabaseCount; ++database) {
-    if (identities[database] == databases_.id(database)) continue;
-    engine::append_u32(changes, database);
-    engine::append_u32(changes, identities[database]);
-  }
-  LogRecord kind = LogRecord::flush_databases;
+engine::Result<engine::Lsn> Store::change_identities(std::span<const IdentityChange> changes,
+                                                     BytesView writes) {
   Bytes record;
-  if (!writes.empty()) {
-    kind = LogRecord::transaction;
-    engine::append_u32(record, static_cast<std::uint32_t>(changes.size() / kIdentityChangeBytes));
-  }
-  record += changes;
+  append_identity_changes(record, changes);
   record += writes;
-  const auto lsn = log_->append(static_cast<engine::RecordKind>(kind), record);
-  if (lsn) apply_flush(*lsn, changes);
+  const auto lsn = log_->append(static_cast<engine::RecordKind>(LogRecord::identities), record);
+  if (lsn) apply(changes, *lsn);
   return lsn;
 }
 
@@ -442,20 +403,22 @@ void Store::reclaim_obsolete(engine::Lsn lsn) {
   large_value_sweep_->note_flush();
 }
 
-// The boundaries are taken along. What a catalog of the formats before 5 knows already changes nothing, since
-// identities only grew.
-void Store::apply_flush(engine::Lsn lsn, BytesView payload) {
+// The boundaries of an emptied database are taken along. What a catalog of the formats before 5 knows already
+// changes nothing, since identities only grew.
+void Store::apply(std::span<const IdentityChange> changes, engine::Lsn lsn) {
   const std::lock_guard lock{layout_mutex_};
   std::vector<Boundary> boundaries = layout_->map().boundaries();
-  engine::ByteReader reader{payload};
   bool moved = false;
-  while (!reader.at_end()) {
-    const std::uint32_t database = reader.u32();
-    const DatabaseId id = reader.u32();
-    if (reader.failed() || database >= kDatabaseCount) continue;
-    const DatabaseId emptied = databases_.id(database);
-    databases_.advance(database, id);
-    if (!placement_.is_ring() && id > emptied) moved |= move_boundaries(boundaries, emptied, id);
+  for (const IdentityChange& change : changes) {
+    if (change.database >= kDatabaseCount) continue;
+    if (change.kind == IdentityChange::Kind::swapped) {
+      if (change.second < kDatabaseCount) databases_.swap(change.database, change.second);
+      continue;
+    }
+    const DatabaseId emptied = databases_.id(change.database);
+    databases_.advance(change.database, change.second);
+    if (!placement_.is_ring() && change.second > emptied)
+      moved |= move_boundaries(boundaries, emptied, change.second);
   }
   if (moved) {
     ShardMap map{layout_->map().version() + 1, std::move(boundaries)};

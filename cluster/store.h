@@ -20,6 +20,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -27,6 +28,7 @@
 
 #include "cluster/catalog.h"
 #include "cluster/layout.h"
+#include "cluster/log_records.h"
 #include "cluster/store_options.h"
 #include "cluster/trees.h"
 #include "engine/engine.h"
@@ -92,12 +94,12 @@ class Store {
   // the record's Lsn. Errors as Log::append; unsupported (a database has been emptied too often).
   engine::Result<engine::Lsn> flush_database(unsigned database);
   engine::Result<engine::Lsn> flush_all();
-  // Exchanges two databases: one log record, at once for everybody. `swapped` is called under the locks of
-  // all shards. Returns the record's Lsn. Errors as Log::append.
-  engine::Result<engine::Lsn> swap_databases(unsigned a, unsigned b,
-                                             const std::function<void()>& swapped = {});
+  // Exchanges two databases: one log record, at once for everybody. Returns the record's Lsn. Errors as
+  // Log::append.
+  engine::Result<engine::Lsn> swap_databases(unsigned a, unsigned b);
 
-  // --- For transactions that empty databases (transaction.h). The caller holds the locks of all shards.
+  // --- For transactions that empty or swap databases (transaction.h). The caller holds the locks of all
+  // shards.
 
   DatabaseIds database_ids() const { return databases_.ids(); }
   // As DatabaseTable.
@@ -105,9 +107,9 @@ class Store {
                                              unsigned count) const {
     return databases_.ids_after_flush(before, first, count);
   }
-  // Gives the databases these identities, along with `writes`, which are for the caller to apply next: one
-  // log record. Errors as Log::append.
-  engine::Result<engine::Lsn> change_identities(const DatabaseIds& identities, BytesView writes);
+  // Makes these changes, along with `writes`, which are for the caller to apply next: one log record. Errors
+  // as Log::append.
+  engine::Result<engine::Lsn> change_identities(std::span<const IdentityChange> changes, BytesView writes);
   // When the record has been applied: starts giving back the space of what it has made obsolete.
   void reclaim_obsolete(engine::Lsn lsn);
 
@@ -176,10 +178,8 @@ class Store {
   engine::Status replay_batch(engine::Lsn lsn, BytesView payload, StoreRecovery& recovery);
   void replay_expiry(const LoggedWrite& write, engine::Lsn lsn);
   engine::Status wait_for_admission(Shard& owner, std::size_t bytes);
-  engine::Status replay_transaction(engine::Lsn lsn, BytesView payload, StoreRecovery& recovery);
   engine::Result<engine::Lsn> flush_databases(unsigned first, unsigned count);
-  void apply_flush(engine::Lsn lsn, BytesView payload);
-  void apply_swap(engine::Lsn lsn, BytesView payload);
+  void apply(std::span<const IdentityChange> changes, engine::Lsn lsn);
   engine::Lsn oldest_needed_lsn();
   static std::vector<ShardRecord> records_of(const std::vector<std::shared_ptr<Shard>>& shards,
                                              const std::vector<ShardRecord>& changed);

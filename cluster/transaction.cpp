@@ -131,6 +131,7 @@ void ShardLocks::unlock() {
 void ShardLocks::clear() {
   unlock();
   keys_.clear();
+  kept_names_.clear();
   positions_.clear();
   layout_.reset();
   identities_ = nullptr;
@@ -337,13 +338,13 @@ engine::Result<engine::Lsn> Transaction::commit() {
   if (auto admitted = admit(); !admitted) return admitted.error();
   leave_expiry_hints();
   const auto lsn = identities_
-                       ? store_.change_identities(*identities_, payload_)
+                       ? store_.change_identities(identity_changes_, payload_)
                        : store_.log().append(static_cast<engine::RecordKind>(LogRecord::batch), payload_);
   if (!lsn) return lsn.error();
   if (identities_) locks_.find_owners();
   for (std::size_t number = 0; number < writes_.size(); ++number) apply(writes_[number], number, *lsn);
   // Behind the writes: what begins with it may call the whole record persisted.
-  if (identities_) store_.reclaim_obsolete(*lsn);
+  if (emptied_ != 0) store_.reclaim_obsolete(*lsn);
   return *lsn;
 }
 
@@ -375,10 +376,41 @@ engine::Status Transaction::empty_databases(unsigned first, unsigned count) {
     return engine::Error{engine::ErrorKind::unsupported,
                          "a database has been emptied so often that it cannot be emptied any more"};
   }
-  identities_ = after;
-  locks_.use_identities(*identities_);
-  for (unsigned database = first; database < first + count; ++database) emptied_ |= 1u << database;
+  for (unsigned database = first; database < first + count; ++database) {
+    change_identity({IdentityChange::Kind::renewed, database, (*after)[database]});
+    emptied_ |= 1u << database;
+  }
   return {};
+}
+
+void Transaction::swap_databases(unsigned a, unsigned b) {
+  assert(locks_.holds_all());
+  change_identity({IdentityChange::Kind::swapped, a, b});
+  swapped_ |= 1u << a | 1u << b;
+}
+
+void Transaction::change_identity(const IdentityChange& change) {
+  if (!identities_) identities_ = store_.database_ids();
+  DatabaseId& id = (*identities_)[change.database];
+  if (change.kind == IdentityChange::Kind::renewed) {
+    id = change.second;
+  } else {
+    std::swap(id, (*identities_)[change.second]);
+  }
+  identity_changes_.push_back(change);
+  locks_.use_identities(*identities_);
+}
+
+std::int64_t Transaction::key_count_at_most(const Shard& shard, unsigned database) const {
+  assert(locks_.holds_all());
+  const DatabaseId id = database_id(database);
+  std::int64_t count = shard.engine->key_count(id);
+  for (const Write& write : writes_) {
+    const BytesView key = locks_.key(write.key_index).bytes;
+    const bool is_here = &locks_.shard(write.key_index) == &shard;
+    count += static_cast<int>(is_here && !write.erases && store_.placement().database_of(key) == id);
+  }
+  return std::max<std::int64_t>(count, 0);
 }
 
 engine::Result<std::int64_t> Transaction::key_count(unsigned database) {
@@ -419,7 +451,9 @@ void Transaction::reset() {
   staged_.clear();
   newest_write_.clear();
   identities_.reset();
+  identity_changes_.clear();
   emptied_ = 0;
+  swapped_ = 0;
   payload_.clear();
   if (payload_.capacity() > kKeptBytes) payload_.shrink_to_fit();
 }

@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <random>
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "cluster/access_draw.h"
+#include "cluster/log_records.h"
 #include "cluster/position.h"
 #include "cluster/shard.h"
 #include "cluster/store.h"
@@ -47,6 +49,10 @@ class ShardLocks {
   // Behind lock_all(): keys that are declared from here on are those of databases with these identities,
   // which stay where they are until clear().
   void use_identities(const DatabaseIds& identities) { identities_ = &identities; }
+  // Behind lock_all(): the same with a name that is kept here until clear().
+  std::size_t add_kept(unsigned database, BytesView key) {
+    return add(database, kept_names_.emplace_back(key));
+  }
   // Behind lock_all(), when this thread has changed the map: finds who owns the keys now.
   void find_owners();
   void unlock();  // fine if not locked
@@ -93,6 +99,7 @@ class ShardLocks {
   std::shared_ptr<const Layout> layout_;
   Bytes positions_;
   std::vector<RoutedKey> keys_;
+  std::deque<Bytes> kept_names_;
   bool shares_keys_ = false;
   std::vector<std::uint32_t> firsts_;  // by key; empty unless keys are shared
   std::unordered_multimap<std::uint64_t, std::uint32_t> first_by_hash_;
@@ -130,11 +137,17 @@ class Transaction {
   // Empties databases, as SELECT numbers them: at once for what the transaction does from here on, for all
   // others with the commit. Error: unsupported (a database has been emptied too often).
   engine::Status empty_databases(unsigned first, unsigned count);
+  // Exchanges two databases, likewise.
+  void swap_databases(unsigned a, unsigned b);
+  // Whether the database has, with the commit, none of the keys that it had before, or others'.
+  bool replaces(unsigned database) const { return empties(database) || (swapped_ >> database & 1) != 0; }
   bool empties(unsigned database) const;
   bool empties_any() const { return emptied_ != 0; }
   DatabaseId database_id(unsigned database) const;
   // As Store::key_count, with the transaction's writes. Errors: not_resident, corruption, io.
   engine::Result<std::int64_t> key_count(unsigned database);
+  // Keys of the shard that are of the database: all that are stored, and all that the transaction puts.
+  std::int64_t key_count_at_most(const Shard& shard, unsigned database) const;
   // A cursor of a shard's engine that sees the transaction's writes. Lives until the next of them; the bytes
   // of the bounds must outlive it.
   std::unique_ptr<engine::Cursor> cursor(Shard& shard, const engine::CursorBounds& bounds);
@@ -151,7 +164,7 @@ class Transaction {
     std::size_t writes;
     std::size_t payload_bytes;
     std::size_t staged;
-  };  // emptied databases stay so: nothing fails behind that
+  };  // emptied and swapped databases stay so: nothing fails behind that
   Savepoint savepoint() const { return {writes_.size(), payload_.size(), staged_.size()}; }
   void roll_back(const Savepoint& savepoint);
 
@@ -203,8 +216,12 @@ class Transaction {
   std::vector<StagedWrite> staged_;  // in the order of the writes
   std::vector<std::uint32_t>
       newest_write_;  // by key index: 1 + index into writes_, or 0; empty while writes are few
-  std::optional<DatabaseIds> identities_;  // all databases', if some are emptied
-  std::uint32_t emptied_ = 0;              // a bit for each
+  void change_identity(const IdentityChange& change);
+
+  std::optional<DatabaseIds> identities_;  // all databases', if some have changed
+  std::vector<IdentityChange> identity_changes_;
+  std::uint32_t emptied_ = 0;  // a bit for each
+  std::uint32_t swapped_ = 0;  // likewise
   std::chrono::microseconds write_delay_{0};
   bool noticed_ = true;
 };

@@ -200,26 +200,15 @@ class FolderVerifier {
 
   // What is inside a record whose checksum is right.
   engine::Status check(Lsn lsn, engine::RecordKind kind, BytesView payload) {
-    switch (static_cast<LogRecord>(kind)) {
-      case LogRecord::batch: return check_writes(payload);
-      case LogRecord::transaction: {
-        const auto changes = take_identity_changes(payload);
-        if (!changes) return changes.error();
-        if (auto noted = note_flush(lsn, *changes); !noted) return noted;
-        return check_writes(payload);
-      }
-      case LogRecord::flush_databases: {
-        if (payload.size() % kIdentityChangeBytes == 0) return note_flush(lsn, payload);
-        return engine::corruption(fmt::format("{}/log: record {}: impossible length", folder_, lsn));
-      }
-      case LogRecord::swap_databases: {
-        if (payload.size() == 2 * sizeof(std::uint32_t)) return note_swap(lsn, payload);
-        return engine::corruption(fmt::format("{}/log: record {}: impossible length", folder_, lsn));
-      }
+    const auto changes = take_identity_changes(static_cast<LogRecord>(kind), payload);
+    if (!changes) {
+      return engine::Error{changes.error().kind,
+                           fmt::format("{}/log: record {}: {}", folder_, lsn, changes.error().message)};
     }
-    return engine::Error{
-        engine::ErrorKind::unsupported,
-        fmt::format("{}/log: record {} is of kind {}, which this build does not know", folder_, lsn, kind)};
+    if (lsn > databases_lsn_) {
+      for (const IdentityChange& change : *changes) note(change);
+    }
+    return check_writes(payload);
   }
 
   engine::Status check_writes(BytesView payload) {
@@ -231,25 +220,14 @@ class FolderVerifier {
     return {};
   }
 
-  engine::Status note_swap(Lsn lsn, BytesView payload) {
-    engine::ByteReader reader{payload};
-    const std::uint32_t a = reader.u32();
-    const std::uint32_t b = reader.u32();
-    if (lsn > databases_lsn_ && a < databases_.size() && b < databases_.size()) {
-      std::swap(databases_[a], databases_[b]);
+  void note(const IdentityChange& change) {
+    if (change.database >= databases_.size()) return;
+    DatabaseId& id = databases_[change.database];
+    if (change.kind == IdentityChange::Kind::renewed) {
+      id = std::max(id, change.second);
+    } else if (change.second < databases_.size()) {
+      std::swap(id, databases_[change.second]);
     }
-    return {};
-  }
-
-  engine::Status note_flush(Lsn lsn, BytesView payload) {
-    if (lsn <= databases_lsn_) return {};
-    engine::ByteReader reader{payload};
-    while (!reader.at_end()) {
-      const std::uint32_t database = reader.u32();
-      const DatabaseId id = reader.u32();
-      if (database < databases_.size()) databases_[database] = std::max(databases_[database], id);
-    }
-    return {};
   }
 
   engine::FileSystem& files_;

@@ -36,11 +36,12 @@ std::chrono::milliseconds ClientPause::left(const CommandSpec& command, const Cl
   return std::chrono::ceil<std::chrono::milliseconds>(ends_at_ - now);
 }
 
-void ClientPause::begin(Of of, TimePoint now, std::chrono::milliseconds duration) {
+ClientPause::TimePoint ClientPause::begin(Of of, TimePoint now, std::chrono::milliseconds duration) {
   const std::lock_guard lock{mutex_};
   const bool is_on = of_.load() != Of::nothing && now < ends_at_;
   ends_at_ = is_on ? std::max(ends_at_, now + duration) : now + duration;
   of_.store(is_on ? std::max(of, of_.load()) : of);
+  return ends_at_;
 }
 
 void ClientPause::end() {

@@ -29,8 +29,8 @@ class ClientPause {
   std::chrono::milliseconds left(const CommandSpec& command, const ClientTransaction* transaction,
                                  TimePoint now);
 
-  // A pause that is on goes on as it is where it is longer or is of more.
-  void begin(Of of, TimePoint now, std::chrono::milliseconds duration);
+  // A pause that is on goes on as it is where it is longer or is of more. Returns when it ends.
+  TimePoint begin(Of of, TimePoint now, std::chrono::milliseconds duration);
   void end();
 
  private:

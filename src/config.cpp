@@ -62,34 +62,60 @@ std::string Config::change_output_limits(std::string_view text) {
 
 std::vector<std::pair<std::string_view, std::string>> Config::show() const {
   std::vector<std::pair<std::string_view, std::string>> shown;
-  for (const FixedAnswer& answer : fixed_answers()) shown.emplace_back(answer.name, answer.value);
   {
     const std::lock_guard lock{mutex_};
+    for (const ForeignOption& option : foreign_options()) {
+      if (option.value.data() == nullptr) continue;
+      const auto set = foreign_.find(option.name);
+      shown.emplace_back(option.name, set == foreign_.end() ? std::string{option.value} : set->second);
+    }
     for (std::size_t at = 0; at < kOptionCount; ++at) shown.emplace_back(all_options()[at].name, texts_[at]);
   }
   std::ranges::sort(shown);
   return shown;
 }
 
-std::optional<std::string> Config::change(std::span<const std::string_view> names_and_values) {
-  Changes changes;
+void Config::assign_foreign(const ForeignOption& option, std::string value) {
+  const std::lock_guard lock{mutex_};
+  foreign_[option.name] = std::move(value);
+}
+
+// Names are looked at before any value is.
+std::optional<std::string> Config::check_names(std::span<const std::string_view> names_and_values) const {
   std::vector<std::string_view> seen;
   for (std::size_t at = 0; at + 1 < names_and_values.size(); at += 2) {
     const std::string_view name = names_and_values[at];
-    const std::string_view value = names_and_values[at + 1];
+    const ForeignOption* foreign = find_foreign_option(name);
+    if (!find_option(name) && (foreign == nullptr || foreign->value.data() == nullptr)) {
+      return fmt::format("ERR Unknown option or number of arguments for CONFIG SET - '{}'", name);
+    }
     if (std::ranges::any_of(seen, [&](std::string_view other) { return same_name(name, other); })) {
       return change_failure(name, "duplicate parameter");
     }
     seen.push_back(name);
+  }
+  return std::nullopt;
+}
 
-    const auto fixed = std::ranges::find_if(
-        fixed_answers(), [&](const FixedAnswer& answer) { return same_name(name, answer.name); });
-    if (fixed != fixed_answers().end()) {
-      if (value == fixed->value) continue;
-      return change_failure(name, fmt::format("it is always '{}' here", fixed->value));
-    }
+std::optional<std::string> Config::change(std::span<const std::string_view> names_and_values) {
+  if (auto error = check_names(names_and_values)) return error;
+  Changes changes;
+  std::vector<std::pair<const ForeignOption*, std::string_view>> remembered;
+  for (std::size_t at = 0; at + 1 < names_and_values.size(); at += 2) {
+    const std::string_view name = names_and_values[at];
+    const std::string_view value = names_and_values[at + 1];
     const auto option = find_option(name);
-    if (!option) return fmt::format("ERR Unknown option or number of arguments for CONFIG SET - '{}'", name);
+    if (!option) {
+      const ForeignOption* foreign = find_foreign_option(name);
+      if (foreign->treatment != ForeignTreatment::ignored) {
+        if (value == foreign->value) continue;
+        return change_failure(name, fmt::format("it is always '{}' here", foreign->value));
+      }
+      const std::string_view problem = foreign_value_problem(*foreign, value);
+      if (!problem.empty()) return change_failure(name, problem);
+      remembered.emplace_back(foreign, value);
+      continue;
+    }
     const OptionSpec& spec = option_spec(*option);
     if (!spec.changeable) return change_failure(name, "can't set immutable config");
     std::string problem;
@@ -106,6 +132,7 @@ std::optional<std::string> Config::change(std::span<const std::string_view> name
       return change_failure(option_spec(objection->option).name, objection->reason);
     }
   }
+  for (const auto& [foreign, value] : remembered) assign_foreign(*foreign, std::string{value});
   for (auto& [option, value] : changes) assign(option, std::move(value));
   if (listener_) {
     for (const auto& [option, value] : changes) listener_(option);

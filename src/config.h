@@ -41,8 +41,11 @@ class Config {
   // Sets a value that parse_option has checked.
   void assign(Option option, OptionValue value);
 
-  // CONFIG GET: every name it answers to, with its value; sorted by name. Includes Redis's options that
-  // clients ask for (save, appendonly, maxmemory, ...). Secrets are given: who may ask has authenticated.
+  // Remembers a value of an option of Redis's that has no effect here. Thread-safe.
+  void assign_foreign(const ForeignOption& option, std::string value);
+
+  // CONFIG GET: every name it answers to, with its value; sorted by name. Includes Redis's options that have
+  // no effect here. Secrets are given: who may ask has authenticated.
   std::vector<std::pair<std::string_view, std::string>> show() const;
 
   // CONFIG SET name value [name value ...]: all or none. Returns the error for the client, with its code, if
@@ -75,10 +78,12 @@ class Config {
     std::atomic<std::uint64_t> soft_seconds = 0;
   };
   std::string change_output_limits(std::string_view text);
+  std::optional<std::string> check_names(std::span<const std::string_view> names_and_values) const;
 
   std::array<AtomicLimit, kClientClasses> output_limits_;
-  mutable std::mutex mutex_;  // guards texts_, and changes
+  mutable std::mutex mutex_;  // guards texts_, foreign_, and changes
   std::array<std::string, kOptionCount> texts_;
+  std::map<std::string_view, std::string> foreign_;  // by name, what is not as foreign_options() has it
   std::function<std::optional<Objection>(const Changes&)> judge_;
   std::function<void(Option)> listener_;
 };

@@ -10,8 +10,10 @@
 #include <iterator>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
+#include "src/command/arguments.h"
 #include "src/option_sources.h"
 #include "src/replace_file.h"
 
@@ -25,6 +27,7 @@ struct Line {
   std::string text;
   std::optional<Option> option;
   bool has_equals = false;
+  bool defines_user = false;
 };
 
 // As option_sources.h reads them.
@@ -34,6 +37,7 @@ Line parse_line(std::string_view text) {
   if (text.empty() || text.front() == '#') return line;
   const std::size_t name_end = std::min(text.find_first_of(" \t="), text.size());
   line.option = find_option(text.substr(0, name_end));
+  line.defines_user = lower_case(text.substr(0, name_end)) == kUserLine;
   const std::size_t value = text.find_first_not_of(" \t", name_end);
   line.has_equals = value != std::string_view::npos && text[value] == '=';
   return line;
@@ -66,7 +70,8 @@ bool says(const Line& line, const Config& config) {
 
 }  // namespace
 
-std::string rewrite_config_lines(std::string_view contents, const Config& config) {
+std::string rewrite_config_lines(std::string_view contents, const Config& config,
+                                 std::string_view user_lines) {
   std::vector<Line> lines = split_lines(contents);
   std::vector<bool> written(kOptionCount, false);
   for (auto line = lines.rbegin(); line != lines.rend(); ++line) {
@@ -83,7 +88,8 @@ std::string rewrite_config_lines(std::string_view contents, const Config& config
   }
   std::string text;
   for (const Line& line : lines) {
-    if (!line.option) text += line.text + '\n';
+    if (line.defines_user) text += std::exchange(user_lines, {});
+    if (!line.option && !line.defines_user) text += line.text + '\n';
   }
   const Config defaults;
   const bool has_equals =
@@ -94,6 +100,7 @@ std::string rewrite_config_lines(std::string_view contents, const Config& config
     const std::string value = config.text(option);
     if (!written[index] && value != defaults.text(option)) added += line_of(option, value, has_equals) + '\n';
   }
+  added += user_lines;
   if (added.empty()) return text;
   if (text.find(kAddedBelow) == std::string::npos) text += std::string{kAddedBelow} + '\n';
   return text + added;
@@ -108,7 +115,8 @@ std::string ConfigRewrite::rewrite() {
   std::ifstream file{path_, std::ios::binary};
   const std::string contents{std::istreambuf_iterator<char>{file}, {}};
   if (!file.is_open() || file.bad()) return std::strerror(errno);
-  return replace_file(path_, rewrite_config_lines(contents, config_)) ? std::string{} : std::strerror(errno);
+  return replace_file(path_, rewrite_config_lines(contents, config_, user_lines_)) ? std::string{}
+                                                                                   : std::strerror(errno);
 }
 
 }  // namespace shale::server

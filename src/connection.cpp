@@ -217,7 +217,10 @@ bool Connection::make_room() {
   const std::size_t growth = std::max(2 * arrived, IoThread::kSharedInputBytes);
   const std::size_t capacity = std::clamp(wanted, arrived + kOwnInputBytesMin, growth);
   if (capacity > input_.capacity()) {
-    if (capacity > request_bytes_max + kBorrowBelowBytes) return false;
+    if (capacity > request_bytes_max + kBorrowBelowBytes) {
+      thread_.counters().query_limit_disconnections.add();
+      return false;
+    }
     if (capacity > IoThread::kSharedInputBytes && memory_is_short(capacity - input_.capacity())) return false;
   }
   input_.reserve(capacity);
@@ -505,6 +508,7 @@ bool Connection::wait_for_sync() {
     return false;
   }
   syncing_ = true;
+  sync_begun_at_ = std::chrono::steady_clock::now();
   if (!suspended_) thread_.counters().suspended_connections.add();
   log.when_synced(lsn, [mailbox = thread_.mailbox(), id = session_->id, lsn](engine::Status synced) {
     mailbox->post([id, lsn, synced = std::move(synced)](IoThread& thread) {
@@ -517,6 +521,8 @@ bool Connection::wait_for_sync() {
 void Connection::on_synced(engine::Lsn lsn, const engine::Status& synced) {
   if (!open() || !syncing_) return;
   syncing_ = false;
+  thread_.server().metering().note_event(latency_event::kSync,
+                                         std::chrono::steady_clock::now() - sync_begun_at_);
   if (!suspended_) thread_.counters().suspended_connections.add(-1);
   // Synced or lost for good: there is nothing more to wait for.
   synced_lsn_ = lsn;

@@ -182,6 +182,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, public
   std::size_t settled_ = 0;
   std::size_t unsettled_replies_ = 0;
   engine::Lsn synced_lsn_ = 0;  // known to be synced
+  std::chrono::steady_clock::time_point sync_begun_at_;
 
   std::size_t counted_bytes_ = 0;    // of buffers, in the thread's counters
   std::uint64_t active_second_ = 0;  // when it last received or sent

@@ -194,6 +194,7 @@ Dispatcher::Answer Dispatcher::answer(Batch& batch, Keys keys, Session& session,
   const std::size_t reply_begin = output.size();
 
   transaction_.reset();
+  appeared_keys_.clear();
   Keyspace keyspace{transaction_,
                     locks_,
                     keys.first,
@@ -294,7 +295,8 @@ CommandContext Dispatcher::context_of(Session& session, protocol::ReplyWriter& r
           .events = effects_.events(),
           .large_replies = large_replies,
           .suspend = {},
-          .timed_out = timed_out};
+          .timed_out = timed_out,
+          .appeared_keys = appeared_keys_};
 }
 
 // What has just been committed, under the locks that it was committed under.
@@ -305,8 +307,9 @@ void Dispatcher::tell_watchers() {
   transaction_.for_each_write(
       [&](std::size_t index) { watches.touch(locks_.database(index), locks_.name(index)); });
   for (unsigned database = 0; database < cluster::kDatabaseCount; ++database) {
-    if (transaction_.empties(database)) watches.touch_emptied(database);
+    if (transaction_.replaces(database)) watches.touch_replaced(database);
   }
+  for (const auto& [database, name] : appeared_keys_) watches.touch(database, name);
 }
 
 // The request at batch.next gets an error instead of being run.

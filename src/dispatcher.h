@@ -123,9 +123,9 @@ class Dispatcher {
   void write_replies(const Batch& queued, Session& session, const QueuedReplies& replies, std::string& output,
                      Progress& progress);
   void count_queued(const Batch& queued, const Batch::Request& request, const Session& session,
-                    std::string_view reply, TickClock::Ticks took);
-  void run_after_commit(const Batch& queued, const Batch::Request& request, Session& session,
-                        std::string& output, Progress& progress);
+                    std::string_view reply, TickClock::Ticks took, std::chrono::milliseconds delay);
+  std::chrono::milliseconds run_after_commit(const Batch& queued, const Batch::Request& request,
+                                             Session& session, std::string& output, Progress& progress);
   void abort_transaction(Batch& batch, Session& session, std::string_view error, std::string& output,
                          Progress& progress);
   void end_transaction(Batch& batch, Session& session, std::string& output, std::size_t reply_begin,
@@ -145,6 +145,7 @@ class Dispatcher {
   cluster::ShardLocks locks_;
   cluster::Transaction transaction_;
   CommandEffects effects_;
+  std::vector<CommandContext::AppearedKey> appeared_keys_;  // by what is not committed yet
   std::vector<Keys> run_;  // by request, from batch.next on; in a transaction by queued request
   std::int64_t now_ms_ = 0;
 };

@@ -109,6 +109,7 @@ void Dispatcher::execute_transaction(Batch& batch, Session& session, std::string
   const unsigned database = session.database.load(std::memory_order_relaxed);
   const protocol::Version version = session.protocol_version;
   transaction_.reset();
+  appeared_keys_.clear();
   lock_queued(queued, session);
   if (client.watches().has_failed(now_ms_)) {
     locks_.clear();
@@ -287,8 +288,8 @@ void Dispatcher::write_replies(const Batch& queued, Session& session, const Queu
     session.protocol_version = end.version;
     effects_.show(session, *request.command.spec, words_of(queued, request));
     if (!runs_in_order(*request.command.spec)) {
-      run_after_commit(queued, request, session, output, progress);
-      count_queued(queued, request, session, std::string_view{output}.substr(reply_begin), 0);
+      const auto delay = run_after_commit(queued, request, session, output, progress);
+      count_queued(queued, request, session, std::string_view{output}.substr(reply_begin), 0, delay);
       continue;
     }
     for (std::size_t number = begin.large; number < end.large; ++number) {
@@ -297,7 +298,7 @@ void Dispatcher::write_replies(const Batch& queued, Session& session, const Queu
       progress.large_replies.push_back(std::move(large));
     }
     output.append(replies.text, begin.text, end.text - begin.text);
-    count_queued(queued, request, session, std::string_view{output}.substr(reply_begin), end.took);
+    count_queued(queued, request, session, std::string_view{output}.substr(reply_begin), end.took, {});
     begin = end;
   }
   for (const std::size_t at : replies.refused) {
@@ -309,23 +310,28 @@ void Dispatcher::write_replies(const Batch& queued, Session& session, const Queu
 
 // `took`: as CommandMeter::Execution has it.
 void Dispatcher::count_queued(const Batch& queued, const Batch::Request& request, const Session& session,
-                              std::string_view reply, TickClock::Ticks took) {
+                              std::string_view reply, TickClock::Ticks took,
+                              std::chrono::milliseconds delay) {
   meter_.executed({.command = request.command,
                    .words = words_of(queued, request),
                    .session = session,
                    .reply = reply,
-                   .took = took});
+                   .took = took,
+                   .delay = delay});
 }
 
-void Dispatcher::run_after_commit(const Batch& queued, const Batch::Request& request, Session& session,
-                                  std::string& output, Progress& progress) {
+// Returns for how long the command wants its reply to be held back.
+std::chrono::milliseconds Dispatcher::run_after_commit(const Batch& queued, const Batch::Request& request,
+                                                       Session& session, std::string& output,
+                                                       Progress& progress) {
   const auto words = words_of(queued, request);
   const std::size_t reply_begin = output.size();
   Keyspace keyspace{transaction_, locks_, 0, 0, session.database.load(std::memory_order_relaxed), now_ms_};
   protocol::ReplyWriter reply{output, session.protocol_version};
   if (const auto refusal = refusal_at_exec(server_, session, request.command, words)) {
     log_refusal_at_exec(server_, session, request.command, words);
-    return write_error(reply, *refusal);
+    write_error(reply, *refusal);
+    return {};
   }
   effects_.begin_command();
   CommandContext context =
@@ -358,6 +364,7 @@ void Dispatcher::run_after_commit(const Batch& queued, const Batch::Request& req
     progress.pause = std::max<std::chrono::microseconds>(progress.pause, context.delay);
   }
   deliver_effects(session, progress);
+  return context.delay;
 }
 
 void Dispatcher::abort_transaction(Batch& batch, Session& session, std::string_view error,

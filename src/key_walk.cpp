@@ -35,7 +35,7 @@ engine::Status KeyWalk::walk_piece() {
   bool wanted = true;
   const auto visit_key = [&](BytesView key, const Value& value) { return wanted = visit(key, value); };
   reads_.clear();
-  auto walked = walk_keys(store_, reads_, database_, now_ms_, *next_, only_, kPiece, visit_key);
+  auto walked = walk_keys(store_, reads_, database_, now_ms_, *next_, only_, kPiece, visit_key, within_);
   reads_.pins.clear();
   if (!walked) return walked.error();
   loads_.clear();

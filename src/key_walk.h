@@ -18,10 +18,17 @@ namespace shale::server {
 // Used by one thread at a time: the client's, and as a Load the background's.
 class KeyWalk : public engine::Load {
  public:
-  // The keys of `database` from `from` on, or of those the ones in `only`.
+  // The keys of `database` from `from` on, or of those the ones in `only`; as the transaction `within` sees
+  // them, if it is not null. Then begin() is all that is called, and what is not in memory is noted in the
+  // transaction's reads.
   KeyWalk(cluster::Store& store, unsigned database, std::int64_t now_ms, ScanPlace from,
-          std::optional<TokenPrefix> only = std::nullopt)
-      : store_(store), database_(database), now_ms_(now_ms), next_(std::move(from)), only_(std::move(only)) {}
+          std::optional<TokenPrefix> only = std::nullopt, cluster::Transaction* within = nullptr)
+      : store_(store),
+        database_(database),
+        now_ms_(now_ms),
+        next_(std::move(from)),
+        only_(std::move(only)),
+        within_(within) {}
 
   // Walks at most so many pieces. Waits for nothing: it ends before what is not in memory.
   void begin(std::size_t pieces_max);
@@ -45,6 +52,7 @@ class KeyWalk : public engine::Load {
   const std::int64_t now_ms_;
   std::optional<ScanPlace> next_;  // nothing: all has been walked
   const std::optional<TokenPrefix> only_;
+  cluster::Transaction* const within_;
   engine::ReadContext reads_;
   std::vector<std::shared_ptr<engine::Load>> loads_;  // held until the walk has come past them
   engine::Status status_;

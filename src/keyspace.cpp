@@ -38,12 +38,12 @@ engine::Result<std::optional<Value>> Keyspace::read_declared(std::size_t number)
   return counted(value_at(first_key_ + number), first_key_ + number);
 }
 
-void Keyspace::store(BytesView key, BytesView payload, std::int64_t expires_at_ms, ValueType type) {
+void Keyspace::store_value(BytesView key, const Value& value) {
   // Reused by all commands of this thread: the record is copied into the transaction's at once.
   thread_local Bytes record;
   record.clear();
-  append_value_header(type, expires_at_ms, record);
-  record.append(payload);
+  append_value_header(value.type, value.expires_at_ms, record, value.edited ? kEditedFlag : 0);
+  record.append(value.payload);
   transaction_.put(index_of(key), record);
   constexpr std::size_t kKeptBytesMax = 1u << 20;
   if (record.capacity() > kKeptBytesMax) Bytes().swap(record);
@@ -57,14 +57,18 @@ void Keyspace::store(BytesView key, const ValueArgument& value, std::int64_t exp
 void Keyspace::store_staged(std::size_t index, std::shared_ptr<engine::StagedLargeValue> staged,
                             std::int64_t expires_at_ms) {
   Bytes header;
-  append_value_header(ValueType::string, expires_at_ms, header, true);
+  append_value_header(ValueType::string, expires_at_ms, header, kLargeFlag);
   transaction_.put_large(index, header, std::move(staged));
 }
 
 void Keyspace::store_again(BytesView key, const Value& value, std::int64_t expires_at_ms) {
-  if (!value.large) return store(key, value.payload, expires_at_ms, value.type);
+  if (!value.large) {
+    Value again = value;
+    again.expires_at_ms = expires_at_ms;
+    return store_value(key, again);
+  }
   Bytes stored;
-  append_value_header(value.type, expires_at_ms, stored, true);
+  append_value_header(value.type, expires_at_ms, stored, kLargeFlag);
   value.large->append_to(stored);
   transaction_.put(index_of(key), stored);
 }

@@ -37,10 +37,16 @@ class Keyspace {
 
   // Buffered; they happen together, as one log record, when the command's handler has returned success. Bytes
   // are copied; `payload` may be a view that find() has returned.
-  void store(BytesView key, BytesView payload, std::int64_t expires_at_ms = kNoExpiry,
-             ValueType type = ValueType::string);
+  void store(BytesView key, BytesView payload, std::int64_t expires_at_ms = kNoExpiry) {
+    store_value(key, {.expires_at_ms = expires_at_ms, .payload = payload, .large = {}});
+  }
   void store(BytesView key, const ValueArgument& value, std::int64_t expires_at_ms = kNoExpiry);
-  // The same value with another expiry; it is one that find() has returned for the key.
+  // A string that a command has put together from what was there.
+  void store_edited(BytesView key, BytesView payload, std::int64_t expires_at_ms) {
+    store_value(key, {.expires_at_ms = expires_at_ms, .edited = true, .payload = payload, .large = {}});
+  }
+  // The same value with another expiry; it is one that find() has returned for the key, or, unless it is
+  // large, for any.
   void store_again(BytesView key, const Value& value, std::int64_t expires_at_ms);
   void erase(BytesView key);
 
@@ -76,6 +82,13 @@ class Keyspace {
   // (CommandSpec::in_transaction). Happens with the command's writes. Error: unsupported (a database has been
   // emptied too often).
   engine::Status empty(unsigned first_database, unsigned count);
+  // Exchanges two databases, likewise.
+  void swap(unsigned a, unsigned b) { transaction_.swap_databases(a, b); }
+  // A key that the command does not declare, of any database, while it holds all shards' locks. Otherwise as
+  // find().
+  engine::Result<std::optional<Value>> find_elsewhere(unsigned database, BytesView key) {
+    return value_at(locks_.add_kept(database, key));
+  }
   // For what looks at keys that no command declares (keyspace_walk.h): the transaction whose locks it stands
   // under and whose writes it must see, or null: then it takes locks itself.
   cluster::Transaction* exclusive() { return locks_.holds_all() ? &transaction_ : nullptr; }
@@ -90,11 +103,25 @@ class Keyspace {
 
   // What earlier runs of the command have waited for.
   std::span<const std::shared_ptr<engine::Load>> loads() const { return loads_; }
+  // The first of these that is of this kind, or nullptr.
+  template <class Kind>
+  const Kind* waited_for() const {
+    for (const auto& load : loads_) {
+      if (const auto* found = dynamic_cast<const Kind*>(load.get())) return found;
+    }
+    return nullptr;
+  }
+  // Makes the command wait for work of its own, and run again then: return what this returns.
+  engine::Status wait_for(std::shared_ptr<engine::Load> load) {
+    reads().missing.push_back(std::move(load));
+    return engine::Error{engine::ErrorKind::not_resident, {}};
+  }
 
   std::uint32_t hits() const { return hits_; }  // of read(), read_declared()
   std::uint32_t misses() const { return misses_; }
 
  private:
+  void store_value(BytesView key, const Value& value);
   engine::Result<std::optional<Value>> value_at(std::size_t index);
   engine::Result<std::optional<Value>> counted(engine::Result<std::optional<Value>> found, std::size_t index);
   BytesView declared_key(std::size_t index) const;

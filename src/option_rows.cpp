@@ -213,6 +213,13 @@ constexpr OptionSpec kOptions[] = {
      .takes =
          "'<class> <hard limit> <soft limit> <soft seconds>' for normal, replica or pubsub, or for several",
      .reason = "what may wait to be sent to a client before it is disconnected; 0: no limit"},
+    {.name = "hll-sparse-max-bytes",
+     .default_value = "3000",
+     .kind = OptionKind::size,
+     .changeable = true,
+     .takes = "a size up to 16000",
+     .reason = "a HyperLogLog of more bytes becomes dense, which makes it 12 KiB",
+     .most = 16000},
     {.name = "tracking-table-max-keys",
      .default_value = "1000000",
      .kind = OptionKind::integer,

@@ -19,7 +19,6 @@ namespace {
 namespace po = boost::program_options;
 
 constexpr std::string_view kCommandLine = "command line";
-constexpr std::string_view kUserLine = "user";
 constexpr std::string_view kEnvironmentPrefix = "SHALE_";
 
 bool begins_option(const std::string& word) { return word.size() > 2 && word.starts_with("--"); }
@@ -105,16 +104,17 @@ std::string quoted(const OptionSpec& spec, std::string_view value) {
   return spec.secret ? std::string{"what was given"} : fmt::format("'{}'", value);
 }
 
-void apply_foreign(const ForeignOption& option, const Setting& setting, std::vector<std::string>& ignored,
-                   Problems& problems) {
-  const bool inert = option.inert_value.data() != nullptr &&
-                     fmt::format("{}", fmt::join(setting.words, " ")) == option.inert_value;
+void apply_foreign(const ForeignOption& option, const Setting& setting, Config& config,
+                   std::vector<std::string>& ignored, Problems& problems) {
+  const std::string value = fmt::format("{}", fmt::join(setting.words, " "));
   if (option.treatment == ForeignTreatment::refused) {
-    if (inert) return;
+    const bool is_replica_of_nobody = option.name.ends_with("of") && value == "no one";
+    if ((option.value.data() != nullptr && value == option.value) || is_replica_of_nobody) return;
     problems.push_back(
         fmt::format("option '{}' is not supported: {} ({})", option.name, option.hint, setting.origin));
     return;
   }
+  if (option.treatment == ForeignTreatment::ignored) config.assign_foreign(option, value);
   std::string named{option.name};
   if (!option.hint.empty()) named += fmt::format(" ({})", option.hint);
   if (std::ranges::find(ignored, named) == ignored.end()) ignored.push_back(std::move(named));
@@ -262,7 +262,7 @@ void apply_settings(std::span<const Setting> settings, Config& config, std::stri
     } else if (setting.name == kUserLine) {
       continue;
     } else if (const ForeignOption* foreign = find_foreign_option(setting.name)) {
-      apply_foreign(*foreign, setting, ignored, problems);
+      apply_foreign(*foreign, setting, config, ignored, problems);
     } else {
       problems.push_back(fmt::format("unknown option '{}' ({}); see --help", setting.name, setting.origin));
     }

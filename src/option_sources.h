@@ -13,6 +13,9 @@
 
 namespace shale::server {
 
+// What a line begins with that is no option: "user <name> <rule> ...".
+inline constexpr std::string_view kUserLine = "user";
+
 // A value somebody gave, before anyone has looked whether there is such an option.
 struct Setting {
   std::string name;

@@ -44,6 +44,7 @@ enum class Option : std::uint8_t {
   client_query_buffer_limit,
   output_buffer_max,
   client_output_buffer_limit,
+  hll_sparse_max_bytes,
   tracking_table_max_keys,
   notify_keyspace_events,
   cluster_enabled,
@@ -147,22 +148,20 @@ std::optional<std::int64_t> parse_size(std::string_view text);
 
 // Names that a redis.conf may hold and that have no meaning here.
 enum class ForeignTreatment : std::uint8_t {
-  ignored,  // named in one warning
-  refused,  // unless its value is the inert one: what was asked for would silently not happen
+  ignored,  // at a start named in one warning; remembered, and shown by CONFIG GET; CONFIG SET changes that
+  fixed,    // likewise, but it has the value that is true here, and CONFIG SET refuses any other
+  refused,  // as fixed; and another value keeps the server from starting, because what was asked for would
+            // silently not happen
 };
 struct ForeignOption {
   std::string_view name;
+  std::string_view value = {};  // until another is set; without data: CONFIG GET does not know it
   ForeignTreatment treatment = ForeignTreatment::ignored;
-  std::string_view inert_value = {};  // of a refused one
-  std::string_view hint = {};         // what to use or do instead
+  std::string_view hint = {};  // what to use or do instead
 };
+std::span<const ForeignOption> foreign_options();  // by name
 const ForeignOption* find_foreign_option(std::string_view name);
-
-// Redis's options that clients ask CONFIG GET for, with the answer that is true for this server.
-struct FixedAnswer {
-  std::string_view name;
-  std::string_view value;
-};
-std::span<const FixedAnswer> fixed_answers();
+// What CONFIG SET says against a value of an ignored option, which has to look like the default; or empty.
+std::string_view foreign_value_problem(const ForeignOption& option, std::string_view value);
 
 }  // namespace shale::server

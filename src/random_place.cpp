@@ -28,12 +28,18 @@ std::size_t draw(const std::vector<std::uint64_t>& weights, std::uint64_t sum, s
 }
 
 // Null if no shard has keys of the database.
-cluster::Shard* draw_shard(const cluster::Layout& layout, cluster::DatabaseId id, std::mt19937_64& random) {
+cluster::Shard* draw_shard(cluster::Store& store, const cluster::Layout& layout, unsigned database,
+                           std::mt19937_64& random, const cluster::Transaction* within) {
   std::vector<std::uint64_t> counts;
   std::uint64_t sum = 0;
   for (const auto& shard : layout.shards()) {
-    const std::lock_guard lock{shard->mutex};
-    const std::int64_t count = shard->engine ? shard->engine->key_count(id) : 0;
+    std::int64_t count = 0;
+    if (within != nullptr) {
+      count = within->key_count_at_most(*shard, database);
+    } else {
+      const std::lock_guard lock{shard->mutex};
+      if (shard->engine) count = shard->engine->key_count(store.database_id(database));
+    }
     counts.push_back(static_cast<std::uint64_t>(std::max<std::int64_t>(count, 0)));
     sum += counts.back();
   }
@@ -83,7 +89,8 @@ Bytes draw_between(BytesView low, BytesView high, std::mt19937_64& random) {
 // A key, stored or not, between the first and the last of the database that lie in one of the shard's ranges.
 engine::Result<std::optional<Bytes>> draw_key(cluster::Store& store, const cluster::Layout& layout,
                                               cluster::Shard& shard, cluster::DatabaseId id,
-                                              engine::ReadContext& reads, std::mt19937_64& random) {
+                                              engine::ReadContext& reads, std::mt19937_64& random,
+                                              cluster::Transaction* within) {
   const cluster::Placement placement = store.placement();
   Bytes begin;
   placement.append(0, id, {}, begin);
@@ -102,9 +109,11 @@ engine::Result<std::optional<Bytes>> draw_key(cluster::Store& store, const clust
   }
   if (ranges.empty()) return std::optional<Bytes>{};
   const std::size_t chosen = below(ranges.size(), random);
-  const cluster::BusyShardLock lock(shard, store.clock());
+  std::optional<cluster::BusyShardLock> lock;
+  if (within == nullptr) lock.emplace(shard, store.clock());
   if (!shard.engine) return std::optional<Bytes>{};
-  const auto cursor = shard.engine->cursor(ranges[chosen], reads);
+  const auto cursor =
+      within != nullptr ? within->cursor(shard, ranges[chosen]) : shard.engine->cursor(ranges[chosen], reads);
   if (auto moved = cursor->seek({}); !moved) return moved.error();
   if (!cursor->valid()) return std::optional<Bytes>{};
   const Bytes first(placement.key_of(cursor->key()));
@@ -116,15 +125,17 @@ engine::Result<std::optional<Bytes>> draw_key(cluster::Store& store, const clust
 }  // namespace
 
 engine::Result<std::optional<ScanPlace>> random_place(cluster::Store& store, engine::ReadContext& reads,
-                                                      unsigned database, std::mt19937_64& random) {
+                                                      unsigned database, std::mt19937_64& random,
+                                                      cluster::Transaction* within) {
   const auto layout = store.layout();
-  const cluster::DatabaseId id = store.database_id(database);
-  cluster::Shard* shard = draw_shard(*layout, id, random);
+  const cluster::DatabaseId id =
+      within != nullptr ? within->database_id(database) : store.database_id(database);
+  cluster::Shard* shard = draw_shard(store, *layout, database, random, within);
   if (shard == nullptr) return std::optional<ScanPlace>{};
   if (store.placement().is_ring()) {
     return std::optional{ScanPlace{draw_token(*layout, *shard, random), {}}};
   }
-  auto key = draw_key(store, *layout, *shard, id, reads, random);
+  auto key = draw_key(store, *layout, *shard, id, reads, random, within);
   if (!key) return key.error();
   return std::optional{ScanPlace{0, key->value_or(Bytes{})}};
 }

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "cluster/store.h"
+#include "cluster/transaction.h"
 #include "src/scan_cursor.h"
 
 namespace shale::server {
@@ -15,9 +16,11 @@ namespace shale::server {
 // key that follows the place is then about as likely as any other: on the ring in proportion to the gap
 // before it, but keys that share a hash tag stand together and are drawn as one.
 //
-// Nothing if there are no keys. Takes the shards' locks, one at a time; does not wait for the disk. Errors:
-// not_resident (`reads` says what to load), corruption, io.
+// Nothing if there are no keys. Takes the shards' locks, one at a time, unless it is asked in a transaction
+// that holds them all, whose keys it then sees; does not wait for the disk. Errors: not_resident (`reads`, or
+// the transaction's, say what to load), corruption, io.
 engine::Result<std::optional<ScanPlace>> random_place(cluster::Store& store, engine::ReadContext& reads,
-                                                      unsigned database, std::mt19937_64& random);
+                                                      unsigned database, std::mt19937_64& random,
+                                                      cluster::Transaction* within = nullptr);
 
 }  // namespace shale::server

@@ -347,9 +347,13 @@ int serve(Config& config, cluster::Store& store, engine::Background& background,
   }
   store.expirer().on_expired(
       [&server](unsigned database, BytesView key) { tell_of_expired_key(server, database, key); });
+  store.expirer().on_hold([&server](std::chrono::nanoseconds held) {
+    server.metering().note_event(latency_event::kExpireCycle, held);
+  });
   server.splitter().start();
   service.serve();
   store.expirer().on_expired({});  // waits for a round that is going on
+  store.expirer().on_hold({});
   remove_running_address(folder);
   config.before_change({});
   config.on_change({});

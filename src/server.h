@@ -21,6 +21,7 @@
 #include "src/config.h"
 #include "src/memory_budget.h"
 #include "src/metering/metering.h"
+#include "src/migration.h"
 #include "src/pubsub/monitors.h"
 #include "src/pubsub/pubsub.h"
 #include "src/scan_cursor.h"
@@ -29,6 +30,7 @@
 #include "src/thread_clocks.h"
 #include "src/tracking/tracking.h"
 #include "src/watch_table.h"
+#include "src/working_memory.h"
 
 namespace shale::server {
 
@@ -69,6 +71,8 @@ class Server {
   engine::Background& background() { return background_; }
   ScanCursors& scan_cursors() { return scan_cursors_; }
   WatchTable& watches() { return watches_; }
+  WorkingMemory& working_memory() { return working_memory_; }
+  Migrations& migrations() { return migrations_; }
 
   // 40 hexadecimal digits, new at every start.
   const std::string& run_id() const { return run_id_; }
@@ -135,6 +139,7 @@ class Server {
   Monitors monitors_;
   Tracking tracking_;
   WatchTable watches_;  // before the clients, who leave it when they go
+  WorkingMemory working_memory_;
   ClientRegistry clients_;
   ClientPause pause_;
   acl::Users users_;
@@ -148,6 +153,7 @@ class Server {
   mutable std::mutex tls_mutex_;  // guards tls_context_
   std::shared_ptr<tls::Context> tls_context_;
   mutable std::atomic<std::uint64_t> resident_peak_ = 0;
+  Migrations migrations_;
   cluster::Splitter splitter_;  // last: its thread uses the others
 };
 

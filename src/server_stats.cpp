@@ -21,6 +21,7 @@ ServerTotals ServerStats::sum() const {
     totals.input_bytes += thread.input_bytes.value();
     totals.output_bytes += thread.output_bytes.value();
     totals.output_limit_disconnections += thread.output_limit_disconnections.value();
+    totals.query_limit_disconnections += thread.query_limit_disconnections.value();
     totals.receives += thread.receives.value();
     totals.sends += thread.sends.value();
     totals.connections += thread.connections.value();
@@ -44,6 +45,7 @@ ServerTotals ServerStats::totals() const {
   totals.input_bytes -= baseline_.input_bytes;
   totals.output_bytes -= baseline_.output_bytes;
   totals.output_limit_disconnections -= baseline_.output_limit_disconnections;
+  totals.query_limit_disconnections -= baseline_.query_limit_disconnections;
   totals.receives -= baseline_.receives;
   totals.sends -= baseline_.sends;
   return totals;

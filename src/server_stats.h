@@ -27,6 +27,7 @@ struct alignas(64) ThreadCounters {
   Counter input_bytes;
   Counter output_bytes;
   Counter output_limit_disconnections;  // of clients that did not read what was sent to them
+  Counter query_limit_disconnections;   // of clients whose request was too long
   Counter receives;                     // calls of the system that have brought bytes
   Counter sends;                        // and that have taken some
   // Gauges: what there is now.
@@ -48,6 +49,7 @@ struct ServerTotals {
   std::int64_t input_bytes = 0;
   std::int64_t output_bytes = 0;
   std::int64_t output_limit_disconnections = 0;
+  std::int64_t query_limit_disconnections = 0;
   std::int64_t receives = 0;
   std::int64_t sends = 0;
   std::int64_t connections = 0;

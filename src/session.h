@@ -27,6 +27,7 @@ class BackgroundJob;
 namespace shale::server {
 
 class ClientTransaction;
+class Migration;
 class Subscriptions;
 class TrackedClient;
 struct CommandSpec;
@@ -56,6 +57,7 @@ struct Session {
   std::shared_ptr<cluster::ReshapeJob> reshape_job;  // that the client waits for (SPLIT, MERGE)
   std::shared_ptr<acl::FileJob> acl_file_job;        // likewise (ACL LOAD, ACL SAVE)
   std::shared_ptr<cluster::BackgroundJob<cluster::BackupMade>> backup_job;  // likewise (SAVE)
+  std::shared_ptr<Migration> migration;                                     // likewise (MIGRATE)
   bool close_after_reply = false;                                           // QUIT, CLIENT KILL of oneself
   std::unique_ptr<Subscriptions> subscriptions;  // null for clients that have never subscribed
   bool caching_given = false;                    // CLIENT CACHING, for the next command

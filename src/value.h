@@ -3,8 +3,7 @@
 //   byte 0    bits 0-3 type, bit 4 set if an expiry follows
 //   bytes 1-8 expiry, Unix milliseconds, little-endian, if there is one
 //   the rest  payload; for a string its bytes. Bit 5 of byte 0 set: a reference to a large value, which is
-//   the
-//             payload (docs/large-values.md)
+//             the payload (docs/large-values.md). Bit 6: a string that was changed in place
 #pragma once
 
 #include <cstdint>
@@ -28,7 +27,8 @@ constexpr std::int64_t kNoExpiry = 0;
 struct Value {
   ValueType type = ValueType::string;
   std::int64_t expires_at_ms = kNoExpiry;
-  BytesView payload;  // empty if it is a large value:
+  bool edited = false;  // changed in place (APPEND, SETBIT): Redis does not look for a shorter encoding then
+  BytesView payload;    // empty if it is a large value:
   std::optional<engine::LargeValueReference> large;
 
   std::uint64_t size() const { return large ? large->value_bytes : payload.size(); }  // of the payload
@@ -36,12 +36,13 @@ struct Value {
 
 constexpr std::uint8_t kExpiryFlag = 0x10;
 constexpr std::uint8_t kLargeFlag = 0x20;
+constexpr std::uint8_t kEditedFlag = 0x40;
 
+// `flags`: kLargeFlag, kEditedFlag.
 inline void append_value_header(ValueType type, std::int64_t expires_at_ms, Bytes& out,
-                                bool is_large = false) {
+                                std::uint8_t flags = 0) {
   const bool expires = expires_at_ms != kNoExpiry;
-  out.push_back(static_cast<char>(static_cast<std::uint8_t>(type) | (expires ? kExpiryFlag : 0) |
-                                  (is_large ? kLargeFlag : 0)));
+  out.push_back(static_cast<char>(static_cast<std::uint8_t>(type) | (expires ? kExpiryFlag : 0) | flags));
   if (expires) out.append(reinterpret_cast<const char*>(&expires_at_ms), sizeof expires_at_ms);
 }
 
@@ -56,6 +57,7 @@ inline Value decode_value(BytesView stored) {
   const auto first = static_cast<std::uint8_t>(stored[0]);
   Value value;
   value.type = static_cast<ValueType>(first & 0x0f);
+  value.edited = (first & kEditedFlag) != 0;
   std::size_t header_bytes = 1;
   if (first & kExpiryFlag) {
     std::memcpy(&value.expires_at_ms, stored.data() + 1, sizeof value.expires_at_ms);

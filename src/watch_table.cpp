@@ -58,18 +58,26 @@ bool WatchTable::has(const Watch& watch) {
   });
 }
 
-void WatchTable::touch_emptied(unsigned database) { touch_all_of(database, true); }
-
-void WatchTable::touch_replaced(unsigned database) { touch_all_of(database, false); }
-
-void WatchTable::touch_all_of(unsigned database, bool only_present) {
+void WatchTable::touch_replaced(unsigned database) {
   for (Stripe& stripe : stripes_) {
     const std::lock_guard lock{stripe.mutex};
     for (const auto& [hash, watch] : stripe.by_hash) {
-      if (watch->database != database || (only_present && !watch->state.present)) continue;
-      watch->touched->store(true, std::memory_order_relaxed);
+      if (watch->database == database && watch->state.present)
+        watch->touched->store(true, std::memory_order_relaxed);
     }
   }
+}
+
+std::vector<Bytes> WatchTable::watched_absent(unsigned database) {
+  std::vector<Bytes> names;
+  if (!any()) return names;
+  for (Stripe& stripe : stripes_) {
+    const std::lock_guard lock{stripe.mutex};
+    for (const auto& [hash, watch] : stripe.by_hash) {
+      if (watch->database == database && !watch->state.present) names.push_back(watch->name);
+    }
+  }
+  return names;
 }
 
 bool Watches::add(unsigned database, BytesView name, const WatchedState& state) {

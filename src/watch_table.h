@@ -41,10 +41,11 @@ class WatchTable {
   // A key of a database, as SELECT numbers them, has been written: set, changed, deleted. Under the lock of
   // its shard.
   void touch(unsigned database, BytesView name);
-  // All keys of a database have gone: whoever watches one that was there is told. Under all shards' locks.
-  void touch_emptied(unsigned database);
-  // All keys of a database have been replaced by others'. As before, but it is not asked what was there.
+  // All keys of a database have gone, or it has another's: whoever watches one that was there is told. Under
+  // all shards' locks.
   void touch_replaced(unsigned database);
+  // Names of keys of the database that are watched and were not there. Under all shards' locks.
+  std::vector<Bytes> watched_absent(unsigned database);
 
  private:
   friend class Watches;
@@ -68,7 +69,6 @@ class WatchTable {
   bool has(const Watch& watch);  // whether the same client watches the same key
   bool add(Watch& watch);
   void remove(Watch& watch);
-  void touch_all_of(unsigned database, bool only_present);
 
   const std::uint64_t bytes_max_;
   std::atomic<std::uint64_t> bytes_ = 0;

@@ -66,6 +66,13 @@ struct CommandContext {
   std::optional<Suspension> suspend;
   // This run follows a suspension that ended by its timeout: reply now.
   bool timed_out = false;
+  // Keys that were not there and that another database's take the place of (SWAPDB): who watches them is told
+  // when the command has been committed.
+  struct AppearedKey {
+    unsigned database;
+    Bytes name;
+  };
+  std::vector<AppearedKey>& appeared_keys;
   // EXEC runs it, behind the commit: it cannot wait, and cannot be run again.
   bool behind_commit = false;
   // Set by a handler that has written to the log by itself (FLUSHALL): the record that the reply must wait

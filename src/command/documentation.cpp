@@ -30,6 +30,7 @@ constexpr NamedBit<CommandFlag> kFlagNames[] = {
     {CommandFlag::stale, "stale"},
     {CommandFlag::skip_monitor, "skip_monitor"},
     {CommandFlag::skip_slowlog, "skip_slowlog"},
+    {CommandFlag::asking, "asking"},
     {CommandFlag::fast, "fast"},
     {CommandFlag::no_auth, "no_auth"},
     {CommandFlag::no_async_loading, "no_async_loading"},

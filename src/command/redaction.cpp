@@ -38,6 +38,19 @@ void redact_secret_options(Words words) {
   }
 }
 
+// MIGRATE host port key database timeout [AUTH password | AUTH2 user password] [KEYS key ...] ...
+void redact_migrate(Words words) {
+  for (std::size_t at = 6; at < words.size(); ++at) {
+    if (equals_ignoring_case(words[at], "KEYS")) return;
+    const std::size_t secrets = equals_ignoring_case(words[at], "AUTH")    ? 1
+                                : equals_ignoring_case(words[at], "AUTH2") ? 2
+                                                                           : 0;
+    const std::size_t count = std::min(secrets, words.size() - at - 1);
+    std::ranges::fill(words.subspan(at + 1, count), kRedacted);
+    at += count;
+  }
+}
+
 }  // namespace
 
 std::vector<std::string_view> redacted(const CommandSpec& command, std::span<const std::string_view> words) {
@@ -45,6 +58,7 @@ std::vector<std::string_view> redacted(const CommandSpec& command, std::span<con
   if (command.name == "auth") redact_from(shown, 1);
   if (command.name == "setuser") redact_from(shown, 2);
   if (command.name == "hello") redact_hello(shown);
+  if (command.name == "migrate") redact_migrate(shown);
   if (command.name == "set" && words.size() > 2 && equals_ignoring_case(words[0], "CONFIG"))
     redact_secret_options(shown);
   return shown;

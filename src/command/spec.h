@@ -57,6 +57,7 @@ enum class CommandFlag : std::uint32_t {
   allow_busy = 1u << 14,
   skip_monitor = 1u << 15,
   skip_slowlog = 1u << 16,
+  asking = 1u << 17,
 };
 using CommandFlags = BitSet<CommandFlag>;
 constexpr CommandFlags operator|(CommandFlag a, CommandFlag b) { return CommandFlags{a} | CommandFlags{b}; }
@@ -219,6 +220,8 @@ struct CommandSpec {
   Handler handler = nullptr;  // none: a command that is nothing without its subcommand
   // For rows whose keys are flagged `variable`: what these arguments (the name included) make of them.
   KeyFlags (*key_flags_of)(std::span<const std::string_view> words) = nullptr;
+  // For rows whose keys stand elsewhere with some arguments: where they are, in place of `keys` (MIGRATE).
+  KeyPositions (*positions_of)(std::span<const std::string_view> words) = nullptr;
   // For rows that have a key beside those: SORT's behind STORE, and where COPY and MOVE go with it in another
   // database, which then stands at one of the positions, too. `selected` is the client's database. Nothing:
   // these arguments have none. It is the last of the command's declared keys (Keyspace::of_extra_key).

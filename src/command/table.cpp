@@ -47,16 +47,16 @@ class Table {
  public:
   Table() {
     for (const auto rows :
-         {string_commands(),        counter_commands(),  bit_commands(),     bitfield_commands(),
-          hyperloglog_commands(),   lcs_commands(),      key_commands(),     copy_commands(),
-          dump_commands(),          sort_commands(),     expiry_commands(),  scan_commands(),
-          all_keys_commands(),      range_commands(),    object_commands(),  database_commands(),
-          connection_commands(),    client_commands(),   server_commands(),  config_commands(),
-          stats_commands(),         sharding_commands(), ring_commands(),    durability_commands(),
-          introspection_commands(), slowlog_commands(),  latency_commands(), memory_commands(),
-          replication_commands(),   module_commands(),   lolwut_commands(),  cluster_commands(),
-          acl_commands(),           pubsub_commands(),   monitor_commands(), transaction_commands(),
-          scripting_commands(),     backup_commands()}) {
+         {string_commands(),      counter_commands(),       bit_commands(),      bitfield_commands(),
+          hyperloglog_commands(), lcs_commands(),           key_commands(),      copy_commands(),
+          dump_commands(),        migrate_commands(),       sort_commands(),     expiry_commands(),
+          scan_commands(),        all_keys_commands(),      range_commands(),    object_commands(),
+          database_commands(),    connection_commands(),    client_commands(),   server_commands(),
+          config_commands(),      stats_commands(),         sharding_commands(), ring_commands(),
+          durability_commands(),  introspection_commands(), slowlog_commands(),  latency_commands(),
+          memory_commands(),      replication_commands(),   module_commands(),   lolwut_commands(),
+          cluster_commands(),     acl_commands(),           pubsub_commands(),   monitor_commands(),
+          transaction_commands(), scripting_commands(),     backup_commands()}) {
       for (const CommandSpec& row : rows) rows_.push_back(&row);
     }
     std::ranges::sort(rows_, {}, &CommandSpec::name);

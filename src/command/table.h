@@ -67,13 +67,17 @@ void for_each_channel(const CommandSpec& command, std::span<const std::string_vi
   for (int at = channels.first; at <= last && at < count; ++at) visit(static_cast<std::size_t>(at));
 }
 
+inline KeyPositions positions_of_keys(const CommandSpec& command, std::span<const std::string_view> words) {
+  return command.positions_of == nullptr ? command.keys : command.positions_of(words);
+}
+
 // Calls visit(database, word) for every key that the command has locked while it runs, for a client that has
 // selected `database`: in the order in which the handler's Keyspace has them.
 template <class Visit>
 void for_each_locked_key(const CommandSpec& command, std::span<const std::string_view> words,
                          unsigned database, Visit visit) {
   const auto visit_selected = [&](std::size_t word) { visit(database, word); };
-  for_each_position(command.keys, words, visit_selected);
+  for_each_position(positions_of_keys(command, words), words, visit_selected);
   for (const KeyPositions& keys : command.more_keys) for_each_position(keys, words, visit_selected);
   if (command.extra_key == nullptr) return;
   if (const auto extra = command.extra_key(words, database)) visit(extra->database, extra->word);
@@ -93,7 +97,7 @@ void for_each_key(const CommandSpec& command, std::span<const std::string_view> 
     };
   };
   const bool variable = command.key_flags_of != nullptr;
-  for_each_position(command.keys, words,
+  for_each_position(positions_of_keys(command, words), words,
                     visit_with(variable ? command.key_flags_of(words) : command.keys.flags));
   for (const KeyPositions& keys : command.more_keys) for_each_position(keys, words, visit_with(keys.flags));
   if (command.extra_key == nullptr) return;

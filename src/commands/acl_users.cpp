@@ -45,6 +45,18 @@ void disconnect_users(CommandContext& context, const std::vector<std::string>& n
   }
 }
 
+// Of users as they were, those that are still there and may not use all channels any more that they could.
+std::vector<std::string> those_who_lose_channels(const acl::Users& users,
+                                                 const std::vector<acl::Users::Named>& before) {
+  std::vector<std::string> names;
+  for (const acl::Users::Named& user : before) {
+    const auto found = users.find(user.name);
+    if (found != nullptr && !users.rules_of(*found)->covers_channels_of(*user.rules))
+      names.push_back(user.name);
+  }
+  return names;
+}
+
 void reply_selector(CommandContext& context, const acl::Selector& selector) {
   context.reply.bulk("commands");
   context.reply.bulk(selector.commands().describe());
@@ -155,8 +167,10 @@ engine::Status acl_load(CommandContext& context, Arguments) {
   if (errors.empty()) {
     auto definitions = acl::parse_file(job->contents(), path, channels_by_default(context), errors);
     if (definitions) {
-      disconnect_users(
-          context, context.server.users().replace_all(std::move(*definitions), channels_by_default(context)));
+      acl::Users& users = context.server.users();
+      const auto before = users.list();
+      disconnect_users(context, users.replace_all(std::move(*definitions), channels_by_default(context)));
+      disconnect_users(context, those_who_lose_channels(users, before), true);
       return reply_ok(context);
     }
   }

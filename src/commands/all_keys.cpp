@@ -1,7 +1,9 @@
 // KEYS and RANDOMKEY: commands that look at the keys of a database without being told which.
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <random>
 #include <vector>
 
@@ -26,8 +28,9 @@ constexpr std::size_t kPiecesAtOnce = 4;
 class MatchingKeys final : public KeyWalk {
  public:
   MatchingKeys(cluster::Store& store, unsigned database, std::int64_t now_ms, BytesView pattern,
-               std::size_t bytes_max)
-      : KeyWalk(store, database, now_ms, ScanPlace{}, neighbours_of_pattern(store.placement(), pattern)),
+               std::size_t bytes_max, cluster::Transaction* within)
+      : KeyWalk(store, database, now_ms, ScanPlace{}, neighbours_of_pattern(store.placement(), pattern),
+                within),
         pattern_(pattern),
         any_key_(glob_matches_all(pattern)),
         bytes_max_(bytes_max) {}
@@ -76,27 +79,51 @@ engine::Status reply_keys(CommandContext& context, const MatchingKeys& keys) {
   return {};
 }
 
+// In a transaction the walk goes to the end at once, over what is in memory, and nobody else gets a turn. A
+// walk in the background, outside of the transaction, first fetches what is not; what has gone again by then
+// is fetched piece by piece, as for other commands, until it is clear that memory does not hold it all.
+template <class MakeWalk>
+engine::Status keys_in_transaction(CommandContext& context, MatchingKeys& found, MakeWalk background_walk) {
+  constexpr std::size_t kFetchesMax = 256;
+  Keyspace& keyspace = context.keyspace;
+  found.begin(SIZE_MAX);
+  if (found.done()) return reply_keys(context, found);
+  if (keyspace.waited_for<MatchingKeys>() == nullptr) {
+    keyspace.reads().missing.clear();
+    return keyspace.wait_for(background_walk());
+  }
+  if (keyspace.loads().size() > kFetchesMax) {
+    return reply_error(context, "ERR the keys are more than memory holds: use KEYS outside of a transaction");
+  }
+  return engine::Error{engine::ErrorKind::not_resident, {}};
+}
+
 // KEYS pattern -> all keys of the database that match it
 engine::Status keys(CommandContext& context, Arguments arguments) {
   Keyspace& keyspace = context.keyspace;
-  for (const auto& load : keyspace.loads()) {
-    if (const auto* found = dynamic_cast<const MatchingKeys*>(load.get())) return reply_keys(context, *found);
+  const BytesView pattern = arguments.take();
+  const auto walk = [&](cluster::Transaction* within) {
+    return std::make_shared<MatchingKeys>(context.server.store(), keyspace.database(), keyspace.now_ms(),
+                                          pattern, reply_bytes_max(context.server), within);
+  };
+  if (keyspace.exclusive() != nullptr) {
+    const auto found = walk(keyspace.exclusive());
+    return keys_in_transaction(context, *found, [&] { return walk(nullptr); });
   }
-  const auto found =
-      std::make_shared<MatchingKeys>(context.server.store(), keyspace.database(), keyspace.now_ms(),
-                                     arguments.take(), reply_bytes_max(context.server));
+  if (const auto* found = keyspace.waited_for<MatchingKeys>()) return reply_keys(context, *found);
+  const auto found = walk(nullptr);
   found->begin(kPiecesAtOnce);
   if (found->done()) return reply_keys(context, *found);
-  keyspace.reads().missing.push_back(found);
-  return engine::Error{engine::ErrorKind::not_resident, {}};
+  return keyspace.wait_for(found);
 }
 
 // The first live keys from a place on; one of them is drawn, so that a key behind a wide gap is not drawn for
 // all others in the gap alone.
 class SomeKeys final : public KeyWalk {
  public:
-  SomeKeys(cluster::Store& store, unsigned database, std::int64_t now_ms, ScanPlace from)
-      : KeyWalk(store, database, now_ms, std::move(from)) {}
+  SomeKeys(cluster::Store& store, unsigned database, std::int64_t now_ms, ScanPlace from,
+           cluster::Transaction* within)
+      : KeyWalk(store, database, now_ms, std::move(from), std::nullopt, within) {}
   const std::vector<Bytes>& names() const { return names_; }
 
  private:
@@ -125,10 +152,11 @@ engine::Result<std::shared_ptr<const SomeKeys>> some_keys(CommandContext& contex
     return made;
   }
   auto walk = std::make_shared<SomeKeys>(context.server.store(), keyspace.database(), keyspace.now_ms(),
-                                         std::move(from));
-  walk->begin(kPiecesAtOnce);
+                                         std::move(from), keyspace.exclusive());
+  const bool alone = keyspace.exclusive() != nullptr;
+  walk->begin(alone ? SIZE_MAX : kPiecesAtOnce);
   if (!walk->done()) {
-    keyspace.reads().missing.push_back(walk);
+    if (!alone) keyspace.reads().missing.push_back(walk);
     return engine::Error{engine::ErrorKind::not_resident, {}};
   }
   if (!walk->status()) return walk->status().error();
@@ -138,8 +166,8 @@ engine::Result<std::shared_ptr<const SomeKeys>> some_keys(CommandContext& contex
 // RANDOMKEY -> a key of the database, or null if there is none
 engine::Status randomkey(CommandContext& context, Arguments) {
   Keyspace& keyspace = context.keyspace;
-  const auto place =
-      random_place(context.server.store(), keyspace.reads(), keyspace.database(), random_source());
+  const auto place = random_place(context.server.store(), keyspace.reads(), keyspace.database(),
+                                  random_source(), keyspace.exclusive());
   if (!place) return place.error();
   if (!*place) return reply_null(context);
   // There may be none behind the place, or none that lives.
@@ -165,7 +193,8 @@ constexpr CommandSpec kAllKeysCommands[] = {
      .summary = "Gives all keys that match a pattern.",
      .tips = "request_policy:all_shards nondeterministic_output_order",
      .arguments = kKeysArguments,
-     .handler = keys},
+     .handler = keys,
+     .in_transaction = InTransaction::all_keys},
     {.name = "randomkey",
      .arity = exactly(1),
      .flags = readonly,
@@ -175,7 +204,8 @@ constexpr CommandSpec kAllKeysCommands[] = {
      .complexity = "O(S), S being the number of shards",
      .summary = "Gives some key of the database.",
      .tips = "request_policy:all_shards nondeterministic_output",
-     .handler = randomkey},
+     .handler = randomkey,
+     .in_transaction = InTransaction::all_keys},
 };
 static_assert(sorted_and_unique(kAllKeysCommands));
 

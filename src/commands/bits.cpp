@@ -237,7 +237,7 @@ engine::Status store_combined(CommandContext& context, BytesView destination, bi
   const bool any_large =
       std::ranges::any_of(sources, [](const Value& source) { return source.large.has_value(); });
   if (!any_large && !is_composed_in_file(context, {}, {}, length)) {
-    keyspace.store(destination, combined(operation, sources, length));
+    keyspace.store_edited(destination, combined(operation, sources, length), kNoExpiry);
     return {};
   }
   std::vector<engine::LargePiece> pieces;

@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "cluster/expirer.h"
 #include "src/commands/reply.h"
 #include "src/commands/timeout_argument.h"
 #include "src/server.h"
@@ -18,12 +19,14 @@ engine::Status client_pause(CommandContext& context, Arguments arguments) {
     return reply_error(context, "ERR CLIENT PAUSE mode must be WRITE or ALL");
   }
   if (arguments.failed()) return reply_error(context, arguments.error());
-  context.server.pause().begin(of, std::chrono::steady_clock::now(), duration);
+  const auto end = context.server.pause().begin(of, std::chrono::steady_clock::now(), duration);
+  context.server.store().expirer().pause_until(end);  // no data changes, also not by expiry
   return reply_ok(context);
 }
 
 engine::Status client_unpause(CommandContext& context, Arguments) {
   context.server.pause().end();
+  context.server.store().expirer().pause_until({});
   context.server.clients().resume_postponed();
   return reply_ok(context);
 }

@@ -3,16 +3,22 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <atomic>
 #include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "cluster/expirer.h"
+#include "src/acl/file.h"
 #include "src/command/arguments.h"
 #include "src/commands/groups.h"
 #include "src/commands/reply.h"
 #include "src/config_rewrite.h"
 #include "src/glob.h"
 #include "src/server.h"
+#include "src/tls/context.h"
 
 namespace shale::server {
 namespace {
@@ -46,12 +52,55 @@ engine::Status config_get(CommandContext& context, Arguments arguments) {
   return {};
 }
 
+// A change that reads files before it is made: certificates.
+class ConfigChange final : public engine::Load {
+ public:
+  ConfigChange(Config& config, std::span<const std::string_view> names_and_values)
+      : config_(config), words_(names_and_values.begin(), names_and_values.end()) {}
+
+  void run() override {
+    if (done()) return;
+    const std::vector<std::string_view> words(words_.begin(), words_.end());
+    {
+      static std::mutex one_at_a_time;  // each is tried along with what the one before has left
+      const std::lock_guard lock{one_at_a_time};
+      error_ = config_.change(words);
+    }
+    done_.store(true, std::memory_order_release);
+  }
+  bool done() const override { return done_.load(std::memory_order_acquire); }
+  const std::optional<std::string>& error() const { return error_; }  // once done
+
+ private:
+  Config& config_;
+  const std::vector<std::string> words_;
+  std::optional<std::string> error_;
+  std::atomic<bool> done_ = false;
+};
+
+bool reads_files(std::span<const std::string_view> names_and_values) {
+  for (std::size_t at = 0; at < names_and_values.size(); at += 2) {
+    const auto option = find_option(names_and_values[at]);
+    if (option && tls::is_tls_setting(*option)) return true;
+  }
+  return false;
+}
+
 // CONFIG SET option value [option value ...] -> OK; on an error nothing has changed
 engine::Status config_set(CommandContext& context, Arguments arguments) {
   if (arguments.remaining() % 2 != 0) return reply_arity_error(context);
-  if (const auto error = context.server.config().change(arguments.rest()))
-    return reply_error(context, *error);
-  return reply_ok(context);
+  std::optional<std::string> error;
+  if (context.server.tls_context() != nullptr && reads_files(arguments.rest())) {
+    const auto* change = context.keyspace.waited_for<ConfigChange>();
+    if (change == nullptr) {
+      return context.keyspace.wait_for(
+          std::make_shared<ConfigChange>(context.server.config(), arguments.rest()));
+    }
+    error = change->error();
+  } else {
+    error = context.server.config().change(arguments.rest());
+  }
+  return error ? reply_error(context, *error) : reply_ok(context);
 }
 
 // CONFIG RESETSTAT -> OK; what INFO counts begins at zero again
@@ -61,18 +110,31 @@ engine::Status config_resetstat(CommandContext& context, Arguments) {
   return reply_ok(context);
 }
 
+// The lines "user <name> <rule> ..." of the users as they are now, unless the option aclfile is theirs: of
+// all but the default user as requirepass alone makes it.
+std::string user_lines(const Server& server) {
+  if (!server.config().text(Option::aclfile).empty()) return {};
+  acl::Users untouched;
+  if (const std::string password = server.config().text(Option::requirepass); !password.empty()) {
+    untouched.set_default_password(password);
+  }
+  const std::string lines = acl::describe_users(server.users());
+  const std::string default_line = acl::describe_users(untouched);
+  const std::size_t at = lines.find(default_line);
+  const bool has_default_line = at == 0 || (at != std::string::npos && lines[at - 1] == '\n');
+  return has_default_line ? lines.substr(0, at) + lines.substr(at + default_line.size()) : lines;
+}
+
 // CONFIG REWRITE -> OK; the configuration file says what is in force
 engine::Status config_rewrite(CommandContext& context, Arguments) {
   const std::string& path = context.server.config_file();
   if (path.empty()) return reply_error(context, "ERR The server is running without a config file");
-  for (const auto& load : context.keyspace.loads()) {
-    const auto* rewrite = dynamic_cast<const ConfigRewrite*>(load.get());
-    if (rewrite == nullptr) continue;
+  if (const auto* rewrite = context.keyspace.waited_for<ConfigRewrite>()) {
     if (rewrite->problem().empty()) return reply_ok(context);
     return reply_error(context, fmt::format("ERR Rewriting config file: {}", rewrite->problem()));
   }
-  context.keyspace.reads().missing.push_back(std::make_shared<ConfigRewrite>(path, context.server.config()));
-  return engine::Error{engine::ErrorKind::not_resident, {}};
+  return context.keyspace.wait_for(
+      std::make_shared<ConfigRewrite>(path, context.server.config(), user_lines(context.server)));
 }
 
 // CONFIG HELP -> lines for people

@@ -20,7 +20,7 @@ constexpr std::string_view kSameObject = "ERR source and destination objects are
 // io, no_space.
 engine::Status store_copy(Keyspace& from, const Value& value, Keyspace& into, BytesView key) {
   if (!value.large) {
-    into.store(key, value.payload, value.expires_at_ms, value.type);
+    into.store_again(key, value, value.expires_at_ms);
     return {};
   }
   return into.store_composed(key, {from.piece(value, 0, value.size())}, value.expires_at_ms);

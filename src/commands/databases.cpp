@@ -1,4 +1,6 @@
 // Databases as a whole: how many keys, and no keys at all.
+#include <utility>
+
 #include "src/command/arguments.h"
 #include "src/commands/database_argument.h"
 #include "src/commands/groups.h"
@@ -43,6 +45,16 @@ engine::Status flushall(CommandContext& context, Arguments arguments) {
   return flush(context, arguments, 0, cluster::kDatabaseCount);
 }
 
+// Keys of `database` that are watched, are not there, and are there in the one that takes its place.
+engine::Status note_appearing(CommandContext& context, unsigned database, unsigned successor) {
+  for (Bytes& name : context.server.watches().watched_absent(database)) {
+    const auto found = context.keyspace.find_elsewhere(successor, name);
+    if (!found) return found.error();
+    if (*found) context.appeared_keys.push_back({database, std::move(name)});
+  }
+  return {};
+}
+
 // SWAPDB index1 index2 -> OK; who has selected one of them has the other's keys
 engine::Status swapdb(CommandContext& context, Arguments arguments) {
   const auto first = parse_int(arguments.take());
@@ -55,13 +67,9 @@ engine::Status swapdb(CommandContext& context, Arguments arguments) {
   if (*first == *second) return reply_ok(context);
   const auto a = static_cast<unsigned>(*first);
   const auto b = static_cast<unsigned>(*second);
-  WatchTable& watches = context.server.watches();
-  const auto swapped = context.server.store().swap_databases(a, b, [&] {
-    watches.touch_replaced(a);
-    watches.touch_replaced(b);
-  });
-  if (!swapped) return swapped.error();
-  context.written_lsn = *swapped;
+  if (auto noted = note_appearing(context, a, b); !noted) return noted;
+  if (auto noted = note_appearing(context, b, a); !noted) return noted;
+  context.keyspace.swap(a, b);
   return reply_ok(context);
 }
 
@@ -116,14 +124,15 @@ constexpr CommandSpec kDatabaseCommands[] = {
      .in_transaction = InTransaction::all_keys},
     {.name = "swapdb",
      .arity = exactly(3),
-     .flags = write | fast | no_multi,
+     .flags = write | fast,
      .categories = AclCategory::keyspace | AclCategory::dangerous,
      .group = "server",
      .since = "4.0.0",
      .complexity = "O(1)",
      .summary = "Exchanges two databases, at once for all clients.",
      .arguments = kSwapArguments,
-     .handler = swapdb},
+     .handler = swapdb,
+     .in_transaction = InTransaction::all_keys},
 };
 static_assert(sorted_and_unique(kDatabaseCommands));
 

@@ -178,6 +178,17 @@ constexpr CommandSpec kDumpCommands[] = {
      .summary = "Creates a key from what DUMP has given, here or in Redis.",
      .arguments = kRestoreArguments,
      .handler = restore},
+    {.name = "restore-asking",
+     .arity = at_least(4),
+     .flags = write | denyoom | asking,
+     .keys = one_key(1, KeyFlag::ow | KeyFlag::update),
+     .categories = AclCategory::keyspace | AclCategory::dangerous,
+     .group = "server",
+     .since = "3.0.0",
+     .complexity = "O(N), N being the length of the value",
+     .summary = "The same, as one node of a cluster asks another.",
+     .arguments = kRestoreArguments,
+     .handler = restore},
 };
 static_assert(sorted_and_unique(kDumpCommands));
 

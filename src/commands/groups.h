@@ -16,6 +16,7 @@ std::span<const CommandSpec> lcs_commands();            // lcs.cpp
 std::span<const CommandSpec> key_commands();            // keys.cpp
 std::span<const CommandSpec> copy_commands();           // copies.cpp
 std::span<const CommandSpec> dump_commands();           // dump.cpp
+std::span<const CommandSpec> migrate_commands();        // migrate.cpp
 std::span<const CommandSpec> sort_commands();           // sort.cpp
 std::span<const CommandSpec> expiry_commands();         // expiry.cpp
 std::span<const CommandSpec> scan_commands();           // scan.cpp

@@ -29,8 +29,12 @@ std::string_view refusal_of(const std::optional<Value>& value) {
   return !value->large && hyperloglog::is_valid(value->payload) ? std::string_view{} : kNotHyperLogLog;
 }
 
+std::size_t sparse_bytes_max(CommandContext& context) {
+  return static_cast<std::size_t>(context.server.config().number(Option::hll_sparse_max_bytes));
+}
+
 void store(CommandContext& context, BytesView key, const Bytes& sketch, const std::optional<Value>& old) {
-  context.keyspace.store(key, sketch, old ? old->expires_at_ms : kNoExpiry);
+  context.keyspace.store_edited(key, sketch, old ? old->expires_at_ms : kNoExpiry);
 }
 
 // PFADD key [element ...] -> 1 if the estimate may have changed or the key is new, else 0
@@ -42,8 +46,9 @@ engine::Status pfadd(CommandContext& context, Arguments arguments) {
 
   Bytes sketch = *found ? Bytes((*found)->payload) : hyperloglog::make_empty();
   bool changed = !*found;
+  const std::size_t bytes_max = sparse_bytes_max(context);
   while (!arguments.empty()) {
-    const Change change = hyperloglog::add(sketch, arguments.take());
+    const Change change = hyperloglog::add(sketch, arguments.take(), bytes_max);
     if (change == Change::corrupt) return reply_error(context, kCorrupt);
     changed |= change == Change::made;
   }
@@ -115,10 +120,11 @@ engine::Status pfmerge(CommandContext& context, Arguments arguments) {
   const auto old = context.keyspace.find(destination);
   if (!old) return old.error();
   Bytes sketch = *old ? Bytes((*old)->payload) : hyperloglog::make_empty();
+  const std::size_t bytes_max = sparse_bytes_max(context);
   bool sound = !any_dense || hyperloglog::make_dense(sketch);
   for (std::size_t index = 0; sound && index < registers.size(); ++index) {
     if (registers[index] != 0) {
-      sound = hyperloglog::raise(sketch, index, registers[index]) != Change::corrupt;
+      sound = hyperloglog::raise(sketch, index, registers[index], bytes_max) != Change::corrupt;
     }
   }
   if (!sound) return reply_error(context, kCorrupt);

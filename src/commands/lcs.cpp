@@ -52,11 +52,19 @@ LcsOptions take_lcs_options(Arguments& arguments) {
   return options;
 }
 
+// What a search takes at its worst, in bytes: both strings, a number for each byte of the second, and a bit
+// for each pair of bytes unless only the length is wanted.
+std::uint64_t memory_of_search(const Value& a, const Value& b, bool length_only) {
+  const std::uint64_t path = length_only ? 0 : a.size() * b.size() / 8;
+  return a.size() + b.size() + (b.size() + 1) * sizeof(std::uint32_t) + path;
+}
+
 // The search, made in the background. Works on copies: the keys are not locked meanwhile.
 class LcsSearch final : public engine::Load {
  public:
-  LcsSearch(Bytes a, Bytes b, bool length_only)
-      : a_hash_(engine::hash_bytes(a)),
+  LcsSearch(WorkingMemory::Reservation memory, Bytes a, Bytes b, bool length_only)
+      : memory_(std::move(memory)),
+        a_hash_(engine::hash_bytes(a)),
         b_hash_(engine::hash_bytes(b)),
         length_only_(length_only),
         search_(std::move(a), std::move(b), length_only) {}
@@ -72,6 +80,7 @@ class LcsSearch final : public engine::Load {
   const LongestCommonSubsequence& search() const { return search_; }
 
  private:
+  const WorkingMemory::Reservation memory_;
   const std::uint64_t a_hash_;
   const std::uint64_t b_hash_;
   const bool length_only_;
@@ -110,11 +119,8 @@ engine::Status reply_found(CommandContext& context, const LongestCommonSubsequen
   return reply_bulk(context, search.subsequence());
 }
 
-// Whether the search takes more memory than one client may have.
-bool takes_too_much(CommandContext& context, std::uint64_t steps, std::uint64_t row, bool length_only) {
-  const std::uint64_t bytes = row * sizeof(std::uint32_t) + (length_only ? 0 : steps / 8);
-  const MemoryBudget& budget = context.server.memory_budget();
-  return bytes > std::max<std::uint64_t>(budget.connections / 4, large_value_bytes(budget));
+engine::Status refuse_for_memory(CommandContext& context) {
+  return reply_error(context, "ERR Insufficient memory, failed allocating transient memory for LCS");
 }
 
 // LCS key1 key2 [LEN | IDX] [MINMATCHLEN length] [WITHMATCHLEN] -> the longest common subsequence, its
@@ -132,10 +138,8 @@ engine::Status lcs(CommandContext& context, Arguments arguments) {
 
   const Value a = found_a->value_or(Value{});
   const Value b = found_b->value_or(Value{});
+  if (a.large || b.large) return refuse_for_memory(context);
   const std::uint64_t steps = (a.size() + 1) * (b.size() + 1);
-  if (a.large || b.large || takes_too_much(context, steps, b.size() + 1, options.length_only)) {
-    return reply_error(context, "ERR Insufficient memory, failed allocating transient memory for LCS");
-  }
   if (steps <= kStepsAtOnce) {
     LongestCommonSubsequence search(Bytes(a.payload), Bytes(b.payload), options.length_only);
     search.advance(steps);
@@ -147,8 +151,10 @@ engine::Status lcs(CommandContext& context, Arguments arguments) {
       return reply_found(context, made->search(), options);
     }
   }
-  context.keyspace.reads().missing.push_back(
-      std::make_shared<LcsSearch>(Bytes(a.payload), Bytes(b.payload), options.length_only));
+  auto memory = context.server.working_memory().reserve(memory_of_search(a, b, options.length_only));
+  if (!memory) return refuse_for_memory(context);
+  context.keyspace.reads().missing.push_back(std::make_shared<LcsSearch>(
+      std::move(*memory), Bytes(a.payload), Bytes(b.payload), options.length_only));
   return engine::Error{engine::ErrorKind::not_resident, {}};
 }
 

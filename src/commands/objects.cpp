@@ -1,4 +1,7 @@
 // OBJECT: how a value is stored.
+#include <cstdint>
+#include <optional>
+
 #include "protocol/number_text.h"
 #include "src/command/arguments.h"
 #include "src/commands/groups.h"
@@ -13,10 +16,10 @@ using enum CommandFlag;
 // Redis keeps strings up to here in one allocation with their header.
 constexpr std::size_t kEmbeddedStringBytesMax = 44;
 
-// The name Redis would give to the encoding of a string with these bytes if it had just been set.
-std::string_view string_encoding(BytesView bytes) {
-  if (protocol::parse_integer(bytes)) return "int";
-  return bytes.size() <= kEmbeddedStringBytesMax ? "embstr" : "raw";
+// The name Redis would give to the encoding of a string.
+std::string_view string_encoding(const Value& value) {
+  if (value.large || value.edited || value.payload.size() > kEmbeddedStringBytesMax) return "raw";
+  return protocol::parse_integer(value.payload) ? "int" : "embstr";
 }
 
 // OBJECT ENCODING key -> "int", "embstr" or "raw", or null if there is no such key
@@ -24,7 +27,7 @@ engine::Status object_encoding(CommandContext& context, Arguments arguments) {
   const auto found = context.keyspace.find(arguments.take());
   if (!found) return found.error();
   if (!*found) return reply_null(context);
-  return reply_bulk(context, (*found)->large ? "raw" : string_encoding((*found)->payload));
+  return reply_bulk(context, string_encoding(**found));
 }
 
 // OBJECT FREQ key -> an error: accesses are not counted by key; null if there is no such key
@@ -47,11 +50,17 @@ engine::Status object_idletime(CommandContext& context, Arguments arguments) {
   return reply_error(context, "ERR The time of last use is not kept, idle time not tracked.");
 }
 
-// OBJECT REFCOUNT key -> 1, since values are not shared; null if there is no such key
+// OBJECT REFCOUNT key -> what Redis would say: 1, but of the numbers that it shares INT_MAX; null if there is
+// no such key
 engine::Status object_refcount(CommandContext& context, Arguments arguments) {
+  constexpr std::int64_t kSharedNumbersEnd = 10'000;
+  constexpr std::int64_t kShared = INT32_MAX;
   const auto found = context.keyspace.find(arguments.take());
   if (!found) return found.error();
-  return *found ? reply_integer(context, 1) : reply_null(context);
+  if (!*found) return reply_null(context);
+  const auto number =
+      string_encoding(**found) == "int" ? protocol::parse_integer((*found)->payload) : std::nullopt;
+  return reply_integer(context, number && *number >= 0 && *number < kSharedNumbersEnd ? kShared : 1);
 }
 
 // OBJECT HELP -> lines for people
@@ -65,7 +74,7 @@ engine::Status object_help(CommandContext& context, Arguments) {
                         "IDLETIME <key>",
                         "    The time of last use is not kept: an error.",
                         "REFCOUNT <key>",
-                        "    How many references the value has: 1, since none is shared.",
+                        "    How many references Redis would hold to the value.",
                     });
 }
 

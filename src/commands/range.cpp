@@ -147,9 +147,7 @@ engine::Status reply_range(CommandContext& context, const RangeRead& read) {
 // RANGE start end [REV] [LIMIT n] [KEYS] -> the keys between the bounds and their values
 engine::Status range(CommandContext& context, Arguments arguments) {
   Keyspace& keyspace = context.keyspace;
-  for (const auto& load : keyspace.loads()) {
-    if (const auto* read = dynamic_cast<const RangeRead*>(load.get())) return reply_range(context, *read);
-  }
+  if (const auto* read = keyspace.waited_for<RangeRead>()) return reply_range(context, *read);
   const RangeOptions options = take_range_options(arguments);
   if (arguments.failed()) return reply_error(context, arguments.error());
   const cluster::Placement placement = context.server.store().placement();

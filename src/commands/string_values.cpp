@@ -54,7 +54,7 @@ engine::Status store_overwritten(CommandContext& context, BytesView key, const V
   Bytes changed(old.payload);
   changed.resize(length);
   changed.replace(static_cast<std::size_t>(offset), bytes.bytes.size(), bytes.bytes);
-  context.keyspace.store(key, changed, old.expires_at_ms);
+  context.keyspace.store_edited(key, changed, old.expires_at_ms);
   return {};
 }
 

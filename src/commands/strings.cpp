@@ -287,7 +287,7 @@ engine::Status append(CommandContext& context, Arguments arguments) {
   Bytes joined;
   joined.reserve(bytes);
   joined.append(old.payload).append(suffix.bytes);
-  context.keyspace.store(key, joined, old.expires_at_ms);
+  context.keyspace.store_edited(key, joined, old.expires_at_ms);
   return reply_integer(context, static_cast<std::int64_t>(bytes));
 }
 

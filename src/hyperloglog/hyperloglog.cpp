@@ -19,7 +19,6 @@ constexpr std::size_t kHeaderBytes = 16;
 constexpr unsigned kRegisterBits = 6;
 constexpr unsigned kRegisterMax = (1U << kRegisterBits) - 1;
 constexpr std::size_t kDenseBytes = kHeaderBytes + kRegisterCount * kRegisterBits / 8;
-constexpr std::size_t kSparseBytesMax = 3000;
 
 constexpr unsigned kIndexBits = 14;
 static_assert(kRegisterCount == 1U << kIndexBits);
@@ -131,7 +130,7 @@ Change raise_in_dense_copy(Bytes& value, std::size_t index, unsigned count) {
   return make_dense(value) ? raise_dense(value, index, count) : Change::corrupt;
 }
 
-Change raise_sparse(Bytes& value, std::size_t index, unsigned count) {
+Change raise_sparse(Bytes& value, std::size_t index, unsigned count, std::size_t sparse_bytes_max) {
   if (count > kRunValueMax) return raise_in_dense_copy(value, index, count);
   std::size_t first = 0;
   std::size_t at = kHeaderBytes;
@@ -147,7 +146,7 @@ Change raise_sparse(Bytes& value, std::size_t index, unsigned count) {
   if (at >= value.size()) return Change::corrupt;
   if (run.value >= count) return Change::none;
   const Bytes runs = divided(run, index - first, count);
-  if (runs.size() > run.bytes && value.size() + runs.size() - run.bytes > kSparseBytesMax) {
+  if (runs.size() > run.bytes && value.size() + runs.size() - run.bytes > sparse_bytes_max) {
     return raise_in_dense_copy(value, index, count);
   }
   value.replace(at, run.bytes, runs);
@@ -202,16 +201,17 @@ bool is_valid(BytesView value) {
 
 Encoding encoding(BytesView value) { return static_cast<Encoding>(value[kEncodingOffset]); }
 
-Change add(Bytes& value, BytesView element) {
+Change add(Bytes& value, BytesView element, std::size_t sparse_bytes_max) {
   const std::uint64_t hash = murmur_hash(element);
   // A one above all bits of the rest ends the count of zeros.
   const std::uint64_t rest = hash >> kIndexBits | std::uint64_t{1} << kRankBits;
-  return raise(value, hash & (kRegisterCount - 1), static_cast<std::uint8_t>(std::countr_zero(rest) + 1));
+  const auto count = static_cast<std::uint8_t>(std::countr_zero(rest) + 1);
+  return raise(value, hash & (kRegisterCount - 1), count, sparse_bytes_max);
 }
 
-Change raise(Bytes& value, std::size_t index, std::uint8_t count) {
+Change raise(Bytes& value, std::size_t index, std::uint8_t count, std::size_t sparse_bytes_max) {
   return encoding(value) == Encoding::dense ? raise_dense(value, index, count)
-                                            : raise_sparse(value, index, count);
+                                            : raise_sparse(value, index, count, sparse_bytes_max);
 }
 
 bool make_dense(Bytes& value) {

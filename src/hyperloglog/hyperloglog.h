@@ -13,8 +13,8 @@
 //   00LLLLLL            ZERO   L+1 registers are 0
 //   01LLLLLL llllllll   XZERO  L+1 registers are 0, L having 14 bits, the high ones first
 //   1VVVVVLL            VAL    L+1 registers are V+1
-// A value begins sparse, and becomes dense when it would be longer than 3000 bytes or have a register
-// above 32.
+// A value begins sparse, and becomes dense when it would have a register above 32 or grow to more bytes than
+// the caller allows.
 //
 // An element is hashed (MurmurHash64A, of which Austin Appleby is the author, with Redis's seed): 14 bits
 // choose the register, and that becomes at least 1 + the number of zeros that the rest ends with. The
@@ -37,6 +37,7 @@ using engine::BytesView;
 constexpr std::size_t kRegisterCount = 16384;
 using Registers = std::array<std::uint8_t, kRegisterCount>;
 
+constexpr std::size_t kSparseBytesMax = 3000;                  // Redis's default
 enum class Encoding : std::uint8_t { dense = 0, sparse = 1 };  // stored
 
 // A value without elements, sparse.
@@ -47,10 +48,11 @@ Encoding encoding(BytesView value);
 
 enum class Change : std::uint8_t { none, made, corrupt };  // corrupt: a sparse value's runs are no registers
 
-// Adds an element. Of a corrupt value nothing is changed.
-Change add(Bytes& value, BytesView element);
+// Adds an element. Of a corrupt value nothing is changed. A sparse value may have `sparse_bytes_max` bytes.
+Change add(Bytes& value, BytesView element, std::size_t sparse_bytes_max = kSparseBytesMax);
 // Makes a register at least `count`, 1 to 51.
-Change raise(Bytes& value, std::size_t index, std::uint8_t count);
+Change raise(Bytes& value, std::size_t index, std::uint8_t count,
+             std::size_t sparse_bytes_max = kSparseBytesMax);
 // Makes a sparse value dense; false if it is corrupt.
 bool make_dense(Bytes& value);
 

@@ -121,6 +121,7 @@ void write_stats(InfoFields& fields, Server& server) {
   fields.add("acl_access_denied_channel", server.acl_log().refusals(acl::Reason::channel));
   fields.add("total_reads_processed", totals.receives);
   fields.add("total_writes_processed", totals.sends);
+  fields.add("client_query_buffer_limit_disconnections", totals.query_limit_disconnections);
   fields.add("client_output_buffer_limit_disconnections", totals.output_limit_disconnections);
 }
 

@@ -17,6 +17,8 @@ namespace shale::server {
 namespace latency_event {
 inline constexpr std::string_view kCommand = "command";
 inline constexpr std::string_view kFastCommand = "fast-command";  // one that should take constant time
+inline constexpr std::string_view kExpireCycle = "expire-cycle";  // a shard was locked to erase expired keys
+inline constexpr std::string_view kSync = "aof-fsync-always";     // replies waited until writes were on disk
 inline constexpr std::string_view kWriteDelay = "write-delay";    // flushes and compactions slow down writers
 }  // namespace latency_event
 

@@ -60,6 +60,13 @@ std::string_view advice_for(std::string_view event) {
     return "Commands that take constant time were slow: they waited for the disk, for a shard's lock, or for "
            "a "
            "processor. See cold_reads in INFO shale, HOTKEYS, and the machine's load.";
+  if (event == latency_event::kExpireCycle)
+    return "Keys that have expired were looked at, some dozens at a time, and their shard waited: the "
+           "machine "
+           "has too few processors for its load.";
+  if (event == latency_event::kSync)
+    return "With appendfsync always replies wait for the disk, and it takes its time: use a faster one, or "
+           "appendfsync everysec.";
   if (event == latency_event::kWriteDelay)
     return "Flushes and compactions do not keep up with the writes. See compaction_debt_bytes in INFO shale; "
            "a "

@@ -43,6 +43,7 @@ void SlowLog::set_length_max(std::size_t entries) {
 
 void SlowLog::add(SlowCommand command) {
   const std::lock_guard lock{mutex_};
+  if (length_max_ == 0) return;
   command.id = next_id_++;
   bytes_ += bytes_of(command);
   commands_.push_front(std::move(command));

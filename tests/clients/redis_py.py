@@ -6,26 +6,13 @@ import time
 
 import redis
 
+from scenario import expect, restart_server, run_all
+
 PORT = int(sys.argv[1])
-failures = 0
 
 
 def client(**options):
     return redis.Redis(host="127.0.0.1", port=PORT, socket_timeout=60, **options)
-
-
-def scenario(work):
-    global failures
-    try:
-        work()
-        print(f"ok {work.__name__}", flush=True)
-    except Exception as reason:  # whatever it is, it belongs to this scenario
-        failures += 1
-        print(f"failed {work.__name__}: {reason!r}", flush=True)
-
-
-def expect(got, wanted):
-    assert got == wanted, f"{got!r} instead of {wanted!r}"
 
 
 def connect():
@@ -166,12 +153,9 @@ def reconnect():
     one = client(retry=redis.retry.Retry(redis.backoff.ConstantBackoff(0.05), 100),
                  retry_on_error=[redis.exceptions.ConnectionError])
     one.set("kept", "over a kill")
-    print("restart", flush=True)
-    assert sys.stdin.readline() == "restarted\n"
+    restart_server()
     expect(one.get("kept"), b"over a kill")
     expect(one.set("kept", "and on"), True)
 
 
-for work in (connect, binary, pipeline, transaction, watch, pubsub, scan, expiry, errors, types, reconnect):
-    scenario(work)
-sys.exit(1 if failures else 0)
+run_all(connect, binary, pipeline, transaction, watch, pubsub, scan, expiry, errors, types, reconnect)

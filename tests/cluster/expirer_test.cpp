@@ -231,6 +231,17 @@ TEST_F(ExpirerStore, SwitchedOffItWaits) {
   EXPECT_FALSE(machine_.is_stored("key"));
 }
 
+TEST_F(ExpirerStore, PausedItWaitsForTheEndOfThePause) {
+  machine_.expirer().pause_until(clock_.now() + seconds{5});
+  machine_.set("key", milliseconds{100});
+  clock_.advance(seconds{4});
+  machine_.expire();
+  EXPECT_TRUE(machine_.is_stored("key"));
+  clock_.advance(seconds{1});
+  machine_.expire();
+  EXPECT_FALSE(machine_.is_stored("key"));
+}
+
 TEST_F(ExpirerStore, HintsOfAnEmptiedDatabaseGoWithoutALook) {
   for (int i = 0; i < 100; ++i) machine_.set(key_name(i), seconds{1});
   machine_.expire();

@@ -217,6 +217,34 @@ TEST_F(StoreTest, AFlushAfterASwapEmptiesWhatTheNumberMeansNow) {
   EXPECT_EQ(store_->key_count(5), 0);
 }
 
+TEST_F(StoreTest, ATransactionFlushesSwapsAndWritesInItsOrder) {
+  open();
+  put({{"a", "zero"}}, 0);
+  put({{"a", "five"}}, 5);
+  {
+    ShardLocks locks{*store_};
+    Transaction transaction{*store_, locks};
+    locks.lock_all();
+    transaction.put(locks.add(0, "b"), "to be swapped");
+    transaction.swap_databases(0, 5);
+    EXPECT_EQ(transaction.get(locks.add(0, "a")).value(), "five");
+    EXPECT_EQ(transaction.key_count(5).value(), 2);
+    ASSERT_TRUE(transaction.empty_databases(0, 1));
+    transaction.put(locks.add_kept(0, "c"), "anew");
+    transaction.swap_databases(0, 7);
+    EXPECT_TRUE(transaction.replaces(7));
+    ASSERT_TRUE(transaction.commit());
+  }
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_EQ(get("a", 5), "zero");
+    EXPECT_EQ(get("b", 5), "to be swapped");
+    EXPECT_EQ(get("c", 7), "anew");
+    EXPECT_EQ(store_->key_count(0) + store_->key_count(5) + store_->key_count(7), 3);
+    close();
+    open();
+  }
+}
+
 TEST_F(StoreTest, KeysDeclaredBeforeAFlushAreWrittenToTheNewDatabase) {
   open();
   ShardLocks locks{*store_};

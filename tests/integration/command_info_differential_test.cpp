@@ -32,6 +32,8 @@ const std::map<std::string_view, std::string_view> kDifferences = {
     {"client|setname tips", "Redis 7.2 added them"},
     {"command|getkeys arity", "Redis 7.2 allows commands without arguments"},
     {"command|getkeysandflags arity", "Redis 7.2 allows commands without arguments"},
+    {"migrate flags", "it cannot run inside MULTI here"},
+    {"migrate keys", "a row has no words for keys behind KEYS: COMMAND GETKEYS finds them"},
     {"msetnx tips", "Redis 7.2 dropped them"},
     {"spublish first", kChannels},
     {"spublish keys", kChannels},
@@ -45,7 +47,6 @@ const std::map<std::string_view, std::string_view> kDifferences = {
     {"sunsubscribe keys", kChannels},
     {"sunsubscribe last", kChannels},
     {"sunsubscribe step", kChannels},
-    {"swapdb flags", "it cannot run inside MULTI here"},
     {"wait categories", "Redis 7.2 calls it blocking"},
     {"wait flags", "Redis 7.2 calls it blocking, and lets scripts run it"},
 };

@@ -56,6 +56,34 @@ TEST(ConfigRewriteCommand, WhatWasSetIsThereAfterARestart) {
   EXPECT_EQ(client.ask("CONFIG", "GET", "slowlog-max-len", "tim*"), "[slowlog-max-len, 7, timeout, 200]");
 }
 
+TEST(ConfigRewriteCommand, UsersAreAsTheyWere) {
+  const TemporaryFolder folder;
+  const std::string path = folder.path() + "/shale.conf";
+  std::ofstream{path} << "user alice on >old +@all ~*\nrequirepass secret\n";
+  const unsigned port = free_port();
+  const std::vector<std::string> command{SHALE_SERVER_PATH,    path,    "--port",
+                                         std::to_string(port), "--dir", folder.path() + "/data"};
+  std::string users;
+  {
+    ChildProcess server{command};
+    ASSERT_TRUE(server.wait_for_output("Ready to accept connections")) << server.output();
+    Client client{"127.0.0.1", port};
+    EXPECT_EQ(client.ask("AUTH", "secret"), "OK");
+    EXPECT_EQ(client.ask("ACL", "SETUSER", "alice", ">new", "<old", "-get"), "OK");
+    EXPECT_EQ(client.ask("ACL", "SETUSER", "bob", "on", "nopass", "(~a* +get)"), "OK");
+    users = client.ask("ACL", "LIST");
+    EXPECT_EQ(client.ask("CONFIG", "REWRITE"), "OK");
+    EXPECT_THAT(contents_of(path), Not(HasSubstr("user default")));  // requirepass says it all
+    server.send_signal(SIGTERM);
+    EXPECT_EQ(server.wait(), 0);
+  }
+  ChildProcess again{command};
+  ASSERT_TRUE(again.wait_for_output("Ready to accept connections")) << again.output();
+  Client client{"127.0.0.1", port};
+  EXPECT_EQ(client.ask("AUTH", "secret"), "OK");
+  EXPECT_EQ(client.ask("ACL", "LIST"), users);
+}
+
 TEST(ConfigRewriteCommand, SaysWhatHasFailed) {
   const TemporaryFolder folder;
   const std::string path = folder.path() + "/shale.conf";

@@ -122,6 +122,41 @@ TEST_F(Transactions, WholeDatabasesAreSeenAsTheTransactionHasMadeThem) {
   EXPECT_EQ(again.ask("MGET", "elsewhere", "d"), "[x, 5]");
 }
 
+TEST_F(Transactions, DatabasesAreSwappedWithTheWritesAroundThem) {
+  client_.ask("SET", "a", "zero");
+  other_.ask("SELECT", "1");
+  other_.ask("MSET", "a", "one", "b", "one");
+  EXPECT_EQ(run(client_, {"SET a written", "SWAPDB 0 1", "GET a", "SET c 3", "DBSIZE", "KEYS c", "DEL a b",
+                          "RANDOMKEY", "SELECT 1", "GET a", "FLUSHDB", "SWAPDB 1 2", "KEYS *", "SET d 4"}),
+            "[OK, OK, one, OK, (integer) 3, [c], (integer) 2, c, OK, written, OK, OK, [], OK]");
+  server_.kill();
+  server_.start();
+  Client again{server_};
+  EXPECT_EQ(again.ask("KEYS", "*"), "[c]");
+  again.ask("SELECT", "1");
+  EXPECT_EQ(again.ask("KEYS", "*"), "[d]");
+  again.ask("SELECT", "2");
+  EXPECT_EQ(again.ask("DBSIZE"), "(integer) 0");
+}
+
+TEST_F(Transactions, ASwapChangesWatchedKeysThatWereThereOrAreThereNow) {
+  other_.ask("SELECT", "1");
+  other_.ask("SET", "appears", "x");
+  client_.ask("SET", "goes", "x");
+  const auto after_swap_of = [&](const char* key) {
+    client_.ask("WATCH", key);
+    other_.ask("SWAPDB", "0", "1");
+    const std::string outcome = run(client_, {"PING"});
+    other_.ask("SWAPDB", "0", "1");
+    return outcome;
+  };
+  EXPECT_EQ(after_swap_of("goes"), "(nil)");
+  EXPECT_EQ(after_swap_of("appears"), "(nil)");
+  EXPECT_EQ(after_swap_of("nowhere"), "[PONG]");
+  client_.ask("WATCH", "nowhere");
+  EXPECT_EQ(run(client_, {"SWAPDB 0 1", "GET appears"}), "[OK, x]");
+}
+
 TEST_F(Transactions, WhatTouchesNoKeysRunsOnceAndInItsPlace) {
   EXPECT_EQ(run(client_, {"SET a 1", "CLIENT SETNAME me", "GET a", "CLIENT GETNAME", "WAIT 1 0", "ECHO x"}),
             "[OK, OK, 1, me, (integer) 0, x]");

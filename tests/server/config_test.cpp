@@ -65,6 +65,31 @@ TEST(Config, FixedAnswersCannotBeChangedButRepeated) {
   EXPECT_THAT(*change(config, {"appendonly", "no"}), HasSubstr("always 'yes'"));
 }
 
+TEST(Config, RemembersOptionsThatHaveNoEffectHereIfTheirValuesMayBe) {
+  Config config;
+  const auto shown = [&](std::string_view name) {
+    for (const auto& [option, value] : config.show()) {
+      if (option == name) return value;
+    }
+    return std::string{"absent"};
+  };
+  EXPECT_EQ(shown("hz"), "10");
+  EXPECT_EQ(shown("replicaof"), "");
+  EXPECT_EQ(shown("loadmodule"), "absent");
+  EXPECT_EQ(change(config, {"HZ", "50", "list-max-listpack-size", "-5", "activedefrag", "yes"}),
+            std::nullopt);
+  EXPECT_EQ(shown("hz"), "50");
+  EXPECT_THAT(*change(config, {"hz", "often"}), HasSubstr("integer"));
+  EXPECT_THAT(*change(config, {"activedefrag", "1"}), HasSubstr("'yes' or 'no'"));
+  EXPECT_THAT(*change(config, {"replicaof", "host 1"}), HasSubstr("always ''"));
+}
+
+TEST(Config, LooksAtNamesBeforeValues) {
+  Config config;
+  EXPECT_THAT(*change(config, {"maxmemory", "1", "MAXMEMORY", "2"}), HasSubstr("duplicate"));
+  EXPECT_THAT(*change(config, {"maxmemory", "1", "nosuch", "2"}), HasSubstr("Unknown option"));
+}
+
 TEST(Config, AnEmptyPasswordIsNone) {
   Config config;
   EXPECT_EQ(change(config, {"requirepass", "x"}), std::nullopt);
