@@ -141,14 +141,15 @@ void Expirer::route(BytesView hints) {
   std::vector<ExpiryHint> dead;
   while (const auto hint = take_hint(hints)) {
     if (number_of(store_.placement().database_of(hint->position))) {
-      looks_.push_back({*hint, layout->owner(hint->position).id});
+      looks_.push_back({*hint, layout->owner(hint->position).id, engine::key_head(hint->position)});
     } else {
       dead.push_back(*hint);
     }
   }
   calendar_.remove(dead);
   std::ranges::sort(looks_, [](const Look& a, const Look& b) {
-    return a.shard != b.shard ? a.shard < b.shard : a.hint.position < b.hint.position;
+    if (a.shard != b.shard) return a.shard < b.shard;
+    return a.place != b.place ? a.place < b.place : a.hint.position < b.hint.position;
   });
 }
 

@@ -72,6 +72,7 @@ class Expirer {
   struct Look {
     ExpiryHint hint;
     ShardId shard{};
+    std::uint64_t place = 0;  // the first bytes of the position: most comparisons need no more
   };
   enum class Outcome : std::uint8_t { done, erased, again, missing };
 

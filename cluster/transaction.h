@@ -132,6 +132,9 @@ class Transaction {
   // do it; io, no_space.
   engine::Status finish_large_values();
 
+  // Whether the key is to be written, as far as it goes.
+  bool writes(std::size_t declared) const { return pending_write(locks_.first_of(declared)) != nullptr; }
+
   // Behind ShardLocks::lock_all():
 
   // Empties databases, as SELECT numbers them: at once for what the transaction does from here on, for all

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <unordered_map>
 #include <utility>
 
 #include "src/pubsub/key_event_messages.h"
@@ -29,11 +30,28 @@ void CommandEffects::committed(const cluster::Transaction& transaction, const cl
   has_told_ = true;
   has_emptied_databases_ |= transaction.empties_any();
   const bool broadcasts = tracking.broadcasts();
+  note_reads_of_writes(transaction, locks, session, true);
   transaction.for_each_write([&](std::size_t key) {
     const std::string_view name = locks.name(key);
     tracking.note_write(name, session.id);
     if (broadcasts) written_keys_.emplace_back(name);
   });
+  note_reads_of_writes(transaction, locks, session, false);
+  reads_of_writes_.clear();
+}
+
+// Those of keys that the transaction has written to once more behind the read, or the others.
+void CommandEffects::note_reads_of_writes(const cluster::Transaction& transaction,
+                                          const cluster::ShardLocks& locks, const Session& session,
+                                          bool written_again) {
+  if (reads_of_writes_.empty()) return;
+  std::unordered_map<std::size_t, std::size_t> writes_up_to_last;  // by key
+  std::size_t writes = 0;
+  transaction.for_each_write([&](std::size_t key) { writes_up_to_last[locks.first_of(key)] = ++writes; });
+  for (const auto& [key, writes_before] : reads_of_writes_) {
+    if ((writes_up_to_last[locks.first_of(key)] > writes_before) == written_again)
+      server_.tracking().note_read(locks.name(key), session.tracked);
+  }
 }
 
 void CommandEffects::answered(Session& session, const CommandSpec& command,
@@ -44,10 +62,11 @@ void CommandEffects::answered(Session& session, const CommandSpec& command,
 }
 
 void CommandEffects::has_read(Session& session, const CommandSpec& command, const cluster::ShardLocks& locks,
-                              std::size_t first_key, std::size_t key_count) {
+                              std::size_t first_key, std::size_t key_count,
+                              const cluster::Transaction* within) {
   if (!session.tracked) [[likely]]
     return;
-  if (command.flags.has(CommandFlag::readonly)) note_reads(session, locks, first_key, key_count);
+  if (command.flags.has(CommandFlag::readonly)) note_reads(session, locks, first_key, key_count, within);
   // What CLIENT CACHING says is meant for the command behind it, or for the whole transaction.
   const bool in_transaction = session.queued_commands.load(std::memory_order_relaxed) >= 0;
   if (command.name != "caching" && !in_transaction) session.caching_given = false;
@@ -55,6 +74,7 @@ void CommandEffects::has_read(Session& session, const CommandSpec& command, cons
 
 void CommandEffects::all_dropped() {
   events_.take_all([](const KeyEvents::Event&) {});
+  reads_of_writes_.clear();
 }
 
 void CommandEffects::show(Session& session, const CommandSpec& command,
@@ -66,14 +86,18 @@ void CommandEffects::show(Session& session, const CommandSpec& command,
 }
 
 void CommandEffects::note_reads(Session& session, const cluster::ShardLocks& locks, std::size_t first_key,
-                                std::size_t key_count) const {
+                                std::size_t key_count, const cluster::Transaction* within) {
   const TrackingOptions& options = session.tracked->options();
   if (options.broadcast || (options.opt_in && !session.caching_given) ||
       (options.opt_out && session.caching_given)) {
     return;
   }
   for (std::size_t key = first_key; key < first_key + key_count; ++key) {
-    server_.tracking().note_read(locks.name(key), session.tracked);
+    if (within != nullptr && within->writes(key)) {
+      reads_of_writes_.push_back({key, within->savepoint().writes});
+    } else {
+      server_.tracking().note_read(locks.name(key), session.tracked);
+    }
   }
 }
 

@@ -42,9 +42,10 @@ class CommandEffects {
   void answered(Session& session, const CommandSpec& command, std::span<const std::string_view> words,
                 const cluster::ShardLocks& locks, std::size_t first_key, std::size_t key_count);
   // The two halves of answered(), for a command of a transaction. What it has read is noted when it runs,
-  // under the locks of its keys and before the commit; noting it twice does no harm.
+  // under the locks of its keys and before the commit; noting it twice does no harm. But what `within` has
+  // written by then is noted behind the commit: the client has read the new value.
   void has_read(Session& session, const CommandSpec& command, const cluster::ShardLocks& locks,
-                std::size_t first_key, std::size_t key_count);
+                std::size_t first_key, std::size_t key_count, const cluster::Transaction* within = nullptr);
   // It is shown to monitors once, when the transaction has happened.
   void show(Session& session, const CommandSpec& command, std::span<const std::string_view> words);
 
@@ -53,14 +54,22 @@ class CommandEffects {
   bool deliver(const Session& session);
 
  private:
+  void note_reads_of_writes(const cluster::Transaction& transaction, const cluster::ShardLocks& locks,
+                            const Session& session, bool written_again);
   void note_reads(Session& session, const cluster::ShardLocks& locks, std::size_t first_key,
-                  std::size_t key_count) const;
+                  std::size_t key_count, const cluster::Transaction* within);
 
   Server& server_;
   KeyEvents events_;
   std::vector<std::string> written_keys_;  // by the run, if there are clients to be told of all of them
-  bool has_emptied_databases_ = false;     // likewise
-  bool has_told_ = false;                  // something already, in this run
+  // What a transaction has read of its own writes: of which key, when it had made so many writes.
+  struct ReadOfWrite {
+    std::size_t key;
+    std::size_t writes_before;
+  };
+  std::vector<ReadOfWrite> reads_of_writes_;
+  bool has_emptied_databases_ = false;  // likewise
+  bool has_told_ = false;               // something already, in this run
 };
 
 }  // namespace shale::server

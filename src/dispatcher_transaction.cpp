@@ -252,7 +252,7 @@ engine::Status Dispatcher::run_in_order(const Batch& batch, std::size_t at, Sess
     while (!replies.large.empty() && replies.large.back().offset >= reply_begin) replies.large.pop_back();
     write_error(reply, client_message(status.error(), Failed::read));
   }
-  effects_.has_read(session, *request.command.spec, locks_, run_[at].first, run_[at].count);
+  effects_.has_read(session, *request.command.spec, locks_, run_[at].first, run_[at].count, &transaction_);
   transaction_.reads().pins.clear();
   replies.hits += keyspace.hits();
   replies.misses += keyspace.misses();

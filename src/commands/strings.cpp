@@ -120,10 +120,11 @@ engine::Status set(CommandContext& context, Arguments arguments) {
   return options.get ? engine::Status{} : reply_ok(context);
 }
 
+// As in Redis, GET wherever it stands: rights are asked for before the rest is understood.
 KeyFlags set_key_flags(std::span<const std::string_view> words) {
-  Arguments arguments(words, 3);
-  return take_set_options(arguments).get ? KeyFlag::rw | KeyFlag::access | KeyFlag::update
-                                         : KeyFlag::ow | KeyFlag::update;
+  const bool gets = std::ranges::any_of(
+      words.subspan(3), [](std::string_view word) { return equals_ignoring_case(word, "GET"); });
+  return gets ? KeyFlag::rw | KeyFlag::access | KeyFlag::update : KeyFlag::ow | KeyFlag::update;
 }
 
 // SETNX key value -> 1 if it was set, 0 if the key exists

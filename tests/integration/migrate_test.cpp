@@ -85,12 +85,15 @@ TEST_F(Migrate, LosesNoWriteThatComesInBetween) {
   };
   for (int round = 0; round < 50; ++round) {
     const std::string reply = migrate(target_.port(), "counter");
-    EXPECT_TRUE(reply == "OK" || reply == "NOKEY") << reply;
-    take();
+    if (reply.find("values change faster") != std::string::npos) {
+      to_.ask("DEL", "counter");  // a copy: the key has stayed where it was
+    } else {
+      EXPECT_TRUE(reply == "OK" || reply == "NOKEY") << reply;
+      take();
+    }
   }
   counting.join();
-  migrate(target_.port(), "counter");
-  take();
+  if (migrate(target_.port(), "counter") == "OK") take();
   EXPECT_EQ(moved, kIncrements);
 }
 

@@ -1,5 +1,6 @@
 // CLIENT TRACKING: clients that cache are told of changes, as pushes or through another connection.
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -154,6 +155,22 @@ TEST_F(ClientTracking, BroadcastsAllKeysWithoutAPrefix) {
   read("SET a 1");
   write("SET b 1");
   EXPECT_EQ(told(), ">2 invalidate *1 b");
+}
+
+TEST_F(ClientTracking, OfATransactionOnlyChangesBehindTheReadAreTold) {
+  read("CLIENT TRACKING ON");
+  const std::string replies = plain(reader_.run_all({{"MULTI"},
+                                                     {"SET", "a", "1"},
+                                                     {"GET", "a"},
+                                                     {"SET", "b", "1"},
+                                                     {"GET", "b"},
+                                                     {"SET", "b", "2"},
+                                                     {"GET", "c"},
+                                                     {"SET", "c", "1"},
+                                                     {"EXEC"}}));
+  EXPECT_THAT(replies, testing::EndsWith(">2 invalidate *1 b >2 invalidate *1 c")) << replies;
+  write("SET a 2");
+  EXPECT_EQ(told(), ">2 invalidate *1 a");
 }
 
 TEST_F(ClientTracking, ForgetsEverythingWhenKeysAreFlushed) {
