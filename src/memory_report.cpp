@@ -18,7 +18,7 @@ MemoryReport report_memory(Server& server) {
   // Memtables and record caches are mapped, beside what the allocator knows of.
   engine::lsm::TreeStore& trees = server.store().trees().lsm();
   const std::uint64_t mapped =
-      trees.memtables().used_bytes() + add_up(take_snapshots(server.store())).engine.record_cache_bytes;
+      trees.memtables().mapped_bytes() + add_up(take_snapshots(server.store())).engine.record_cache_bytes;
   MemoryReport report;
   report.allocator = allocator_figures();
   report.used = figures.allocated + mapped;

@@ -30,7 +30,7 @@ EntryTag make_tag(EntryType type, int balance) {
 
 }  // namespace
 
-Memtable::Memtable(std::size_t chunk_bytes) : arena_(chunk_bytes), order_(arena_) {}
+Memtable::Memtable(std::size_t chunk_bytes, ChunkPool* pool) : arena_(chunk_bytes, pool), order_(arena_) {}
 
 bool Memtable::has_key(Reference reference, BytesView key) const {
   prefetch_rest(arena_.at(reference));

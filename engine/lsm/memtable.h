@@ -31,8 +31,8 @@ class Memtable {
   };
 
   // `chunk_bytes`: by how much memory is taken at a time, a power of two from 64 KiB to 2 MiB. At 2 MiB the
-  // records lie in huge pages.
-  explicit Memtable(std::size_t chunk_bytes);
+  // records lie in huge pages. Chunks come from the pool, if there is one, and go back to it.
+  explicit Memtable(std::size_t chunk_bytes, ChunkPool* pool = nullptr);
   Memtable(const Memtable&) = delete;
   Memtable& operator=(const Memtable&) = delete;
 

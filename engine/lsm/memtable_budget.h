@@ -8,12 +8,15 @@
 #include <atomic>
 #include <cstdint>
 
+#include "engine/memory/chunk_pool.h"
+
 namespace shale::engine::lsm {
 
 // Thread-safe.
 class MemtableBudget {
  public:
-  explicit MemtableBudget(std::uint64_t total_bytes) : total_bytes_(total_bytes) {}
+  explicit MemtableBudget(std::uint64_t total_bytes)
+      : total_bytes_(total_bytes), chunks_(kept_bytes(total_bytes)) {}
 
   // A memtable's part of what is in use, from its making until its memory is given back.
   class Share {
@@ -44,7 +47,14 @@ class MemtableBudget {
   };
 
   std::uint64_t total_bytes() const { return total_bytes_.load(std::memory_order_relaxed); }
-  void set_total_bytes(std::uint64_t bytes) { total_bytes_.store(bytes, std::memory_order_relaxed); }
+  void set_total_bytes(std::uint64_t bytes) {
+    total_bytes_.store(bytes, std::memory_order_relaxed);
+    chunks_.set_bytes_max(kept_bytes(bytes));
+  }
+  // What memtables that are gone had, for those to come. It and what is in use stay within the budget: new
+  // memory is mapped only when nothing is left here.
+  ChunkPool& chunks() { return chunks_; }
+  std::uint64_t mapped_bytes() const { return used_bytes() + chunks_.bytes(); }  // that and what is in use
   std::uint64_t used_bytes() const { return used_bytes_.load(std::memory_order_relaxed); }
   // Whether an active memtable should be flushed to make room for others.
   bool wants_flush() const { return active_bytes_.load(std::memory_order_relaxed) > total_bytes() / 2; }
@@ -62,9 +72,13 @@ class MemtableBudget {
   }
 
  private:
+  // What is sealed at a time when flushes keep up.
+  static std::uint64_t kept_bytes(std::uint64_t total_bytes) { return total_bytes / 2; }
+
   std::atomic<std::uint64_t> total_bytes_;
   std::atomic<std::uint64_t> used_bytes_ = 0;    // by all memtables
   std::atomic<std::uint64_t> active_bytes_ = 0;  // of them, by those that writes go to
+  ChunkPool chunks_;
 };
 
 }  // namespace shale::engine::lsm

@@ -62,7 +62,8 @@ struct LoggedMemtable {
 
   // Two trees may have parts of it.
   struct Contents {
-    Contents(MemtableBudget& budget, std::size_t chunk_bytes) : share(budget), memtable(chunk_bytes) {}
+    Contents(MemtableBudget& budget, std::size_t chunk_bytes)
+        : share(budget), memtable(chunk_bytes, &budget.chunks()) {}
     MemtableBudget::Share share;  // given back when the memory has been
     Memtable memtable;
   };

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/memory/chunk_pool.h"
 #include "engine/memory/mapped_memory.h"
 
 namespace shale::engine {
@@ -24,9 +25,13 @@ class ChunkArena {
  public:
   static constexpr std::size_t kUnitBytes = 8;
 
-  explicit ChunkArena(std::size_t chunk_bytes);
+  // Chunks come from the pool and go to it, which must outlive the arena; without one, from the kernel.
+  explicit ChunkArena(std::size_t chunk_bytes, ChunkPool* pool = nullptr);
+  ~ChunkArena();
+  ChunkArena(const ChunkArena&) = delete;
+  ChunkArena& operator=(const ChunkArena&) = delete;
 
-  // Zeroed unless a mapping of its own was released there before; `alignment` is a power of two of 8..64.
+  // What is in it is not defined; `alignment` is a power of two of 8..64.
   Reference allocate(std::size_t bytes, std::size_t alignment = kUnitBytes);
   // What has a mapping of its own goes back to the kernel at once, the rest when the arena dies. `bytes` as
   // allocated.
@@ -41,9 +46,11 @@ class ChunkArena {
 
  private:
   bool is_large(std::size_t bytes) const { return bytes > chunk_bytes_ / 4; }
-  std::uint32_t add_mapping(std::size_t bytes);
+  std::uint32_t add_mapping(MappedMemory memory);
+  MappedMemory new_chunk() const;
 
   const std::size_t chunk_bytes_;
+  ChunkPool* const pool_;
   const unsigned chunk_shift_;
   const std::uint32_t offset_mask_;
   std::vector<std::byte*> begins_;  // by chunk number; apart from mappings_ so that it stays in the caches

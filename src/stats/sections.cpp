@@ -189,7 +189,7 @@ Figures memory_figures(Server& server, const engine::EngineStats& sum) {
   };
   Figure::Rows parts;
   parts.push_back(
-      part("memtables", budget.memtables, {trees.memtables().used_bytes() + changed_bytes, Unit::bytes}));
+      part("memtables", budget.memtables, {trees.memtables().mapped_bytes() + changed_bytes, Unit::bytes}));
   parts.push_back(
       part("caches", budget.caches,
            {trees.block_cache().stats().bytes + sum.record_cache_bytes + pool_bytes, Unit::bytes}));
