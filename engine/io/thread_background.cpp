@@ -17,7 +17,9 @@ namespace {
 
 using Work = std::function<void()>;
 
-constexpr int kWorkNice = 5;
+// Who waits for a reply goes first, but other programs must not starve what keeps writers from being slowed
+// (docs/lsm.md, "Back-pressure").
+constexpr int kWorkNice = 2;
 constexpr std::size_t kPriorityCount = 4;
 static_assert(static_cast<std::size_t>(Priority::deep_compaction) + 1 == kPriorityCount);
 
