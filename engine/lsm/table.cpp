@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <new>
 #include <utility>
 
@@ -198,26 +199,30 @@ Result<BlockHandle> Table::adopt_copy(std::uint32_t block_index, BytesView paylo
 
 Result<BlockHandle> Table::adopt(std::uint32_t block_index, boost::intrusive_ptr<Block> block,
                                  std::size_t bytes) const {
-  const bool is_known = checksums_ == Checksums::verify && slots_[block_index].was_found_sound();
-  const auto structure = is_known ? Block::Structure::checked_before : Block::Structure::unknown;
+  const auto structure =
+      is_structure_known(block_index) ? Block::Structure::checked_before : Block::Structure::unknown;
   if (!block->adopt(bytes, structure)) return damaged(index_.offset(block_index), "damaged block");
   slots_[block_index].note_sound();
   return BlockHandle{std::move(block)};
 }
 
-Result<BlockHandle> Table::resident_block(std::uint32_t block_index, BlockCache::Access access,
-                                          Admission admission) const {
+Result<BlockHandle> Table::known_block(std::uint32_t block_index, BlockCache::Access access) const {
   BlockHandle block = cache_.find(slots_[block_index], cache_id_, access);
   if (block != nullptr) return block;
   if (const std::shared_ptr<TableLoad> load = loads_->find(block_index)) {
     return load->outcome(block_index).value_or(BlockHandle{});
   }
-  if (access == BlockCache::Access::peek) return BlockHandle{};
-  block = read_resident_block(block_index);
-  if (block == nullptr || (admission == Admission::by_lot && !draw_place_in_cache())) return block;
+  return block;
+}
+
+Result<BlockHandle> Table::resident_block(std::uint32_t block_index) const {
+  Result<BlockHandle> known = known_block(block_index, BlockCache::Access::point);
+  if (!known || *known != nullptr) return known;
+  BlockHandle block = read_resident_block(block_index);
+  if (block == nullptr) return block;
   cache(block_index, block);
   // A Load would be followed by a second look into the cache, which counts.
-  if (access == BlockCache::Access::point) slots_[block_index].find(true);
+  slots_[block_index].find(true);
   return block;
 }
 
@@ -242,6 +247,41 @@ BlockHandle Table::read_resident_block(std::uint32_t block_index) const {
   }
 }
 
+std::optional<Table::WalkedBlock> Table::open_stored(std::uint32_t block_index, BytesView stored,
+                                                     bool is_wanted) const {
+  BlockTrailer trailer;
+  const Result<BytesView> payload = check_stored(index_.offset(block_index), stored, trailer);
+  if (!payload) return std::nullopt;
+  const bool is_admitted = draw_place_in_cache();
+  if (!is_admitted && trailer.compression == Compression::none) {
+    const std::optional<BlockView> view = is_structure_known(block_index)
+                                              ? std::optional{BlockView::parse_trusted(*payload)}
+                                              : BlockView::parse(*payload);
+    if (!view) return std::nullopt;
+    slots_[block_index].note_sound();
+    return WalkedBlock{*view, nullptr};
+  }
+  try {
+    Result<BlockHandle> block = adopt_copy(block_index, *payload, trailer);
+    if (!block) return std::nullopt;
+    if (is_admitted) cache(block_index, *block);
+    if (is_admitted && is_wanted) slots_[block_index].find(true);
+    return WalkedBlock{(*block)->view(), *std::move(block)};
+  } catch (const std::bad_alloc&) {
+    return std::nullopt;
+  }
+}
+
+void Table::note_walk(std::uint32_t followed_blocks) const {
+  constexpr std::uint32_t kFollowedMax = 1024;
+  constexpr std::uint32_t kWeight = 8;  // one walk in so many
+  const std::uint32_t before = walk_.load(std::memory_order_relaxed);
+  const std::uint32_t followed = std::min(followed_blocks, kFollowedMax) * kWalkUnit;
+  // That threads may overwrite each other's does no harm.
+  const std::uint32_t now = before - before / kWeight + followed / kWeight;
+  if (now != before) walk_.store(now, std::memory_order_relaxed);
+}
+
 Error Table::request(std::uint32_t block_index, std::uint32_t first, std::uint32_t end,
                      ReadContext& context) const {
   std::shared_ptr<Load> load = loads_->find_or_make(*this, block_index, first, end);
@@ -253,7 +293,7 @@ Error Table::request(std::uint32_t block_index, std::uint32_t first, std::uint32
 Result<std::optional<Entry>> Table::find(const HashedKey& key, ReadContext& context) const {
   const std::optional<std::uint32_t> block_index = index_.find(key.bytes);
   if (!block_index) return std::optional<Entry>{};
-  Result<BlockHandle> block = resident_block(*block_index, BlockCache::Access::point);
+  Result<BlockHandle> block = resident_block(*block_index);
   if (!block) return block.error();
   if (*block == nullptr) return request(*block_index, *block_index, *block_index + 1, context);
   std::optional<Entry> entry = (*block)->view().find(key.bytes);
@@ -265,7 +305,7 @@ Presence Table::probe(const HashedKey& key) const {
   if (!may_contain(key.hash)) return Presence::absent;
   const std::optional<std::uint32_t> block_index = index_.find(key.bytes);
   if (!block_index) return Presence::absent;
-  const Result<BlockHandle> block = resident_block(*block_index, BlockCache::Access::peek);
+  const Result<BlockHandle> block = known_block(*block_index, BlockCache::Access::peek);
   if (!block || *block == nullptr) return Presence::unknown;
   const std::optional<Entry> entry = (*block)->view().find(key.bytes);
   if (!entry) return Presence::absent;

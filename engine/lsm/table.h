@@ -85,7 +85,13 @@ class Table : public std::enable_shared_from_this<Table> {
   // takes, some microseconds.
   static constexpr std::uint64_t kResidentReadBytesMax = 32 * 1024;
   static constexpr unsigned kLotteryBits = 2;
-  enum class Admission : std::uint8_t { always, by_lot };
+
+  // A block that a walk has come to. `handle` keeps it; null if the view is of bytes that the walk has
+  // itself.
+  struct WalkedBlock {
+    BlockView view;
+    BlockHandle handle;
+  };
 
   friend class TableCursor;
   friend class TableLoad;
@@ -113,12 +119,16 @@ class Table : public std::enable_shared_from_this<Table> {
   Result<BlockHandle> adopt(std::uint32_t block_index, boost::intrusive_ptr<Block> block,
                             std::size_t bytes) const;
 
-  // The block if it is in memory, else null. Errors: what its Load met. Unless it only peeks, a block that
-  // lies in the kernel's memory is taken into the cache here and now: that costs less than a Load does.
-  Result<BlockHandle> resident_block(std::uint32_t block_index, BlockCache::Access access,
-                                     Admission admission = Admission::always) const;
+  // The block if it is in the cache or a Load has it, else null. Errors: what its Load met.
+  Result<BlockHandle> known_block(std::uint32_t block_index, BlockCache::Access access) const;
+  // The same for a point read, which takes a block that lies in the kernel's memory into the cache here and
+  // now: that costs less than a Load does.
+  Result<BlockHandle> resident_block(std::uint32_t block_index) const;
   // Null also if there is anything wrong with it: a Load will say what.
   BlockHandle read_resident_block(std::uint32_t block_index) const;
+  // The block in what a walk has read of it; `is_wanted` as Access::point. Nothing if there is anything wrong
+  // with it: a Load will say what.
+  std::optional<WalkedBlock> open_stored(std::uint32_t block_index, BytesView stored, bool is_wanted) const;
   // Whether a block that a cursor has found in the kernel's memory gets a place in the cache: one in
   // 2^kLotteryBits does. It is cheap to get again, and a place, which another block has to leave, costs
   // nearly as much as that. So only what is wanted often should have one. Those of point reads always get
@@ -127,6 +137,16 @@ class Table : public std::enable_shared_from_this<Table> {
   void cache(std::uint32_t block_index, BlockHandle block) const {
     cache_.insert(block_id(block_index), std::move(block), &slots_[block_index]);
   }
+  bool is_structure_known(std::uint32_t block_index) const {
+    return checksums_ == Checksums::verify && slots_[block_index].was_found_sound();
+  }
+
+  // How many blocks walks have lately gone on to, on average, after the one that they began in.
+  double expected_walk() const {
+    return static_cast<double>(walk_.load(std::memory_order_relaxed)) / kWalkUnit;
+  }
+  void note_walk(std::uint32_t followed_blocks) const;
+
   // Adds the Load of this block to context.missing; a new one takes those around it in [first, end), too, as
   // far as no other Load has them.
   Error request(std::uint32_t block_index, std::uint32_t first, std::uint32_t end,
@@ -141,6 +161,8 @@ class Table : public std::enable_shared_from_this<Table> {
   TableIndex index_;
   Filter filter_;
   mutable std::atomic<std::uint64_t> lottery_ = 0;
+  static constexpr std::uint32_t kWalkUnit = 256;
+  mutable std::atomic<std::uint32_t> walk_ = 0;     // in 1/kWalkUnit of a block
   std::unique_ptr<BlockSlot[]> slots_;              // one per block
   const std::unique_ptr<TableLoadRegistry> loads_;  // has a lock of its own
 };

@@ -13,48 +13,89 @@ TableCursor::TableCursor(const Table& table, CursorBounds bounds, ReadContext& c
       begin_head_(key_head(bounds.begin)),
       end_head_(bounds.end.empty() ? UINT64_MAX : key_head(bounds.end)),
       context_(context),
-      read_ahead_bytes_(read_ahead_bytes) {}
+      read_ahead_bytes_max_(read_ahead_bytes) {}
 
-Status TableCursor::enter(std::uint32_t block, Direction read_ahead) {
+TableCursor::~TableCursor() { table_.note_walk(followed_blocks_); }
+
+Status TableCursor::enter(std::uint32_t block, Direction direction, Arrival arrival) {
   valid_ = false;
   // What a seek leads to is wanted as the block of a point read is: the blocks of young runs, which every
   // seek meets, stay. Those that a walk comes to go by.
-  const auto access = read_ahead == Direction::none ? BlockCache::Access::point : BlockCache::Access::scan;
-  Result<BlockHandle> resident = table_.resident_block(block, access, Table::Admission::by_lot);
-  if (!resident) return resident.error();
-  if (*resident == nullptr) return request(block, read_ahead);
+  const auto access = arrival == Arrival::seek ? BlockCache::Access::point : BlockCache::Access::scan;
+  Result<BlockHandle> known = table_.known_block(block, access);
+  if (!known) return known.error();
+  if (*known != nullptr) {
+    block_ = *std::move(known);
+    cursor_.reset(block_->view());
+  } else {
+    std::optional<Table::WalkedBlock> read = read_here(block, direction, arrival);
+    if (!read) return request(block, direction, arrival);
+    block_ = std::move(read->handle);
+    cursor_.reset(read->view);
+  }
   // A walk comes to the next block soon: the processor fetches its beginning meanwhile.
-  if (read_ahead == Direction::forward && block + 1 != table_.index_.block_count()) {
+  if (direction == Direction::forward && arrival == Arrival::walk &&
+      block + 1 != table_.index_.block_count()) {
     table_.slots_[block + 1].prefetch_block();
   }
   block_index_ = block;
-  block_ = *std::move(resident);
-  cursor_.reset(block_->view());
   return {};
 }
 
-Error TableCursor::request(std::uint32_t block, Direction read_ahead) {
+std::optional<Table::WalkedBlock> TableCursor::read_here(std::uint32_t block, Direction direction,
+                                                         Arrival arrival) {
+  if (!window_.covers(block)) {
+    if (table_.index_.stored_bytes(block) > Table::kResidentReadBytesMax) return std::nullopt;
+    const BlockRange range = arrival == Arrival::seek
+                                 ? reach(block, direction, expected_blocks(), read_ahead_bytes_max_)
+                                 : reach(block, direction, UINT32_MAX, read_ahead_bytes());
+    window_.read(*table_.file_, table_.index_, range.first, range.end);
+    // It alone may be there when not all are.
+    if (!window_.covers(block) && range.end - range.first > 1) {
+      window_.read(*table_.file_, table_.index_, block, block + 1);
+    }
+    if (!window_.covers(block)) return std::nullopt;
+  }
+  return table_.open_stored(block, window_.stored(table_.index_, block), arrival == Arrival::seek);
+}
+
+Error TableCursor::request(std::uint32_t block, Direction direction, Arrival arrival) {
+  const BlockRange range =
+      reach(block, direction, arrival == Arrival::seek ? 1 : UINT32_MAX, read_ahead_bytes());
+  return table_.request(block, range.first, range.end, context_);
+}
+
+TableCursor::BlockRange TableCursor::reach(std::uint32_t block, Direction direction, std::uint32_t blocks_max,
+                                           std::uint64_t bytes_max) const {
   const TableIndex& index = table_.index_;
-  std::uint32_t first = block;
-  std::uint32_t end = block + 1;
-  if (read_ahead != Direction::none) {
-    const std::uint64_t wanted = std::uint64_t{kFirstReadAheadBytes} << std::min(followed_blocks_ - 1, 8U);
-    const std::uint64_t bytes_max = std::min<std::uint64_t>(wanted, read_ahead_bytes_);
-    std::uint64_t bytes = index.stored_bytes(block);
-    const auto takes = [&](std::uint32_t other) {
-      bytes += index.stored_bytes(other);
-      return bytes <= bytes_max && table_.slots_[other].is_empty();
-    };
-    if (read_ahead == Direction::forward) {
-      while (end != index.block_count() &&
-             (bounds_.end.empty() || !index.begins_at_or_above(end, bounds_.end)) && takes(end)) {
-        ++end;
-      }
-    } else {
-      while (first != 0 && !index.begins_at_or_below(first, bounds_.begin) && takes(first - 1)) --first;
+  BlockRange range{block, block + 1};
+  std::uint64_t bytes = index.stored_bytes(block);
+  const auto takes = [&](std::uint32_t other) {
+    bytes += index.stored_bytes(other);
+    return bytes <= bytes_max && range.end - range.first < blocks_max && table_.slots_[other].is_empty();
+  };
+  if (direction == Direction::forward) {
+    while (range.end != index.block_count() &&
+           (bounds_.end.empty() || !index.begins_at_or_above(range.end, bounds_.end)) && takes(range.end)) {
+      ++range.end;
+    }
+  } else {
+    while (range.first != 0 && !index.begins_at_or_below(range.first, bounds_.begin) &&
+           takes(range.first - 1)) {
+      --range.first;
     }
   }
-  return table_.request(block, first, end, context_);
+  return range;
+}
+
+// Rather a block too many: to copy it costs a fraction of the call that would fetch it later.
+std::uint32_t TableCursor::expected_blocks() const {
+  return 1 + static_cast<std::uint32_t>(1.25 * table_.expected_walk() + 0.75);
+}
+
+std::uint64_t TableCursor::read_ahead_bytes() const {
+  const std::uint32_t doublings = std::min(std::max(followed_blocks_, 1U) - 1, 8U);
+  return std::min<std::uint64_t>(std::uint64_t{kFirstReadAheadBytes} << doublings, read_ahead_bytes_max_);
 }
 
 Status TableCursor::enter_next_block() {
@@ -63,7 +104,7 @@ Status TableCursor::enter_next_block() {
   if (next == table_.index_.block_count()) return {};
   if (!bounds_.end.empty() && table_.index_.begins_at_or_above(next, bounds_.end)) return {};
   ++followed_blocks_;
-  if (Status status = enter(next, Direction::forward); !status) return status;
+  if (Status status = enter(next, Direction::forward, Arrival::walk); !status) return status;
   cursor_.seek_first();
   return settle_forward();
 }
@@ -72,7 +113,7 @@ Status TableCursor::enter_previous_block() {
   valid_ = false;
   if (block_index_ == 0 || table_.index_.begins_at_or_below(block_index_, bounds_.begin)) return {};
   ++followed_blocks_;
-  if (Status status = enter(block_index_ - 1, Direction::backward); !status) return status;
+  if (Status status = enter(block_index_ - 1, Direction::backward, Arrival::walk); !status) return status;
   cursor_.seek_last();
   return settle_backward();
 }
@@ -107,7 +148,10 @@ Status TableCursor::seek(BytesView key) {
   if (table_.index_.block_count() == 0) return {};
   const BytesView from = at_or_behind_begin(key);
   if (key_head(from) >= end_head_ && !bounds_.end.empty() && from >= bounds_.end) return {};
-  if (Status status = enter(table_.index_.find(from).value_or(0), Direction::none); !status) return status;
+  if (Status status = enter(table_.index_.find(from).value_or(0), Direction::forward, Arrival::seek);
+      !status) {
+    return status;
+  }
   cursor_.seek(from);
   return settle_forward();
 }
@@ -118,7 +162,7 @@ Status TableCursor::seek_before(BytesView key) {
   if (to <= bounds_.begin) return {};
   const std::optional<std::uint32_t> block = table_.index_.find_before(to);
   if (!block) return {};
-  if (Status status = enter(*block, Direction::none); !status) return status;
+  if (Status status = enter(*block, Direction::backward, Arrival::seek); !status) return status;
   cursor_.seek_before(to);
   return settle_backward();
 }
@@ -127,7 +171,9 @@ Status TableCursor::seek_last() {
   if (!bounds_.end.empty()) return seek_before(bounds_.end);
   valid_ = false;
   if (table_.index_.block_count() == 0) return {};
-  if (Status status = enter(table_.index_.block_count() - 1, Direction::none); !status) return status;
+  if (Status status = enter(table_.index_.block_count() - 1, Direction::backward, Arrival::seek); !status) {
+    return status;
+  }
   cursor_.seek_last();
   return settle_backward();
 }

@@ -59,6 +59,7 @@ void TableLoad::read() {
 }
 
 std::shared_ptr<TableLoad> TableLoadRegistry::find(std::uint32_t block_index) const {
+  if (is_empty_.load(std::memory_order_acquire)) return nullptr;
   const std::lock_guard lock{mutex_};
   const auto found = loads_.find(block_index);
   return found == loads_.end() ? nullptr : found->second.lock();
@@ -79,6 +80,7 @@ std::shared_ptr<TableLoad> TableLoadRegistry::find_or_make(const Table& table, s
   while (behind != end && !is_covered(behind)) ++behind;
   auto load = std::make_shared<TableLoad>(table.shared_from_this(), begin, behind - begin);
   for (std::uint32_t block = begin; block != behind; ++block) loads_[block] = load;
+  is_empty_.store(false, std::memory_order_release);
   return load;
 }
 
@@ -88,6 +90,7 @@ void TableLoadRegistry::forget_expired(std::uint32_t first_block, std::uint32_t 
     const auto found = loads_.find(first_block + i);
     if (found != loads_.end() && found->second.expired()) loads_.erase(found);
   }
+  is_empty_.store(loads_.empty(), std::memory_order_release);
 }
 
 }  // namespace shale::engine::lsm

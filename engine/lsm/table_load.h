@@ -55,6 +55,7 @@ class TableLoadRegistry {
   bool is_covered(std::uint32_t block) const;  // requires mutex_
   void forget_expired(std::uint32_t first_block, std::uint32_t block_count);
 
+  std::atomic<bool> is_empty_ = true;  // so that nobody takes the lock for nothing; changes under it
   mutable std::mutex mutex_;
   std::unordered_map<std::uint32_t, std::weak_ptr<TableLoad>>
       loads_;  // by block; bounded by what commands hold

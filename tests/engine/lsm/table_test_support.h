@@ -41,6 +41,8 @@ class MemoryFiles final : public FileSystem {
     std::uint64_t writes_until_refusal = UINT64_MAX;
     mutable std::atomic<std::uint64_t> announced_bytes = 0;
     std::atomic<std::size_t> resident_bytes = 0;  // of the beginning, for read_resident
+    mutable std::atomic<std::uint64_t> resident_reads = 0;
+    mutable std::atomic<std::uint64_t> resident_read_bytes = 0;  // asked for
   };
 
   Contents& operator[](const std::string& path) { return *files_.at(path); }
@@ -92,6 +94,8 @@ class MemoryFiles final : public FileSystem {
       return {};
     }
     std::size_t read_resident(std::uint64_t offset, std::span<char> into) const override {
+      ++contents_->resident_reads;
+      contents_->resident_read_bytes += into.size();
       const std::size_t end = std::min(contents_->resident_bytes.load(), contents_->bytes.size());
       if (offset >= end) return 0;
       return contents_->bytes.copy(into.data(), std::min(into.size(), end - offset), offset);
