@@ -88,9 +88,8 @@ inline void read_history(const Bytes& changed) {
 // Records in the log.
 inline Bytes sound_transaction() {
   Bytes payload;
-  engine::append_u32(payload, 1);
-  engine::append_u32(payload, 3);
-  engine::append_u32(payload, 17);
+  append_identity_changes(payload, std::vector<IdentityChange>{{IdentityChange::Kind::renewed, 3, 17},
+                                                               {IdentityChange::Kind::swapped, 1, 2}});
   append_put(payload, Bytes(20, 'p'), "value");
   append_erase(payload, Bytes(30, 'e'));
   return payload;
@@ -98,7 +97,7 @@ inline Bytes sound_transaction() {
 inline void read_transaction(const Bytes& changed) {
   for (const Sharding sharding : {Sharding::ring, Sharding::range}) {
     BytesView rest{changed};
-    if (!take_identity_changes(rest)) return;
+    if (!take_identity_changes(LogRecord::identities, rest)) continue;
     while (!rest.empty()) {
       const std::size_t before = rest.size();
       const auto write = take_write(Placement{sharding}, rest);
