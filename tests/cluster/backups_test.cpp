@@ -152,7 +152,7 @@ TEST(StoreBackup, HoldsWhatWasWrittenBeforeItAndNothingElse) {
   machine.write(200, 400);
   machine.flush();
   EXPECT_EQ(check_backup(disk, made->backup.path), 199);
-  EXPECT_GT(made->size.files, 2u);
+  EXPECT_GE(made->size.files, 2u);  // catalog and log, and what has been flushed by then
   EXPECT_EQ(machine.marker(), 399);
   machine.expect_state_after_its_marker();
 }
