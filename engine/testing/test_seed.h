@@ -1,4 +1,4 @@
-// The seed of a randomised test: printed, and taken from SHALE_TEST_SEED if that is set, so that a failure
+// The seed of a randomised test: printed, and taken from TEST_SEED if that is set, so that a failure
 // repeats.
 #pragma once
 
@@ -11,9 +11,9 @@ namespace shale::engine {
 
 inline std::uint64_t test_seed() {
   static const std::uint64_t seed = [] {
-    const char* const given = std::getenv("SHALE_TEST_SEED");
+    const char* const given = std::getenv("TEST_SEED");
     const std::uint64_t chosen = given ? std::strtoull(given, nullptr, 0) : std::random_device{}();
-    std::printf("SHALE_TEST_SEED=%llu\n", static_cast<unsigned long long>(chosen));
+    std::printf("TEST_SEED=%llu\n", static_cast<unsigned long long>(chosen));
     std::fflush(stdout);
     return chosen;
   }();

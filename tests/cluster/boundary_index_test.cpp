@@ -56,7 +56,7 @@ TEST(BoundaryIndex, GoesThroughManyLevelsOfSharedBytes) {
 
 TEST(BoundaryIndex, AgreesWithASearchForRandomStrings) {
   const std::uint64_t seed = engine::test_seed();
-  SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={}", seed));
+  SCOPED_TRACE(fmt::format("TEST_SEED={}", seed));
   std::mt19937_64 random{seed};
   for (int round = 0; round < 40; ++round) {
     const std::string_view letters = round % 2 == 0 ? std::string_view{"\0a\xff", 3} : "0123456789";

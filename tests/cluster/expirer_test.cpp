@@ -274,7 +274,7 @@ TEST_F(ExpirerStore, TheLogIsTrimmedWhileHintsComeAndGo) {
 // says.
 TEST_F(ExpirerStore, AgreesWithAMap) {
   const std::uint64_t seed = engine::test_seed();
-  SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={}", seed));
+  SCOPED_TRACE(fmt::format("TEST_SEED={}", seed));
   std::mt19937_64 random{seed};
   std::map<Bytes, std::int64_t> model;  // due, 0: never
   const auto drop_expired = [&] {
@@ -337,7 +337,7 @@ TEST_F(ExpirerStore, AgreesWithAMap) {
 // stay.
 TEST(ExpirerStoreCrash, NoHintIsLost) {
   const std::uint64_t seed = engine::test_seed();
-  SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={}", seed));
+  SCOPED_TRACE(fmt::format("TEST_SEED={}", seed));
   constexpr int kKeys = 200;
   const auto workload = [](Machine& machine, engine::ManualClock& clock, engine::SimulatedDisk& disk) {
     ShardLocks locks{machine.store()};

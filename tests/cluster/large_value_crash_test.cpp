@@ -224,7 +224,7 @@ class LargeValueCrash : public testing::TestWithParam<engine::Unsynced> {};
 
 TEST_P(LargeValueCrash, AtAnyCallLeavesWholeValuesAndNoFilesBehind) {
   const std::uint64_t seed = engine::test_seed();
-  SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={}", seed));
+  SCOPED_TRACE(fmt::format("TEST_SEED={}", seed));
   const std::uint64_t calls = calls_of_a_whole_run();
   ASSERT_GT(calls, 100u);
   // CRASH_POINTS: how many calls to die at; a sample of the run here, all of it in a long campaign.
@@ -254,7 +254,7 @@ TEST_P(LargeValueCrash, AtAnyCallLeavesWholeValuesAndNoFilesBehind) {
 
 TEST(LargeValueKill, AtAnyCallLosesNothingThatWasAcknowledged) {
   const std::uint64_t seed = engine::test_seed();
-  SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={}", seed));
+  SCOPED_TRACE(fmt::format("TEST_SEED={}", seed));
   const std::uint64_t calls = calls_of_a_whole_run();
   constexpr std::uint64_t kPoints = 40;
   for (std::uint64_t point = 0; point < kPoints; ++point) {

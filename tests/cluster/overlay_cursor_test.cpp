@@ -52,7 +52,7 @@ engine::Status move(engine::Cursor& cursor, const engine::CursorMove& move) {
 
 TEST(OverlayCursor, WalksLikeACursorOfWhatTheWritesWillMake) {
   std::mt19937_64 random{engine::test_seed()};
-  SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={}", engine::test_seed()));
+  SCOPED_TRACE(fmt::format("TEST_SEED={}", engine::test_seed()));
   const auto any_key = [&random] { return fmt::format("{:02}", random() % 40); };
   for (int round = 0; round < 300; ++round) {
     CursorModel stored;

@@ -27,7 +27,7 @@ TEST(ReadersFuzz, ReadWhatIsSound) {
 
 TEST(ReadersFuzz, ArbitraryChangesAreHarmless) {
   const std::uint64_t seed = engine::test_seed();
-  SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={}", seed));
+  SCOPED_TRACE(fmt::format("TEST_SEED={}", seed));
   std::mt19937_64 random{seed};
   const std::uint64_t rounds = engine::asked_of_test("FUZZ_ROUNDS", engine::rounds_of_test(100'000));
   for (std::uint64_t round = 0; round < rounds; ++round) {

@@ -398,7 +398,7 @@ TEST_F(ReshaperTest, RefusesWhatCannotBe) {
 TEST_F(ReshaperTest, PairsStayWholeWhileShardsChange) {
   constexpr int kPairs = 200;
   const std::uint64_t seed = engine::test_seed();
-  SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={}", seed));
+  SCOPED_TRACE(fmt::format("TEST_SEED={}", seed));
   const auto key = [](int pair, char side) { return fmt::format("{}-{}", side, pair); };
   std::atomic<bool> stop = false;
   std::array<std::atomic<int>, kPairs> written{};
@@ -456,7 +456,7 @@ TEST_F(ReshaperTest, PairsStayWholeWhileShardsChange) {
 // a catalog that is read again.
 TEST_F(ReshaperTest, FlushesMeetChanges) {
   const std::uint64_t seed = engine::test_seed();
-  SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={}", seed));
+  SCOPED_TRACE(fmt::format("TEST_SEED={}", seed));
   std::mt19937_64 random{seed};
   std::atomic<bool> stop = false;
   std::thread changer{[&, choose = std::mt19937_64{seed + 1}]() mutable {

@@ -211,7 +211,7 @@ TEST(StoreCrashStates, EachIsAStateOfTheLogWithAllThatWasDurable) {
     return;
   }
   const std::uint64_t seed = engine::test_seed();
-  SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={}", seed));
+  SCOPED_TRACE(fmt::format("TEST_SEED={}", seed));
   const std::uint64_t wanted = engine::asked_of_test("CRASH_STATES", engine::rounds_of_test(1200));
   const std::size_t kinds = StoreKind::all().size();
   // Few states are spread over all kinds of stores.

@@ -265,7 +265,7 @@ class StoreCrash : public testing::TestWithParam<engine::Unsynced> {};
 
 TEST_P(StoreCrash, AtAnyCallLeavesAPrefixWithAllThatWasAcknowledged) {
   const std::uint64_t seed = engine::test_seed();
-  SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={}", seed));
+  SCOPED_TRACE(fmt::format("TEST_SEED={}", seed));
   const std::uint64_t calls = calls_of_a_whole_run();
   ASSERT_GT(calls, 100u);
   // CRASH_POINTS: how many calls to die at; the whole run by default in a long campaign, a sample of it

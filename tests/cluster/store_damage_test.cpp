@@ -192,7 +192,7 @@ class StoreDamage : public testing::Test {
 };
 
 TEST_F(StoreDamage, IsNamedAndNeverServed) {
-  SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={}", seed_));
+  SCOPED_TRACE(fmt::format("TEST_SEED={}", seed_));
   const auto all = damages();
   for (const char* type : {"/FORMAT", "/catalog", "/history", "/LOCK", ".log", "/manifest-", ".table",
                            ".values", "/btree/pages", "/large/"}) {

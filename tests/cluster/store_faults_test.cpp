@@ -164,7 +164,7 @@ class StoreFaults : public testing::TestWithParam<StoreKind> {};
 
 TEST_P(StoreFaults, LoseNothingThatWasAcknowledged) {
   const std::uint64_t seed = engine::test_seed();
-  SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={}", seed));
+  SCOPED_TRACE(fmt::format("TEST_SEED={}", seed));
   const auto counts = count_calls(GetParam(), seed);
   ASSERT_FALSE(HasFatalFailure());
   const std::uint64_t points = engine::asked_of_test("FAULT_POINTS", engine::rounds_of_test(4));

@@ -219,7 +219,7 @@ class AgreementRun {
 TEST(EngineAgreement, AllEnginesAnswerAsAMapDoes) {
   for (std::uint64_t number = 0; number < 2; ++number) {
     const std::uint64_t seed = test_seed() + number;
-    SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={} for the first run of a test to be this one", seed));
+    SCOPED_TRACE(fmt::format("TEST_SEED={} for the first run of a test to be this one", seed));
     AgreementRun run{seed};
     run.run(rounds_of_test(500));
     if (testing::Test::HasFailure()) return;

@@ -16,7 +16,7 @@ class EngineCrash : public testing::TestWithParam<std::tuple<CrashSubject, Unsyn
 TEST_P(EngineCrash, AtAnyCallLosesNothingThatWasPersisted) {
   const auto& [subject, unsynced] = GetParam();
   const std::uint64_t seed = test_seed();
-  SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={}", seed));
+  SCOPED_TRACE(fmt::format("TEST_SEED={}", seed));
   std::uint64_t calls = 0;
   {
     SimulatedDisk disk{seed};

@@ -62,7 +62,7 @@ class EngineFaults : public testing::TestWithParam<CrashSubject> {
 
 // FAULT_POINTS: how many faults to try, drawn from all there are; 0: all.
 TEST_P(EngineFaults, LoseNothingThatWasPersisted) {
-  SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={}", seed_));
+  SCOPED_TRACE(fmt::format("TEST_SEED={}", seed_));
   std::vector<EngineFault> faults = all_faults();
   ASSERT_GT(faults.size(), 1000u);
   const std::uint64_t points = asked_of_test("FAULT_POINTS", 100);

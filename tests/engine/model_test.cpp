@@ -232,7 +232,7 @@ class ModelRun {
 void agree_with_a_map(ModelSubject& subject) {
   for (std::uint64_t number = 0; number < 4; ++number) {
     const std::uint64_t seed = test_seed() + number;
-    SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={} for the first run of a test to be this one", seed));
+    SCOPED_TRACE(fmt::format("TEST_SEED={} for the first run of a test to be this one", seed));
     ModelRun run{seed, number, subject};
     ASSERT_NO_FATAL_FAILURE(run.run(600));
   }

@@ -113,7 +113,7 @@ TEST(AclDifferential, RandomRulesMakeUsersWhoMayDoTheSame) {
   Client to_redis{"127.0.0.1", redis.port()};
   constexpr int kRounds = 400;
   for (int round = 0; round < kRounds; ++round) {
-    SCOPED_TRACE("round " + std::to_string(round) + " of SHALE_TEST_SEED=" + std::to_string(seed));
+    SCOPED_TRACE("round " + std::to_string(round) + " of TEST_SEED=" + std::to_string(seed));
     const Words rules = random.next();
     const Words change = with({"ACL", "SETUSER", "u"}, rules);
     ASSERT_EQ(to_text(to_shale.command(change).get()), to_text(to_redis.command(change).get()))

@@ -1,5 +1,5 @@
 // The same commands to redis-server and to Shale, replies compared byte for byte, in both protocols. A
-// failure of the random part names its seed; SHALE_TEST_SEED repeats it.
+// failure of the random part names its seed; TEST_SEED repeats it.
 #include <cstdint>
 #include <random>
 
@@ -104,7 +104,7 @@ TEST_P(CommandDifferential, RandomCommandsGetRedissReplies) {
   RandomCommands commands(seed);
   constexpr int kCommands = 5000;
   for (int i = 0; i < kCommands; ++i) {
-    ASSERT_TRUE(same(commands.next())) << "command " << i << " of SHALE_TEST_SEED=" << seed;
+    ASSERT_TRUE(same(commands.next())) << "command " << i << " of TEST_SEED=" << seed;
   }
 }
 
@@ -132,10 +132,10 @@ TEST_P(CommandDifferential, RandomCommandsTellRedissEvents) {
   constexpr int kCommands = 800;
   for (int i = 0; i < kCommands; ++i) {
     const Words words = commands.next();
-    ASSERT_TRUE(same(words)) << "command " << i << " of SHALE_TEST_SEED=" << seed;
+    ASSERT_TRUE(same(words)) << "command " << i << " of TEST_SEED=" << seed;
     // BITOP deletes what is at its destination there without looking whether that has expired.
-    ASSERT_TRUE(same(RandomCommands::look_at_all_keys())) << i << " of SHALE_TEST_SEED=" << seed;
-    ASSERT_EQ(heard(of_shale), heard(of_redis)) << text_of(words) << i << " of SHALE_TEST_SEED=" << seed;
+    ASSERT_TRUE(same(RandomCommands::look_at_all_keys())) << i << " of TEST_SEED=" << seed;
+    ASSERT_EQ(heard(of_shale), heard(of_redis)) << text_of(words) << i << " of TEST_SEED=" << seed;
   }
 }
 

@@ -41,14 +41,14 @@ class RedisProcess {
   std::unique_ptr<ChildProcess> process_;
 };
 
-// SHALE_TEST_SEED, or a random one. Read before a server is started, which would take the variable for an
+// TEST_SEED, or a random one. Read before a server is started, which would take the variable for an
 // option of its own.
 inline std::uint64_t seed_of_this_run() {
   static const std::uint64_t seed = [] {
-    const char* wanted = std::getenv("SHALE_TEST_SEED");
+    const char* wanted = std::getenv("TEST_SEED");
     const std::uint64_t chosen =
         wanted != nullptr ? std::strtoull(wanted, nullptr, 10) : std::random_device{}();
-    ::unsetenv("SHALE_TEST_SEED");
+    ::unsetenv("TEST_SEED");
     return chosen;
   }();
   return seed;

@@ -24,8 +24,8 @@ inline constexpr bool kMemoryIsOurs = true;
 #endif
 
 // A line of /proc/<id>/status that counts KiB: "VmRSS:", "RssAnon:".
-inline std::uint64_t status_kib(ServerProcess& server, std::string_view name) {
-  std::ifstream status{"/proc/" + std::to_string(server.process().id()) + "/status"};
+inline std::uint64_t status_kib(pid_t process, std::string_view name) {
+  std::ifstream status{"/proc/" + std::to_string(process) + "/status"};
   for (std::string word; status >> word;) {
     std::uint64_t kib = 0;
     if (word == name && status >> kib) return kib;
@@ -33,7 +33,9 @@ inline std::uint64_t status_kib(ServerProcess& server, std::string_view name) {
   return 0;
 }
 
-inline std::uint64_t resident_mib(ServerProcess& server) { return status_kib(server, "VmRSS:") / 1024; }
+inline std::uint64_t resident_mib(ServerProcess& server) {
+  return status_kib(server.process().id(), "VmRSS:") / 1024;
+}
 
 // How many descriptors the process has open of which `counts` is true, by what /proc says they are.
 template <class Counts>
@@ -54,11 +56,12 @@ inline std::size_t open_sockets(ServerProcess& server) {
   return count_descriptors(server, [](const std::string& what) { return what.starts_with("socket:"); });
 }
 
-// The most anonymous memory that the process has been seen to use.
+// The most anonymous memory that the process has been seen to use, until it ends: one that is started after
+// it is not watched.
 class AnonymousMemory {
  public:
   explicit AnonymousMemory(ServerProcess& server)
-      : server_(server), watcher_([this] {
+      : process_(server.process().id()), watcher_([this] {
           while (!stopping_) look();
         }) {}
   ~AnonymousMemory() { stop(); }
@@ -73,11 +76,11 @@ class AnonymousMemory {
     if (watcher_.joinable()) watcher_.join();
   }
   void look() {
-    peak_kib_ = std::max(peak_kib_, status_kib(server_, "RssAnon:"));
+    peak_kib_ = std::max(peak_kib_, status_kib(process_, "RssAnon:"));
     std::this_thread::sleep_for(std::chrono::milliseconds{1});
   }
 
-  ServerProcess& server_;
+  const pid_t process_;
   std::uint64_t peak_kib_ = 0;
   std::atomic<bool> stopping_ = false;
   std::thread watcher_;

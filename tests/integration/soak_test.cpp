@@ -130,7 +130,7 @@ Sample take_sample(ServerProcess& server, std::vector<std::unique_ptr<LoadClient
   std::ranges::sort(times);
   Sample sample;
   sample.requests = times.size();
-  sample.memory_mib = static_cast<double>(status_kib(server, "RssAnon:")) / 1024;
+  sample.memory_mib = static_cast<double>(status_kib(server.process().id(), "RssAnon:")) / 1024;
   sample.descriptors = static_cast<double>(open_descriptors(server));
   sample.disk_mib = disk_mib_of(server);
   if (times.empty()) return sample;

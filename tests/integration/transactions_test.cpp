@@ -107,11 +107,11 @@ TEST_F(Transactions, WholeDatabasesAreSeenAsTheTransactionHasMadeThem) {
   client_.ask("MSET", "a", "1", "b", "2");
   other_.ask("SELECT", "1");
   other_.ask("SET", "elsewhere", "x");
-  EXPECT_EQ(run(client_, {"SET c 3", "DBSIZE", "DEL a", "DBSIZE", "SCAN 0 COUNT 100 MATCH b", "FLUSHDB",
-                          "DBSIZE", "GET b", "SET d 4", "SCAN 0 COUNT 100", "DBSIZE", "SELECT 1",
-                          "GET elsewhere", "SET d 5", "SELECT 0", "GET d"}),
-            "[OK, (integer) 3, (integer) 1, (integer) 2, [0, [b]], OK, (integer) 0, (nil), OK, [0, [d]], "
-            "(integer) 1, OK, x, OK, OK, 4]");
+  EXPECT_EQ(
+      run(client_, {"SET c 3", "DBSIZE", "DEL a", "DBSIZE", "KEYS b", "FLUSHDB", "DBSIZE", "GET b", "SET d 4",
+                    "KEYS *", "DBSIZE", "SELECT 1", "GET elsewhere", "SET d 5", "SELECT 0", "GET d"}),
+      "[OK, (integer) 3, (integer) 1, (integer) 2, [b], OK, (integer) 0, (nil), OK, [d], "
+      "(integer) 1, OK, x, OK, OK, 4]");
   EXPECT_EQ(client_.ask("DBSIZE"), "(integer) 1");
   EXPECT_EQ(other_.ask("MGET", "elsewhere", "d"), "[x, 5]");
   server_.kill();

@@ -64,7 +64,7 @@ TEST(BtreeRecordPage, FindsWhatAMapFinds) {
     for (const auto& [key, value] : expected) ASSERT_NO_FATAL_FAILURE(expect_finds(page, expected, key));
     for (int i = 0; i < 500; ++i) {
       const Bytes key = (random() % 2 == 0 ? "prefix/" : "") + draw_key(random);
-      ASSERT_NO_FATAL_FAILURE(expect_finds(page, expected, key)) << "SHALE_TEST_SEED=" << test_seed();
+      ASSERT_NO_FATAL_FAILURE(expect_finds(page, expected, key)) << "TEST_SEED=" << test_seed();
     }
   }
 }

@@ -382,7 +382,7 @@ class Forest {
 TEST(BtreeChange, TreesThatAreCutAndJoinedHaveTheirKeysAndCountThem) {
   for (std::uint64_t round = 0; round < 6; ++round) {
     const std::uint64_t seed = test_seed() + round;
-    SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={}", seed));
+    SCOPED_TRACE(fmt::format("TEST_SEED={}", seed));
     SimulatedDisk disk{seed};
     Forest forest{seed, disk};
     ASSERT_TRUE(forest.open());
@@ -408,7 +408,7 @@ TEST(BtreeChange, TreesThatAreCutAndJoinedHaveTheirKeysAndCountThem) {
 // has left a tree while its last checkpoint ran, which goes with the next: a few of these very small pages.
 TEST(BtreeChange, NoPageIsLostByChanges) {
   const std::uint64_t seed = test_seed();
-  SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={}", seed));
+  SCOPED_TRACE(fmt::format("TEST_SEED={}", seed));
   SimulatedDisk disk{seed};
   Forest forest{seed, disk};
   forest.without_doubts();
@@ -427,7 +427,7 @@ TEST(BtreeChange, WhileTheCatalogIsInDoubtTheNewTreesStayWhole) {
   for (const bool cuts : {true, false}) {
     for (std::uint64_t round = 0; round < 5; ++round) {
       const std::uint64_t seed = test_seed() + round;
-      SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={}", seed));
+      SCOPED_TRACE(fmt::format("TEST_SEED={}", seed));
       SimulatedDisk disk{seed};
       Forest forest{seed, disk};
       forest.without_doubts();
@@ -452,7 +452,7 @@ class BtreeChangeCrash : public testing::TestWithParam<Unsynced> {};
 // CRASH_POINTS: at how many calls, evenly spread, to die.
 TEST_P(BtreeChangeCrash, AtAnyCallLeavesTheTreesThatCount) {
   const std::uint64_t seed = test_seed();
-  SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={}", seed));
+  SCOPED_TRACE(fmt::format("TEST_SEED={}", seed));
   constexpr int kSteps = 1500;
   const auto run = [&](Forest& forest) {
     if (!forest.open()) return;

@@ -99,7 +99,7 @@ TEST(BtreeShrinks, WhatStaysMovesToTheFrontAndTheFileIsCut) {
 
 TEST(BtreeShrinks, ACrashWhilePagesMoveLosesNothing) {
   const std::uint64_t seed = test_seed();
-  SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={}", seed));
+  SCOPED_TRACE(fmt::format("TEST_SEED={}", seed));
   std::uint64_t calls = 0;
   {
     SimulatedDisk disk{seed};

@@ -346,7 +346,7 @@ TEST_F(BtreeTest, AFlippedBitAnywhereIsFoundOrDoesNotMatter) {
   tree_.close();
   const std::size_t bytes = disk_.contents("/btree/pages").size();
   std::mt19937_64 random{test_seed()};
-  SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={}", test_seed()));
+  SCOPED_TRACE(fmt::format("TEST_SEED={}", test_seed()));
   for (int i = 0; i < 300; ++i) {
     const std::uint64_t bit = random() % (8 * bytes);
     disk_.flip_bit("/btree/pages", bit);

@@ -19,14 +19,14 @@ namespace shale::engine::lsm {
 
 inline std::uint64_t test_seed() {
   static const std::uint64_t seed = [] {
-    const char* const given = std::getenv("SHALE_TEST_SEED");
+    const char* const given = std::getenv("TEST_SEED");
     return given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device{}();
   }();
   return seed;
 }
 
 // Names the seed in every failure below it.
-#define SHALE_TRACE_SEED SCOPED_TRACE("SHALE_TEST_SEED=" + std::to_string(test_seed()))
+#define SHALE_TRACE_SEED SCOPED_TRACE("TEST_SEED=" + std::to_string(test_seed()))
 
 // Only what tables need. Readable by many threads while nobody writes.
 class MemoryFiles final : public FileSystem {

@@ -19,7 +19,7 @@ enum class Damage : std::uint8_t { block, footer, missing };
 class TreeDamage : public testing::TestWithParam<Damage> {
  protected:
   void SetUp() override {
-    std::printf("SHALE_TEST_SEED=%llu\n", static_cast<unsigned long long>(test_seed()));
+    std::printf("TEST_SEED=%llu\n", static_cast<unsigned long long>(test_seed()));
     ASSERT_TRUE(tree_.open(random_()));
     write(2'000);
     tree_.flush();
@@ -137,7 +137,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, TreeDamage, testing::Values(Damage::block, Damag
 // The worst place: a table of level 0 spans all keys, so nothing above it can ever leave level 0.
 TEST(TreeDamageInLevel0, WritesGoOnAboveATableThatSpansAllKeys) {
   const std::uint64_t seed = test_seed();
-  SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={}", seed));
+  SCOPED_TRACE(fmt::format("TEST_SEED={}", seed));
   SimulatedDisk disk{seed};
   TestPolicy policy;
   TreeStoreOptions options = tiny_tables();

@@ -10,7 +10,7 @@ namespace shale::engine::lsm {
 namespace {
 
 std::uint64_t test_seed() {
-  const char* const given = std::getenv("SHALE_TEST_SEED");
+  const char* const given = std::getenv("TEST_SEED");
   return given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device{}();
 }
 
@@ -163,7 +163,7 @@ class TreeModel : public testing::TestWithParam<int> {};
 
 TEST_P(TreeModel, AgreesWithAMap) {
   const std::uint64_t seed = test_seed() + static_cast<std::uint64_t>(GetParam());
-  SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={}", seed));
+  SCOPED_TRACE(fmt::format("TEST_SEED={}", seed));
   std::mt19937_64 random{seed};
   TreeHarness tree{small_tree()};
   std::map<Bytes, Bytes> model;

@@ -259,7 +259,7 @@ class ValueTreeModel : public testing::TestWithParam<int> {};
 
 TEST_P(ValueTreeModel, AgreesWithAMap) {
   const std::uint64_t seed = test_seed() + static_cast<std::uint64_t>(GetParam());
-  SCOPED_TRACE(fmt::format("SHALE_TEST_SEED={}", seed));
+  SCOPED_TRACE(fmt::format("TEST_SEED={}", seed));
   std::mt19937_64 random{seed};
   TreeHarness tree{small_tree()};
   std::map<Bytes, Bytes> model;

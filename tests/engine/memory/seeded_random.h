@@ -1,4 +1,4 @@
-// Randomness for tests that can be repeated: a failure prints the seed, SHALE_TEST_SEED sets it.
+// Randomness for tests that can be repeated: a failure prints the seed, TEST_SEED sets it.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -12,7 +12,7 @@ namespace shale::engine {
 
 inline std::uint64_t test_seed() {
   static const std::uint64_t seed = [] {
-    const char* const wanted = std::getenv("SHALE_TEST_SEED");
+    const char* const wanted = std::getenv("TEST_SEED");
     return wanted != nullptr ? std::strtoull(wanted, nullptr, 10) : std::random_device{}();
   }();
   return seed;
@@ -22,7 +22,7 @@ inline std::uint64_t test_seed() {
 class SeededRandom {
  public:
   SeededRandom()
-      : engine_(test_seed()), trace_(__FILE__, __LINE__, "SHALE_TEST_SEED=" + std::to_string(test_seed())) {}
+      : engine_(test_seed()), trace_(__FILE__, __LINE__, "TEST_SEED=" + std::to_string(test_seed())) {}
 
   std::uint64_t below(std::uint64_t limit) { return engine_() % limit; }
   bool one_in(std::uint64_t n) { return below(n) == 0; }
