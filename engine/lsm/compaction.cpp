@@ -158,8 +158,12 @@ Result<CompactionResult> run_compaction(TreeStore& store, const Version& version
   RunMerger entries{compaction.inputs, compaction.begin_key, compaction.end_key, policy,
                     inputs.consumption()};
   const std::int64_t now_ms = store.unix_ms();
-  TableWriter writer{store, compaction.target_level, compaction.target_run,
-                     tombstones_since_ms(compaction, now_ms)};
+  TableWriter writer{store,
+                     compaction.target_level,
+                     compaction.target_run,
+                     tombstones_since_ms(compaction, now_ms),
+                     compaction.begin_key,
+                     compaction.end_key};
   if (auto started = entries.start(); !started) return started.error();
   ValueRelocator relocator{store, compaction};
   std::uint64_t paid_bytes = 0;

@@ -6,6 +6,7 @@
 #include <new>
 #include <utility>
 
+#include "engine/lsm/key_bounds.h"
 #include "engine/lsm/table_load.h"
 
 namespace shale::engine::lsm {
@@ -105,6 +106,8 @@ Status Table::read_tail(std::uint64_t table_number) {
     return damaged(footer.properties_offset, "damaged properties");
   }
   properties_ = std::move(*properties);
+  properties_.smallest_key = Bytes{lower_bound_of(properties_.smallest_key)};
+  properties_.largest_key = upper_bound_of(properties_.largest_key);
   properties_.table_number = table_number;
   properties_.format_version = footer.format_version;
   properties_.data_bytes = footer.filter_offset;

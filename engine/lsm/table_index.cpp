@@ -5,6 +5,7 @@
 #include <cassert>
 
 #include "engine/encoding.h"
+#include "engine/lsm/key_bounds.h"
 
 namespace shale::engine::lsm {
 namespace {
@@ -39,10 +40,7 @@ void TableIndexBuilder::add_block(std::uint64_t stored_bytes, BytesView last_key
     encoded_.append(reinterpret_cast<const char*>(&fence), bytes);
     return;
   }
-  assert(last_key_before < first_key);
-  const auto differ =
-      std::mismatch(last_key_before.begin(), last_key_before.end(), first_key.begin(), first_key.end());
-  const BytesView text = first_key.substr(0, static_cast<std::size_t>(differ.second - first_key.begin()) + 1);
+  const BytesView text = shortest_between(last_key_before, first_key);
   append_varint(encoded_, std::uint64_t{text.size()} << 1 | kTextFlag);
   encoded_.append(text);
 }

@@ -47,7 +47,8 @@ struct TableProperties {
   std::uint64_t block_count = 0;
   std::uint64_t data_bytes = 0;  // of all data blocks as stored, trailers included; derived, not encoded
   std::uint64_t file_bytes = 0;  // of the whole file; derived, not encoded
-  Bytes smallest_key;            // both empty in a table without entries
+  // Both empty in a table without entries. Of an open table, bounds of them (key_bounds.h).
+  Bytes smallest_key;
   Bytes largest_key;
   // By class, ascending. Every class that occurs is listed, also with sum 0: the tree drops a table unread
   // when none of these is live.

@@ -1,5 +1,7 @@
 #include "engine/lsm/table_writer.h"
 
+#include "engine/lsm/key_bounds.h"
+
 namespace shale::engine::lsm {
 namespace {
 
@@ -22,6 +24,7 @@ Status TableWriter::add(const Entry& entry) {
     auto created = store_.create_table(level_, tombstones_since_ms_);
     if (!created) return created.error();
     table_ = std::move(*created);
+    if (!closed_.empty()) fences_.emplace_back(shortest_between(largest_key_, entry.key));
   }
   if (auto added = table_->builder->add(entry); !added) return added;
   return table_->builder->file_bytes() >= store_.table_bytes() ? close_table() : Status{};
@@ -46,9 +49,11 @@ Status TableWriter::add_separated(const Entry& entry) {
 Status TableWriter::close_table() {
   if (!table_) return {};
   closed_.push_back(table_->number);
-  Status closed = store_.close_table(std::move(*table_));
+  auto closed = store_.close_table(std::move(*table_));
   table_.reset();
-  return closed;
+  if (!closed) return closed.error();
+  largest_key_ = std::move(closed->largest_key);
+  return {};
 }
 
 Status TableWriter::finish_value_file() {
@@ -65,11 +70,17 @@ Status TableWriter::finish_value_file() {
   return {};
 }
 
+Result<TableRef> TableWriter::open_table(std::size_t place) {
+  const BytesView begin = place == 0 ? begin_key_ : BytesView{fences_[place - 1]};
+  const auto end = place == fences_.size() ? end_key_ : std::optional<BytesView>{fences_[place]};
+  return store_.open_new_table(closed_[place], level_, run_, begin, end);
+}
+
 Result<std::vector<TableRef>> TableWriter::finish() {
   if (auto last = close_table(); !last) return last.error();
   if (auto last = finish_value_file(); !last) return last.error();
   while (tables_.size() != closed_.size()) {  // only now that all value files are there
-    auto opened = store_.open_new_table(closed_[tables_.size()], level_, run_);
+    auto opened = open_table(tables_.size());
     if (!opened) return opened.error();
     tables_.push_back(std::move(*opened));
   }

@@ -13,9 +13,16 @@ namespace shale::engine::lsm {
 // Used by one thread; waits for the disk. Destroyed before finish() has succeeded, it removes its files.
 class TableWriter {
  public:
-  // None of the tombstones to come is older than `tombstones_since_ms`, in Unix milliseconds.
-  TableWriter(TreeStore& store, std::uint32_t level, std::uint64_t run, std::int64_t tombstones_since_ms)
-      : store_(store), level_(level), run_(run), tombstones_since_ms_(tombstones_since_ms) {}
+  // None of the tombstones to come is older than `tombstones_since_ms`, in Unix milliseconds. All keys to
+  // come are in [begin_key, end_key), which outlive it, and the tables' slices stay within that.
+  TableWriter(TreeStore& store, std::uint32_t level, std::uint64_t run, std::int64_t tombstones_since_ms,
+              BytesView begin_key = {}, std::optional<BytesView> end_key = {})
+      : store_(store),
+        level_(level),
+        run_(run),
+        tombstones_since_ms_(tombstones_since_ms),
+        begin_key_(begin_key),
+        end_key_(end_key) {}
   ~TableWriter();
   TableWriter(const TableWriter&) = delete;
   TableWriter& operator=(const TableWriter&) = delete;
@@ -34,13 +41,18 @@ class TableWriter {
  private:
   Status close_table();
   Status finish_value_file();
+  Result<TableRef> open_table(std::size_t place);
 
   TreeStore& store_;
   const std::uint32_t level_;
   const std::uint64_t run_;
   const std::int64_t tombstones_since_ms_;
   std::optional<TreeStore::NewTable> table_;
+  const BytesView begin_key_;
+  const std::optional<BytesView> end_key_;
   std::vector<std::uint64_t> closed_;  // tables that are written but not yet opened, by number
+  Bytes largest_key_;                  // of the newest of them
+  std::vector<Bytes> fences_;          // above all keys of one table, at or below the first of the next
   std::vector<TableRef> tables_;
   std::optional<TreeStore::NewValueFile> values_;
   std::vector<ValueFileRef> value_files_;  // keeps them until their tables do

@@ -339,18 +339,23 @@ Result<TreeStore::NewTable> TreeStore::create_table(std::uint32_t level, std::in
   return NewTable{number, std::make_unique<TableBuilder>(std::move(*file), builder_options)};
 }
 
-Status TreeStore::close_table(NewTable table) {
-  const auto properties = table.builder->finish();
+Result<TableProperties> TreeStore::close_table(NewTable table) {
+  auto properties = table.builder->finish();
   if (!properties) return properties.error();
   const std::string path = table_path(table.number);
-  return files_.rename(path + std::string{kTemporarySuffix}, path);
+  if (auto renamed = files_.rename(path + std::string{kTemporarySuffix}, path); !renamed)
+    return renamed.error();
+  return properties;
 }
 
-Result<TableRef> TreeStore::open_new_table(std::uint64_t number, std::uint32_t level, std::uint64_t run) {
+Result<TableRef> TreeStore::open_new_table(std::uint64_t number, std::uint32_t level, std::uint64_t run,
+                                           BytesView not_before, std::optional<BytesView> not_from) {
   auto table = Table::open(files_, table_path(number), number, block_cache_);
   if (!table) return table.error();
   const TableProperties& properties = (*table)->properties();
   SliceDescriptor slice = describe(properties, level, run);
+  if (slice.begin_key < not_before) slice.begin_key = not_before;
+  if (not_from && slice.end_key > *not_from) slice.end_key = *not_from;
   auto file = hold(number, std::move(*table), properties.value_files);
   return TableRef{std::make_shared<const LiveTable>(std::move(file), std::move(slice))};
 }

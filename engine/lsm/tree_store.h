@@ -136,11 +136,13 @@ class TreeStore {
   };
   // `tombstones_since_ms`: TableBuilderOptions.
   Result<NewTable> create_table(std::uint32_t level, std::int64_t tombstones_since_ms);
-  // Finishes the file and gives it its name (durable after sync_tables()).
-  Status close_table(NewTable table);
-  // Opens a table that close_table() has finished: the slice that is all of it. The value files that it
-  // refers to must be there.
-  Result<TableRef> open_new_table(std::uint64_t number, std::uint32_t level, std::uint64_t run);
+  // Finishes the file and gives it its name (durable after sync_tables()). Returns what it says of itself,
+  // with its smallest and its largest key as they are.
+  Result<TableProperties> close_table(NewTable table);
+  // Opens a table that close_table() has finished: the slice that is all of it, and claims nothing outside
+  // [not_before, not_from), where all its keys are. The value files that it refers to must be there.
+  Result<TableRef> open_new_table(std::uint64_t number, std::uint32_t level, std::uint64_t run,
+                                  BytesView not_before, std::optional<BytesView> not_from);
   Status sync_tables() { return files_.sync_folder(options_.folder); }
   // A value file in the making: under a temporary name until finish_value_file(), which gives it its name
   // (durable after sync_tables()) and opens it.
