@@ -175,6 +175,7 @@ bool RequestParser::read_bulk(std::string_view request) {
   const auto end = position_ + bulk_bytes_ + kLineEndBytes;
   if (request.size() < end) return want(end);
   spans_.push_back({position_, bulk_bytes_});
+  arrived_argument_bytes_ += bulk_bytes_;
   position_ = scanned_ = end;
   stage_ = Stage::size_line;
   return true;
@@ -215,7 +216,7 @@ void RequestParser::deliver(std::string_view request, std::vector<std::string_vi
 
 void RequestParser::begin_next_request() {
   stage_ = Stage::between_requests;
-  position_ = scanned_ = argument_count_ = 0;
+  position_ = scanned_ = argument_count_ = arrived_argument_bytes_ = 0;
   spans_.clear();
   if (spans_.capacity() > kSpansKeptMax) std::vector<Span>().swap(spans_);
 }

@@ -84,6 +84,8 @@ class RequestParser {
   // Ends the life of the arguments handed out so far; call it when a batch has been executed.
   void release() { inline_storage_.clear(); }
 
+  // Of the arguments that have arrived of a request that has not come to its end.
+  std::size_t arrived_argument_bytes() const { return arrived_argument_bytes_; }
   // What this parser holds on the heap for a request that is still arriving.
   std::size_t memory_bytes() const { return spans_.capacity() * sizeof(Span); }
 
@@ -129,6 +131,7 @@ class RequestParser {
   std::size_t argument_count_ = 0;  // as announced
   std::size_t bulk_bytes_ = 0;      // as announced
   std::vector<Span> spans_;
+  std::size_t arrived_argument_bytes_ = 0;  // of spans_
 
   std::size_t consumed_ = 0;
   std::size_t bytes_wanted_ = 1;

@@ -34,7 +34,7 @@ void log_refusal(Server& server, Session& session, acl::Reason reason, acl::LogC
   entry.context = context;
   entry.object = object.substr(0, acl::Log::kNameBytesMax);
   entry.username = user.substr(0, acl::Log::kNameBytesMax);
-  entry.client = describe_client(session, now_ms);
+  entry.client = describe_own_client(session, now_ms);
   server.acl_log().add(std::move(entry), now_ms,
                        static_cast<std::size_t>(server.config().number(Option::acllog_max_len)));
 }

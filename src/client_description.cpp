@@ -7,7 +7,6 @@
 #include <mutex>
 
 #include "src/command/table.h"
-#include "src/memory_budget.h"
 #include "src/tracking/tracked_client.h"
 
 namespace shale::server {
@@ -46,11 +45,11 @@ std::string flags_of(const Session& session) {
 
 std::string describe_client(Session& session, std::int64_t now_ms) {
   constexpr auto kRelaxed = std::memory_order_relaxed;
-  const std::uint64_t input_bytes = session.input_buffer_bytes.load(kRelaxed);
-  const std::uint64_t unread_bytes = session.unread_input_bytes.load(kRelaxed);
-  const std::uint64_t output_bytes = session.output_buffer_bytes.load(kRelaxed);
-  const std::uint64_t push_bytes = session.queued_push_bytes.load(kRelaxed);
-  const std::uint64_t queued_bytes = session.queued_bytes.load(kRelaxed);
+  const ClientBuffers& buffers = session.buffers;
+  const std::uint64_t input_bytes = buffers.input_bytes.load(kRelaxed);
+  const std::uint64_t unread_bytes = buffers.unread_input_bytes.load(kRelaxed);
+  const std::uint64_t unsent_bytes = buffers.unsent_reply_bytes.load(kRelaxed);
+  const std::uint64_t queued_output_bytes = buffers.queued_output_bytes.load(kRelaxed);
   const std::int64_t active_at_ms =
       std::max(session.connected_at_ms, session.last_command_at_ms.load(kRelaxed));
   const std::lock_guard lock(session.shown_mutex);
@@ -59,7 +58,8 @@ std::string describe_client(Session& session, std::int64_t now_ms) {
   return fmt::format(
       "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={} "
       "watch={} "
-      "qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs=0 rbp=0 obl={} oll={} omem={} tot-mem={} events={} "
+      "qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs={} rbp={} obl={} oll={} omem={} tot-mem={} "
+      "events={} "
       "cmd={} "
       "user={} redir={} resp={} lib-name={} lib-ver={}",
       session.id, session.address, session.local_address, session.descriptor, session.name,
@@ -67,11 +67,17 @@ std::string describe_client(Session& session, std::int64_t now_ms) {
       session.database.load(kRelaxed), subscriptions.of(ChannelKind::channel),
       subscriptions.of(ChannelKind::pattern), subscriptions.of(ChannelKind::shard_channel),
       session.queued_commands.load(kRelaxed), session.watched_keys.load(kRelaxed), unread_bytes,
-      input_bytes - std::min(unread_bytes, input_bytes), queued_bytes, output_bytes,
-      session.queued_pushes.load(kRelaxed), push_bytes,
-      kIdleClientBytes + input_bytes + output_bytes + push_bytes + queued_bytes,
-      output_bytes + push_bytes == 0 ? "r" : "rw", last_command_name(session), session.user, redirect,
-      session.shown_protocol.load(kRelaxed), session.library_name, session.library_version);
+      input_bytes - std::min(unread_bytes, input_bytes), buffers.argument_bytes.load(kRelaxed),
+      session.queued_bytes.load(kRelaxed), buffers.reply_bytes.load(kRelaxed),
+      buffers.reply_bytes_peak.load(kRelaxed), unsent_bytes, buffers.queued_outputs.load(kRelaxed),
+      queued_output_bytes, buffers.total_bytes.load(kRelaxed),
+      unsent_bytes + queued_output_bytes == 0 ? "r" : "rw", last_command_name(session), session.user,
+      redirect, session.shown_protocol.load(kRelaxed), session.library_name, session.library_version);
+}
+
+std::string describe_own_client(Session& session, std::int64_t now_ms) {
+  if (session.buffers_owner != nullptr) session.buffers_owner->show_buffers();
+  return describe_client(session, now_ms);
 }
 
 }  // namespace shale::server

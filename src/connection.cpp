@@ -66,6 +66,7 @@ Connection::Connection(IoThread& thread, Socket socket, std::shared_ptr<Session>
       transport_(socket_.native_handle(), std::move(tls)),
       active_second_(thread.second()) {
   session_->subscriber.receiver = this;
+  session_->buffers_owner = this;
 }
 
 Connection::~Connection() { thread_.counters().buffer_bytes.add(-static_cast<std::int64_t>(counted_bytes_)); }
@@ -197,7 +198,6 @@ void Connection::note_received(std::size_t bytes) {
   thread_.counters().receives.add();
   session_->bytes_in.store(session_->bytes_in.load(std::memory_order_relaxed) + bytes,
                            std::memory_order_relaxed);
-  session_->unread_input_bytes.store(input_.unread().size(), std::memory_order_relaxed);
   active_second_ = thread_.second();
 }
 
@@ -621,31 +621,6 @@ void Connection::settle() {
   if ((may_execute() || waits_for_command_) && !thread_.stopping() && has_room) {
     transport_.has_received() ? read_what_was_received() : wait_readable();
   }
-}
-
-void Connection::count_memory() {
-  const std::size_t bytes = kIdleClientBytes + input_.capacity() + output_.capacity() +
-                            parser_.memory_bytes() + large_replies_.memory_bytes() + pushes_.memory_bytes() +
-                            (session_->subscriptions ? session_->subscriptions->memory_bytes() : 0) +
-                            (large_argument_ != nullptr ? large_argument_->memory_bytes() : 0) +
-                            transport_.memory_bytes() +
-                            session_->queued_bytes.load(std::memory_order_relaxed);
-  session_->unread_input_bytes.store(input_.unread().size(), std::memory_order_relaxed);
-  if (bytes == counted_bytes_) return;
-  thread_.counters().buffer_bytes.add(static_cast<std::int64_t>(bytes) -
-                                      static_cast<std::int64_t>(counted_bytes_));
-  counted_bytes_ = bytes;
-  session_->input_buffer_bytes.store(input_.capacity(), std::memory_order_relaxed);
-  session_->output_buffer_bytes.store(unsent_bytes(), std::memory_order_relaxed);
-  session_->queued_pushes.store(pushes_.count(), std::memory_order_relaxed);
-  session_->queued_push_bytes.store(pushes_.empty() ? 0 : pushes_.memory_bytes(), std::memory_order_relaxed);
-}
-
-// Whether all connections together would hold more than their share with so many bytes more.
-bool Connection::memory_is_short(std::size_t more_bytes) const {
-  Server& server = thread_.server();
-  return static_cast<std::uint64_t>(server.stats().buffer_bytes()) + more_bytes >
-         server.memory_budget().connections;
 }
 
 }  // namespace shale::server

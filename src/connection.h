@@ -34,6 +34,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "protocol/request_parser.h"
+#include "src/client_buffers.h"
 #include "src/dispatcher.h"
 #include "src/input_buffer.h"
 #include "src/io_thread.h"
@@ -45,7 +46,9 @@
 
 namespace shale::server {
 
-class Connection final : public std::enable_shared_from_this<Connection>, public PushReceiver {
+class Connection final : public std::enable_shared_from_this<Connection>,
+                         public PushReceiver,
+                         public ClientBuffersOwner {
  public:
   // Asio's default executor may be any; knowing which saves an indirection per event.
   using Socket = boost::asio::basic_stream_socket<boost::asio::generic::stream_protocol,
@@ -70,6 +73,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, public
   void push(const SharedPush& push) override;
   // Sends what push() has queued. Closes the connection if too much is left.
   void flush_pushes();
+  void show_buffers() override;
 
  private:
   // Before anything else, where the client speaks TLS (connection_tls.cpp).
@@ -137,10 +141,14 @@ class Connection final : public std::enable_shared_from_this<Connection>, public
   void close_in_order();
   void fail_request(std::string_view error);
   void settle();
-  void count_memory();
   bool open() const { return socket_.is_open(); }
   int descriptor() { return socket_.native_handle(); }
+
+  // What is held in memory (connection_memory.cpp).
+  void count_memory();
   bool memory_is_short(std::size_t more_bytes) const;
+  std::size_t memory_bytes() const;
+  std::size_t argument_bytes() const;
 
   static constexpr std::size_t kNothingHeld = std::numeric_limits<std::size_t>::max();
 
@@ -184,8 +192,10 @@ class Connection final : public std::enable_shared_from_this<Connection>, public
   engine::Lsn synced_lsn_ = 0;  // known to be synced
   std::chrono::steady_clock::time_point sync_begun_at_;
 
-  std::size_t counted_bytes_ = 0;    // of buffers, in the thread's counters
-  std::uint64_t active_second_ = 0;  // when it last received or sent
+  std::size_t counted_bytes_ = 0;     // of buffers, in the thread's counters
+  std::size_t reply_bytes_peak_ = 0;  // of output_, since it was last empty, as far as it has been shown
+  bool shows_nothing_held_ = false;   // so does the session
+  std::uint64_t active_second_ = 0;   // when it last received or sent
 };
 
 }  // namespace shale::server

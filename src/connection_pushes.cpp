@@ -53,7 +53,7 @@ void Connection::enforce_output_limits() {
   const auto exceeded = exceeded_output_limit();
   if (!exceeded) return;
   spdlog::warn("disconnecting a client that does not read what is sent to it: {}. {}", *exceeded,
-               describe_client(*session_, thread_.server().store().clock().unix_ms()));
+               describe_own_client(*session_, thread_.server().store().clock().unix_ms()));
   thread_.counters().output_limit_disconnections.add();
   close();
 }

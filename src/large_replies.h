@@ -36,6 +36,7 @@ class LargeReplies {
 
   void add(std::vector<LargeReply> replies);
   bool empty() const { return replies_.empty(); }
+  std::size_t count() const { return replies_.size(); }
   std::size_t offset() const { return replies_.front().offset; }  // of the first; requires !empty()
 
   // What can be sent of the first now; empty if it has to be read.

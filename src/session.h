@@ -11,6 +11,7 @@
 #include "engine/bytes.h"
 #include "protocol/reply_writer.h"
 #include "src/acl/users.h"
+#include "src/client_buffers.h"
 #include "src/pubsub/channel.h"
 
 namespace shale::server::acl {
@@ -44,9 +45,10 @@ struct Session {
   std::string address;  // peer, as CLIENT LIST shows it: "127.0.0.1:50312", "[::1]:50312", "/path.sock:0"
   std::string local_address;  // ours, likewise
   int descriptor = -1;
-  std::int64_t connected_at_ms = 0;    // Unix milliseconds
-  ThreadCounters* counters = nullptr;  // of the connection's thread; for that thread
-  Subscriber subscriber;               // the connection, as a receiver of pushes
+  std::int64_t connected_at_ms = 0;             // Unix milliseconds
+  ThreadCounters* counters = nullptr;           // of the connection's thread; for that thread
+  Subscriber subscriber;                        // the connection, as a receiver of pushes
+  ClientBuffersOwner* buffers_owner = nullptr;  // the connection, for its thread; null if there is none
 
   // Used by the connection's thread only.
   protocol::Version protocol_version = protocol::Version::resp2;
@@ -96,11 +98,7 @@ struct Session {
   std::atomic<std::uint64_t> commands_total = 0;
   std::atomic<std::uint64_t> bytes_in = 0;
   std::atomic<std::uint64_t> bytes_out = 0;
-  std::atomic<std::uint64_t> input_buffer_bytes = 0;
-  std::atomic<std::uint64_t> unread_input_bytes = 0;
-  std::atomic<std::uint64_t> output_buffer_bytes = 0;
-  std::atomic<std::uint64_t> queued_pushes = 0;
-  std::atomic<std::uint64_t> queued_push_bytes = 0;
+  ClientBuffers buffers;
   SubscriptionCounts subscription_counts;
   std::atomic<bool> is_monitor = false;
   std::atomic<bool> no_evict = false;

@@ -52,7 +52,7 @@ engine::Status client_id(CommandContext& context, Arguments) {
 // CLIENT INFO -> the connection's line of CLIENT LIST
 engine::Status client_info(CommandContext& context, Arguments) {
   context.session.last_command.store(&context.command, std::memory_order_relaxed);
-  context.reply.verbatim("txt", describe_client(context.session, context.keyspace.now_ms()) + "\n");
+  context.reply.verbatim("txt", describe_own_client(context.session, context.keyspace.now_ms()) + "\n");
   return {};
 }
 
@@ -94,7 +94,8 @@ engine::Status client_list(CommandContext& context, Arguments arguments) {
   context.session.last_command.store(&context.command, std::memory_order_relaxed);
   std::string lines;
   for (const auto& session : listed) {
-    lines += describe_client(*session, context.keyspace.now_ms());
+    const bool is_own = session.get() == &context.session;
+    lines += (is_own ? describe_own_client : describe_client)(*session, context.keyspace.now_ms());
     lines += '\n';
   }
   context.reply.verbatim("txt", lines);

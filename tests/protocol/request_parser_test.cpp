@@ -117,6 +117,16 @@ TEST(RequestParser, NothingToReadWantsAByte) {
   EXPECT_EQ(parser.bytes_wanted(), 1U);
 }
 
+TEST(RequestParser, TellsHowLongTheArgumentsAreThatHaveArrived) {
+  RequestParser parser;
+  Arguments arguments;
+  const std::string_view begin = "*3\r\n$3\r\nSET\r\n$5\r\nkey:1\r\n$4\r\nval";
+  EXPECT_EQ(parser.next(begin, arguments), Outcome::incomplete);
+  EXPECT_EQ(parser.arrived_argument_bytes(), std::string_view{"SETkey:1"}.size());
+  EXPECT_EQ(parser.next(std::string(begin) + "u\r\n", arguments), Outcome::request);
+  EXPECT_EQ(parser.arrived_argument_bytes(), 0U);
+}
+
 TEST(RequestParser, WantsTheWholeOfABulkStringAtOnce) {
   RequestParser parser;
   Arguments arguments;
