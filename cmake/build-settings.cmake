@@ -42,7 +42,11 @@ endif()
 # against, compile several files of a target as one; release compiles each alone, so that each includes what it needs.
 # (Precompiled headers save nothing here: loading one costs as many page faults as parsing costs time.)
 function(shale_compile_together target)
-  if(SHALE_SANITIZE)
+  if(SHALE_SANITIZE OR SHALE_COVERAGE)
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 12)
+  endif()
+  if(SHALE_COVERAGE)  # of the product; what of it tests compile into themselves, out of headers, is not counted
+    target_compile_options(${target} PRIVATE -O0 --coverage -fprofile-update=atomic -Wno-subobject-linkage)
+    target_link_options(${target} PUBLIC --coverage)
   endif()
 endfunction()
