@@ -20,7 +20,7 @@ constexpr std::size_t kQueuedBytesMin = 64u << 10;
 
 void Connection::push(const SharedPush& push) {
   if (!open() || closing_) return;
-  pushes_.add(push, output_.size());
+  pushes_.add(push, output_.size(), session_->protocol_version);
   if (flush_pending_) return;
   flush_pending_ = true;
   thread_.flush_later(shared_from_this());
@@ -39,7 +39,7 @@ void Connection::flush_pushes() {
 bool Connection::send_pushes() {
   std::string& chunk = thread_.push_chunk();
   chunk.clear();
-  pushes_.copy_to(chunk, sent_, kChunkBytesMax, session_->protocol_version);
+  pushes_.copy_to(chunk, sent_, kChunkBytesMax);
   const std::size_t count = send_bytes(chunk);
   if (!open()) return false;
   if (count != 0) active_second_ = thread_.second();

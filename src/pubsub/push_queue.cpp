@@ -12,20 +12,20 @@ constexpr std::size_t kSentEntriesMin = 1024;
 
 }  // namespace
 
-void PushQueue::add(SharedPush push, std::size_t output_bytes) {
+void PushQueue::add(SharedPush push, std::size_t output_bytes, protocol::Version version) {
   bytes_ += push->encoded.size();
-  entries_.push_back({std::move(push), output_begin_ + output_bytes});
+  entries_.push_back({std::move(push), output_begin_ + output_bytes, version});
 }
 
-void PushQueue::copy_to(std::string& chunk, std::size_t offset, std::size_t chunk_bytes_max,
-                        protocol::Version version) const {
+void PushQueue::copy_to(std::string& chunk, std::size_t offset, std::size_t chunk_bytes_max) const {
   std::size_t from = first_sent_;
   for (std::size_t at = first_; at < entries_.size() && chunk.size() < chunk_bytes_max; ++at, from = 0) {
     if (entries_[at].place > output_begin_ + offset) return;
     const std::string_view encoded = entries_[at].push->encoded;
     const std::size_t begin = chunk.size();
     chunk.append(encoded.substr(from, chunk_bytes_max - begin));
-    if (from == 0 && encoded.front() == '>' && version == protocol::Version::resp2) chunk[begin] = '*';
+    const bool is_resp2 = entries_[at].version == protocol::Version::resp2;
+    if (from == 0 && encoded.front() == '>' && is_resp2) chunk[begin] = '*';
   }
 }
 

@@ -14,8 +14,9 @@ namespace shale::server {
 
 class PushQueue {
  public:
-  // Behind the first `output_bytes` of the output as it is now.
-  void add(SharedPush push, std::size_t output_bytes);
+  // Behind the first `output_bytes` of the output as it is now, and in the protocol that the client speaks
+  // there: it may have changed that (RESET) when the push is sent.
+  void add(SharedPush push, std::size_t output_bytes, protocol::Version version);
   bool empty() const { return first_ == entries_.size(); }
   std::size_t count() const { return entries_.size() - first_; }
   // Where in the output the first belongs; requires !empty().
@@ -25,8 +26,7 @@ class PushQueue {
 
   // Appends what comes next to `chunk` as far as it belongs at `offset` or before, until that is
   // `chunk_bytes_max` long.
-  void copy_to(std::string& chunk, std::size_t offset, std::size_t chunk_bytes_max,
-               protocol::Version version) const;
+  void copy_to(std::string& chunk, std::size_t offset, std::size_t chunk_bytes_max) const;
   // So many of those bytes have been sent.
   void sent(std::size_t count);
 
@@ -42,6 +42,7 @@ class PushQueue {
   struct Entry {
     SharedPush push;
     std::uint64_t place;  // in the output, counted from the connection's begin
+    protocol::Version version;
   };
   std::vector<Entry> entries_;
   std::size_t first_ = 0;       // that has not been sent as a whole

@@ -56,6 +56,18 @@ TEST_F(ClientTracking, TellsOnceOfAChangeToWhatWasRead) {
   EXPECT_EQ(told(), "");
 }
 
+// An array there would pass for the reply to the next request.
+TEST_F(ClientTracking, TellsInTheProtocolFromBeforeAReset) {
+  reader_.run("CLIENT TRACKING ON");
+  reader_.run("GET a");
+  std::string requests;
+  for (const auto& words : std::vector<Words>{{"SET", "a", "1"}, {"RESET"}, {"GET", "a"}}) {
+    requests += encode_words(words);
+  }
+  EXPECT_EQ(plain(reader_.run_encoded(requests)), "+OK >2 invalidate *1 a +RESET 1");
+  EXPECT_EQ(told(), "");
+}
+
 // It is told of its own writes behind their replies.
 TEST_F(ClientTracking, TellsOfOnesOwnWritesUnlessToldNotTo) {
   read("CLIENT TRACKING ON");
