@@ -149,6 +149,21 @@ class RawClient {
     const ssize_t count = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     return count < 0 ? 0 : static_cast<std::size_t>(count);
   }
+  // Sends all, and takes what comes meanwhile: a server that waits for its replies to be read reads no more.
+  void send_and_take(std::string_view bytes, std::string& received) {
+    while (!bytes.empty()) {
+      pollfd ready{descriptor_, POLLIN | POLLOUT, 0};
+      if (::poll(&ready, 1, static_cast<int>(std::chrono::milliseconds{kPatience}.count())) <= 0) {
+        throw std::runtime_error("the server does not read");
+      }
+      if ((ready.revents & POLLIN) != 0 && !receive_more(received, 65536)) {
+        throw std::runtime_error("the server has closed the connection");
+      }
+      if ((ready.revents & POLLOUT) != 0) bytes.remove_prefix(send_some(bytes));
+    }
+  }
+  // Some bytes, behind those that are there; false if the connection has ended.
+  bool receive_some(std::string& into) { return receive_more(into, 65536); }
   // Until so many bytes have come, or the connection has ended.
   std::string receive(std::size_t count) {
     std::string received;
