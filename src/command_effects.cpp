@@ -25,7 +25,8 @@ void CommandEffects::begin_command() {
 void CommandEffects::committed(const cluster::Transaction& transaction, const cluster::ShardLocks& locks,
                                const Session& session) {
   Tracking& tracking = server_.tracking();
-  if (!tracking.any()) [[likely]]
+  // What those have read who track no longer stands in the table until it is written or flushed.
+  if (!tracking.any() && tracking.key_count() == 0) [[likely]]
     return;
   has_told_ = true;
   has_emptied_databases_ |= transaction.empties_any();

@@ -193,6 +193,17 @@ TEST_F(ClientTracking, ForgetsEverythingWhenKeysAreFlushed) {
   EXPECT_EQ(told(), ">2 invalidate _");
 }
 
+TEST_F(ClientTracking, ForgetsWhatClientsReadThatTrackNoLonger) {
+  read("CLIENT TRACKING ON");
+  read("MGET a b c");
+  read("CLIENT TRACKING OFF");
+  EXPECT_NE(write("INFO stats").find("tracking_total_keys:3 "), std::string::npos);
+  write("SET a 1");
+  EXPECT_NE(write("INFO stats").find("tracking_total_keys:2 "), std::string::npos);
+  write("FLUSHALL");
+  EXPECT_NE(write("INFO stats").find("tracking_total_keys:0 "), std::string::npos);
+}
+
 TEST_F(ClientTracking, IsBounded) {
   write("CONFIG SET tracking-table-max-keys 1");
   read("CLIENT TRACKING ON");
