@@ -27,13 +27,15 @@ std::uint64_t ScanCursors::cursor(unsigned database, const ScanPlace& next, std:
   waiting_.push_front({number, database, next});
   by_number_[number] = waiting_.begin();
   next_entry_ = (next_entry_ + 1) & kEntryMask;
-  if (by_number_.size() > kPlacesMax) make_room();
+  key_bytes_ += next.key.size();
+  while (!has_room() && by_number_.size() > 1) make_room();
   return coarse_cursor | number;
 }
 
 void ScanCursors::make_room() {
   std::list<Entry>& from = used_.empty() ? waiting_ : used_;
   by_number_.erase(from.back().number);
+  key_bytes_ -= from.back().place.key.size();
   from.pop_back();
 }
 

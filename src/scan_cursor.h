@@ -51,6 +51,8 @@ std::uint32_t coarse_place(cluster::Placement placement, std::uint64_t token, en
 class ScanCursors {
  public:
   static constexpr std::size_t kPlacesMax = 4096;
+  // Of all places' keys together. The newest place is kept in any case.
+  static constexpr std::size_t kKeyBytesMax = 1u << 20;
 
   ScanCursors(cluster::Placement placement, std::uint32_t first_entry);
 
@@ -71,6 +73,7 @@ class ScanCursors {
   };
 
   ScanPlace start_of(std::uint32_t coarse) const;
+  bool has_room() const { return by_number_.size() <= kPlacesMax && key_bytes_ <= kKeyBytesMax; }
   void make_room();
 
   const cluster::Placement placement_;
@@ -79,6 +82,7 @@ class ScanCursors {
   std::list<Entry> waiting_;  // not asked for yet; the newest first
   std::list<Entry> used_;     // the one used last first
   std::unordered_map<std::uint32_t, std::list<Entry>::iterator> by_number_;
+  std::size_t key_bytes_ = 0;  // of the places
 };
 
 }  // namespace shale::server

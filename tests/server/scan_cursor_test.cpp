@@ -61,6 +61,21 @@ TEST(ScanCursors, AnEntryThatIsGoneFallsBackToTheCoarsePlace) {
   EXPECT_EQ(cursors.place(0, kept), (ScanPlace{kToken, "second"}));
 }
 
+TEST(ScanCursors, LongKeysHaveLessPlaces) {
+  ScanCursors cursors(kRing, 0);
+  std::uint64_t newest = 0;
+  for (int i = 0; i < 100; ++i) {
+    newest = cursors.cursor(0, {kToken, std::string(100'000, 'k') + std::to_string(i)}, kCoarse);
+  }
+  EXPECT_EQ(cursors.size(), ScanCursors::kKeyBytesMax / 100'000);
+  const std::string beyond(2 * ScanCursors::kKeyBytesMax, 'l');
+  newest = cursors.cursor(0, {kToken, beyond}, kCoarse);
+  EXPECT_EQ(cursors.size(), 1u);
+  EXPECT_EQ(cursors.place(0, newest), (ScanPlace{kToken, beyond}));
+  cursors.cursor(0, {kToken, "short"}, kCoarse);
+  EXPECT_EQ(cursors.place(0, newest), (ScanPlace{std::uint64_t{kCoarse} << 32, ""}));
+}
+
 // A scan that is in no hurry keeps its place while another goes through a large tag.
 TEST(ScanCursors, AFastScanDoesNotPushOutASlowOne) {
   ScanCursors cursors(kRing, 0);

@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "engine/lsm/key_bounds.h"
 #include "tests/engine/lsm/tree_harness.h"
 
 namespace shale::engine::lsm {
@@ -113,6 +114,30 @@ TEST(Tree, ForgetsAClassThatIsAllItHolds) {
   }
   while (tree.stats().disk_bytes > 0) std::this_thread::yield();  // the test's time limit is the bound
   EXPECT_TRUE(tree.scan().empty());
+}
+
+// The bounds of tables that stay in memory are shorter than what these keys have in common.
+TEST(Tree, KeysThatBeginAlikeForLongerThanBoundsStayApart) {
+  TreeStoreOptions options = small_tree();
+  options.table_bytes = 16u << 10;
+  TreeHarness tree{options};
+  const Bytes beginning(2 * kBoundBytesMax, 'k');
+  std::map<Bytes, Bytes> expected;
+  const auto put = [&](int number, const Bytes& value) {
+    const Bytes key = fmt::format("{}{:05}", beginning, number);
+    tree.put(key, value);
+    expected[key] = value;
+  };
+  for (int round = 0; round < 6; ++round) {
+    for (int number = round; number < 1'200; number += 1 + round % 3)
+      put(number, Bytes(100, static_cast<char>('a' + round)));
+    tree.flush();
+  }
+  tree.settle();
+  EXPECT_EQ(tree.scan(), expected);
+  tree.reopen();
+  EXPECT_EQ(tree.scan(), expected);
+  for (const auto& [key, value] : expected) ASSERT_EQ(tree.get(key), value);
 }
 
 TEST(Tree, RefusesATableThatWasDamagedAndNamesIt) {
