@@ -55,8 +55,7 @@ std::vector<Line> split_lines(std::string_view contents) {
 
 std::string line_of(Option option, const std::string& value, bool has_equals) {
   const OptionSpec& spec = option_spec(option);
-  const std::string shown = takes_words(spec) && !value.empty() ? value : join_keys(std::span{&value, 1});
-  return fmt::format("{}{}{}", spec.name, has_equals ? " = " : " ", shown);
+  return fmt::format("{}{}{}", spec.name, has_equals ? " = " : " ", line_value(spec, value));
 }
 
 // Whether the line says what is in force.

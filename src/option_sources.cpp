@@ -295,7 +295,7 @@ std::string print_config(const Config& config) {
     if (spec.secret && !value.empty()) {
       fmt::format_to(std::back_inserter(text), "# {} is set\n", spec.name);
     } else {
-      fmt::format_to(std::back_inserter(text), "{} = {}\n", spec.name, value.empty() ? "\"\"" : value);
+      fmt::format_to(std::back_inserter(text), "{} = {}\n", spec.name, line_value(spec, value));
     }
   }
   for (const auto& [name, rules] : config.users()) {

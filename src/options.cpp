@@ -103,6 +103,27 @@ std::optional<std::int64_t> parse_size(std::string_view text) {
   return std::nullopt;
 }
 
+// Names of addresses, protocols and the like, with a blank between them.
+std::optional<OptionValue> parse_names(std::string_view text) {
+  static constexpr std::string_view kOtherThanLetters = "0123456789.:%*-+_";
+  const auto is_of_name = [](char byte) {
+    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+           kOtherThanLetters.find(byte) != kOtherThanLetters.npos;
+  };
+  std::string names;
+  for (const char byte : text) {
+    if (byte == ' ' || byte == '\t') {
+      if (!names.empty() && names.back() != ' ') names += ' ';
+    } else if (is_of_name(byte)) {
+      names += byte;
+    } else {
+      return std::nullopt;
+    }
+  }
+  if (names.ends_with(' ')) names.pop_back();
+  return OptionValue{std::move(names), 0};
+}
+
 bool takes_words(const OptionSpec& spec) {
   return spec.kind == OptionKind::words || spec.kind == OptionKind::output_limits ||
          spec.kind == OptionKind::percentiles || spec.kind == OptionKind::keys;
@@ -150,8 +171,8 @@ std::optional<OptionValue> parse_option(const OptionSpec& spec, std::string_view
     }
     case OptionKind::percentiles: return parse_percentiles(text);
     case OptionKind::keys: return parse_keys(spec, text, problem);
-    case OptionKind::text:
-    case OptionKind::words: return OptionValue{std::string{text}, 0};
+    case OptionKind::words: return parse_names(text);
+    case OptionKind::text: return OptionValue{std::string{text}, 0};
   }
   return std::nullopt;
 }
@@ -163,6 +184,10 @@ std::string join_keys(std::span<const std::string> keys) {
     text += quoted_key(key);
   }
   return text;
+}
+
+std::string line_value(const OptionSpec& spec, const std::string& value) {
+  return takes_words(spec) && !value.empty() ? value : join_keys(std::span{&value, 1});
 }
 
 std::optional<std::vector<std::string>> split_keys(std::string_view text) {

@@ -140,6 +140,8 @@ std::optional<OptionValue> parse_option(const OptionSpec& spec, std::string_view
 
 // Words as one text, of which split_keys makes the same words again.
 std::string join_keys(std::span<const std::string> keys);
+// A value in the configuration file's form: in quotes where it needs them.
+std::string line_value(const OptionSpec& spec, const std::string& value);
 // nullopt if quotes are not balanced.
 std::optional<std::vector<std::string>> split_keys(std::string_view text);
 
