@@ -298,7 +298,7 @@ std::optional<Bytes> Tree::middle_key() const {
   std::vector<TableRef> slices;
   version_->for_each([&](const TableRef& slice) { slices.push_back(slice); });
   if (version_->bytes() >= active_->memtable.live_bytes()) {
-    if (auto middle = lsm::middle_key(std::move(slices))) return middle;
+    if (auto middle = lsm::middle_key(slices)) return middle;
   }
   const LoggedMemtable* fullest = active_.get();
   for (const MemtableRef& sealed : sealed_) {

@@ -88,13 +88,7 @@ TableRef narrowed_at_cut(const LiveTable& slice, BytesView from, BytesView to, s
 
 double tables_below(const Version& version, BytesView cut) {
   std::uint64_t below = 0;
-  version.for_each([&](const TableRef& slice) {
-    if (slice->end_key() <= cut) {
-      below += slice->bytes();
-    } else if (slice->begin_key() < cut) {
-      below += std::min(slice->bytes(), slice->approximate_bytes(slice->begin_key(), cut));
-    }
-  });
+  version.for_each([&](const TableRef& slice) { below += slice->bytes_below(cut); });
   return static_cast<double>(below) / static_cast<double>(std::max<std::uint64_t>(version.bytes(), 1));
 }
 

@@ -92,25 +92,57 @@ std::optional<Bytes> LiveTable::cut_at(double part) const {
   return key;
 }
 
-std::optional<Bytes> middle_key(std::vector<TableRef> slices) {
-  std::ranges::sort(slices, {}, [](const TableRef& slice) { return slice->begin_key(); });
-  std::uint64_t left = 0;
-  for (const TableRef& slice : slices) left += slice->bytes();
-  left /= 2;
+std::uint64_t LiveTable::bytes_below(BytesView key) const {
+  if (key <= begin_key()) return 0;
+  if (key >= end_key()) return bytes();
+  if (!table()) return 0;
+  // Half of the block that the key is in.
+  const TableProperties& whole = (*table())->properties();
+  const std::uint64_t of_its_block = whole.data_bytes / std::max<std::uint64_t>(2 * whole.block_count, 1);
+  return std::min(bytes(), approximate_bytes(begin_key(), key) + of_its_block);
+}
+
+// First between two neighbouring bounds of slices, then at a fence of those that lie between the two: there
+// each run has one at most.
+std::optional<Bytes> middle_key(const std::vector<TableRef>& slices) {
+  constexpr int kParts = 16;
+  const auto below = [&slices](BytesView key) {
+    std::uint64_t bytes = 0;
+    for (const TableRef& slice : slices) bytes += slice->bytes_below(key);
+    return bytes;
+  };
+  std::vector<BytesView> bounds;
+  std::uint64_t half = 0;
   for (const TableRef& slice : slices) {
-    if (slice->bytes() <= left) {
-      left -= slice->bytes();
-      continue;
-    }
-    const double part = static_cast<double>(left) / static_cast<double>(slice->bytes());
-    if (auto cut = slice->cut_at(part)) return cut;
-    // It has one block: beside it.
-    if (slice->begin_key() > slices.front()->begin_key()) return Bytes{slice->begin_key()};
-    const bool is_last = std::ranges::all_of(
-        slices, [&](const TableRef& other) { return other->begin_key() < slice->end_key(); });
-    return is_last ? std::nullopt : std::optional{Bytes{slice->end_key()}};
+    bounds.insert(bounds.end(), {slice->begin_key(), slice->end_key()});
+    half += slice->bytes();
   }
-  return {};
+  half /= 2;
+  if (half == 0) return {};
+  std::ranges::sort(bounds);
+  const auto next = std::ranges::partition_point(bounds, [&](BytesView key) { return below(key) < half; });
+  const BytesView from = *(next - 1);  // nothing is below the first
+  const BytesView to = *next;          // all is below the last
+
+  std::optional<Bytes> best;
+  std::uint64_t least_error = 0;
+  const auto consider = [&](BytesView key) {
+    const std::uint64_t bytes = below(key);
+    const std::uint64_t error = bytes < half ? half - bytes : bytes - half;
+    if (best && error >= least_error) return;
+    best = key;
+    least_error = error;
+  };
+  for (const TableRef& slice : slices) {
+    if (!slice->overlaps(from, to)) continue;
+    for (int part = 1; part < kParts; ++part) {
+      const auto fence = slice->cut_at(static_cast<double>(part) / kParts);
+      if (fence && *fence > from && *fence < to) consider(*fence);
+    }
+  }
+  if (from > bounds.front()) consider(from);
+  if (to < bounds.back()) consider(to);
+  return best;
 }
 
 void discard(const std::vector<TableRef>& tables) {

@@ -132,6 +132,8 @@ class LiveTable {
   }
   // About how many bytes of the file hold the slice's keys in [begin, end).
   std::uint64_t approximate_bytes(BytesView begin, BytesView end) const;
+  // About how many of the slice's bytes are those of keys below `key`: it is in the middle of its block.
+  std::uint64_t bytes_below(BytesView key) const;
   // The same within [from, to), which lies in it, without sums.
   std::shared_ptr<const LiveTable> narrowed(BytesView from, BytesView to) const;
   // A key that cuts off about `part` (0 to 1) of the slice's bytes at its beginning, if there is one inside.
@@ -144,8 +146,9 @@ class LiveTable {
 
 using TableRef = std::shared_ptr<const LiveTable>;
 
-// A key that has about half of the slices' bytes below it.
-std::optional<Bytes> middle_key(std::vector<TableRef> slices);
+// A key that has about half of the slices' bytes below it, as far as bytes_below() can tell; nothing if they
+// have no bound or fence between their first key and their last.
+std::optional<Bytes> middle_key(const std::vector<TableRef>& slices);
 
 // For tables that never came into the manifest, or are no longer there: their files go (TableFile::discard).
 void discard(const std::vector<TableRef>& tables);

@@ -158,8 +158,8 @@ class StoreDamage : public testing::Test {
     const auto moved = store.reshaper().run(request);
     ASSERT_TRUE(moved) << moved.error().message;
   }
-  // Errors name the file, or the folder from which it is missing. An older state of a manifest is only told by
-  // the files that it names and that are no more.
+  // Errors name the file, or the folder from which it is missing. An older state of a manifest is only told
+  // by the files that it names and that are no more.
   static bool names(const std::string& message, const Damage& damage) {
     const bool is_elsewhere = damage.is_missing || damage.path.find("/manifest-") != std::string::npos;
     const std::string folder = damage.path.substr(0, damage.path.rfind('/'));

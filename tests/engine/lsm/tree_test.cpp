@@ -116,6 +116,26 @@ TEST(Tree, ForgetsAClassThatIsAllItHolds) {
   EXPECT_TRUE(tree.scan().empty());
 }
 
+// Small new tables lie over the whole range.
+TEST(Tree, TheMiddleKeyHalvesTheBytesAlsoWhereTablesOverlap) {
+  TreeHarness tree{small_tree()};
+  const auto put = [&](int number, std::size_t bytes) {
+    tree.put(fmt::format("k{:03}", number), Bytes(bytes, 'v'));
+  };
+  for (int number = 0; number < 60; ++number) put(number, 60);
+  tree.flush();
+  tree.settle();
+  for (int table = 0; table < 3; ++table) {
+    for (int number = 1 + table; number < 60; number += 10) put(number, 120);
+    tree.flush();
+  }
+  const std::lock_guard lock{tree.mutex()};
+  const auto middle = tree.tree().middle_key();
+  ASSERT_TRUE(middle);
+  EXPECT_GT(*middle, "k010");
+  EXPECT_LT(*middle, "k050");
+}
+
 // The bounds of tables that stay in memory are shorter than what these keys have in common.
 TEST(Tree, KeysThatBeginAlikeForLongerThanBoundsStayApart) {
   TreeStoreOptions options = small_tree();
