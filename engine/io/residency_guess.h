@@ -1,10 +1,10 @@
 // Whether it is worth looking for a file's bytes in the page cache.
 //
 // To look where they are not makes the kernel read ahead, which takes the disk from others where memory is
-// short (docs/lsm.md, "What the kernel has"). To ask first costs a system call, half as much as the read. So after a miss
-// the next kCautious reads ask; if all of these are hits, the file is taken to be in memory until the next
-// miss. Of a file that has one read in fifty elsewhere nearly every read asks, of one that is all in memory
-// none.
+// short (docs/lsm.md, "What the kernel has"). To ask first costs a system call, half as much as the read. So
+// after a miss the next kCautious reads ask; if all of these are hits, the file is taken to be in memory
+// until the next miss. Of a file that has one read in fifty elsewhere nearly every read asks, of one that is
+// all in memory none.
 #pragma once
 
 #include <atomic>

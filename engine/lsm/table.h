@@ -83,7 +83,7 @@ class Table : public std::enable_shared_from_this<Table> {
  private:
   // Larger blocks are read by Loads only: the shard's lock is held for the time that copying and checking
   // takes, some microseconds.
-  static constexpr std::uint64_t kResidentReadBytesMax = 32 * 1024;
+  static constexpr std::uint64_t kResidentReadBytesMax = 32U << 10;
   static constexpr unsigned kLotteryBits = 2;
 
   // A block that a walk has come to. `handle` keeps it; null if the view is of bytes that the walk has

@@ -24,8 +24,8 @@ class ValueCensus {
     std::uint64_t live_records = 0;  // that tables refer to
     std::uint64_t live_bytes = 0;
     std::uint64_t total_bytes =
-        0;  // of all records but other trees' live ones; live_bytes if the file has to stay
-    ValueFileRef file;                                  // null: unknown
+        0;              // of all records but other trees' live ones; live_bytes if the file has to stay
+    ValueFileRef file;  // null: unknown
     bool is_movable = true;
   };
   // What a flush or a compaction changes. Made without the tree's lock: a table may refer to many files.

@@ -1,5 +1,6 @@
 // Chunks that one arena has given up and another will want: to give one back to the kernel and to take a new
-// one costs a fault for each page and makes all processors forget the old ones (docs/lsm.md, "Memory for memtables").
+// one costs a fault for each page and makes all processors forget the old ones (docs/lsm.md, "Memory for
+// memtables").
 #pragma once
 
 #include <cstddef>

@@ -8,8 +8,8 @@
 
 namespace shale::server {
 
-// A reply of the type: "string", "integer", "double", "bignum", "null", "array", "set", "map", "attrib", "push",
-// "verbatim", "true" or "false"; else an error.
+// A reply of the type: "string", "integer", "double", "bignum", "null", "array", "set", "map", "attrib",
+// "push", "verbatim", "true" or "false"; else an error.
 engine::Status debug_protocol(CommandContext& context, std::string_view type);
 
 }  // namespace shale::server

@@ -26,8 +26,8 @@ class CommandMeter {
   // Since when the command that is running now has been running. A command that waits and is run again hands
   // it to executed(), then.
   TickClock::Ticks begun_at() const { return last_; }
-  // For commands that are counted later, when their transaction has been committed: what has gone by since the last
-  // command, at least 1, for Execution::took.
+  // For commands that are counted later, when their transaction has been committed: what has gone by since
+  // the last command, at least 1, for Execution::took.
   TickClock::Ticks lap();
 
   struct Execution {

@@ -30,7 +30,7 @@ class DecayedRate {
 struct ShardRate {  // per second
   double reads = 0;
   double writes = 0;
-  double read_units = 0;   // cluster::ShardStats
+  double read_units = 0;  // cluster::ShardStats
   double write_units = 0;
   double busy = 0;       // seconds that commands have executed: cluster::ShardStats::busy_ns
   double lock_wait = 0;  // seconds that they have waited for the lock

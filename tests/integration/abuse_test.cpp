@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
-#include <cstring>
 #include <memory>
 #include <random>
 #include <thread>
@@ -16,6 +15,7 @@
 #include "engine/testing/effort.h"
 #include "engine/testing/test_seed.h"
 #include "tests/integration/client.h"
+#include "tests/integration/random_value.h"
 #include "tests/integration/server_process.h"
 #include "tests/integration/server_resources.h"
 
@@ -193,17 +193,9 @@ class AbuseOfKeys : public Abuse {
 // Of which nothing may be kept for each: neither by tables nor by the cursors of scans.
 TEST_F(AbuseOfKeys, OfAMebibyte) {
   const std::size_t count = times(70);
-  std::mt19937_64 random{engine::test_seed()};
-  const auto random_key = [&random] {
-    std::string key(kMiB, '\0');
-    for (std::size_t at = 0; at < key.size(); at += sizeof(std::uint64_t)) {
-      const std::uint64_t word = random();
-      std::memcpy(key.data() + at, &word, sizeof word);
-    }
-    return key;
-  };
   Client writer = client();
-  for (std::size_t i = 0; i < count; ++i) ASSERT_EQ(writer.ask("SET", random_key(), std::to_string(i)), "OK");
+  for (std::size_t i = 0; i < count; ++i)
+    ASSERT_EQ(writer.ask("SET", random_value(kMiB, engine::test_seed() + i), std::to_string(i)), "OK");
   std::size_t scanned = 0;
   std::string cursor = "0";
   do {

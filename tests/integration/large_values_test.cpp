@@ -5,6 +5,7 @@
 #include <random>
 
 #include "tests/integration/client.h"
+#include "tests/integration/random_value.h"
 #include "tests/integration/server_process.h"
 #include "tests/integration/server_resources.h"
 
@@ -15,16 +16,6 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 constexpr std::size_t kMiB = std::size_t{1} << 20;
-
-std::string random_value(std::size_t bytes, unsigned seed) {
-  std::string value(bytes, '\0');
-  std::mt19937_64 random{seed};
-  for (std::size_t i = 0; i + 8 <= bytes; i += 8) {
-    const std::uint64_t number = random();
-    std::memcpy(value.data() + i, &number, sizeof number);
-  }
-  return value;
-}
 
 std::vector<std::filesystem::path> files_of(const ServerProcess& server) {
   std::vector<std::filesystem::path> files;

@@ -26,9 +26,9 @@ class RedisProcess {
   RedisProcess() {
     for (int attempt = 0; attempt < 5; ++attempt) {
       port_ = free_port();
-      process_ = std::make_unique<ChildProcess>(
-          std::vector<std::string>{redis_server_path(), "--port", std::to_string(port_), "--save", "",
-                                   "--appendonly", "no", "--dir", folder_.path(), "--enable-debug-command", "yes"});
+      process_ = std::make_unique<ChildProcess>(std::vector<std::string>{
+          redis_server_path(), "--port", std::to_string(port_), "--save", "", "--appendonly", "no", "--dir",
+          folder_.path(), "--enable-debug-command", "yes"});
       if (process_->wait_for_output("Ready to accept connections")) return;
     }
     throw std::runtime_error("redis-server does not start:\n" + process_->output());

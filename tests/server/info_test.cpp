@@ -1,6 +1,6 @@
-#include "src/info/fields.h"
-
 #include <gtest/gtest.h>
+
+#include "src/info/fields.h"
 
 namespace shale::server {
 namespace {

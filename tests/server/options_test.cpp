@@ -245,8 +245,7 @@ TEST(Settings, RedisOptionsWithoutMeaningAreNamedInOneWarning) {
 }
 
 TEST(Settings, WhatWouldSilentlyNotHappenIsRefused) {
-  const Loaded loaded{
-      config_lines("replicaof 10.0.0.1 6379\nrename-command FLUSHALL \"\"\n")};
+  const Loaded loaded{config_lines("replicaof 10.0.0.1 6379\nrename-command FLUSHALL \"\"\n")};
   EXPECT_THAT(loaded.problems, SizeIs(2));
   EXPECT_THAT(loaded.problems, testing::Each(HasSubstr("is not supported")));
 }

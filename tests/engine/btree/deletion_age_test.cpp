@@ -16,7 +16,6 @@ constexpr int kStep = 50;  // every so many keys one is erased, or expires
 
 class BtreeDeletionAge : public testing::Test {
  protected:
-  void SetUp() override { std::printf("TEST_SEED=%llu\n", static_cast<unsigned long long>(test_seed())); }
   void open(milliseconds age_max) {
     TreeStoreOptions options = tiny_nodes();
     options.deletion_age_max = age_max;

@@ -16,7 +16,6 @@ constexpr int kKeys = 3000;
 class BtreeCold : public testing::Test {
  protected:
   void SetUp() override {
-    std::printf("TEST_SEED=%llu\n", static_cast<unsigned long long>(test_seed()));
     ASSERT_TRUE(tree_.open(test_seed()));
     for (int number = 0; number < kKeys; ++number) put(number, Bytes(300, 'a'));
     tree_.flush();

@@ -16,7 +16,6 @@ constexpr int kKeys = 1'500;
 
 class DeletionAge : public testing::Test {
  protected:
-  void SetUp() override { std::printf("TEST_SEED=%llu\n", static_cast<unsigned long long>(test_seed())); }
   void open(milliseconds age_max, TreeStoreOptions options = tiny_tables()) {
     options.deletion_age_max = age_max;
     options.compression = Compression::none;

@@ -14,16 +14,9 @@
 #include "engine/io/file_system.h"
 #include "engine/lsm/table.h"
 #include "engine/lsm/table_builder.h"
+#include "engine/testing/test_seed.h"
 
 namespace shale::engine::lsm {
-
-inline std::uint64_t test_seed() {
-  static const std::uint64_t seed = [] {
-    const char* const given = std::getenv("TEST_SEED");
-    return given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device{}();
-  }();
-  return seed;
-}
 
 // Names the seed in every failure below it.
 #define SHALE_TRACE_SEED SCOPED_TRACE("TEST_SEED=" + std::to_string(test_seed()))

@@ -19,7 +19,6 @@ enum class Damage : std::uint8_t { block, footer, missing };
 class TreeDamage : public testing::TestWithParam<Damage> {
  protected:
   void SetUp() override {
-    std::printf("TEST_SEED=%llu\n", static_cast<unsigned long long>(test_seed()));
     ASSERT_TRUE(tree_.open(random_()));
     write(2'000);
     tree_.flush();

@@ -5,15 +5,11 @@
 #include <random>
 
 #include "engine/lsm/key_bounds.h"
+#include "engine/testing/test_seed.h"
 #include "tests/engine/lsm/tree_harness.h"
 
 namespace shale::engine::lsm {
 namespace {
-
-std::uint64_t test_seed() {
-  const char* const given = std::getenv("TEST_SEED");
-  return given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device{}();
-}
 
 Bytes key_of(std::uint64_t number) { return fmt::format("k{:016x}", number * 0x9e3779b97f4a7c15u); }
 

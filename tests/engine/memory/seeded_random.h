@@ -4,19 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
-#include <cstdlib>
 #include <random>
 #include <string>
 
-namespace shale::engine {
+#include "engine/testing/test_seed.h"
 
-inline std::uint64_t test_seed() {
-  static const std::uint64_t seed = [] {
-    const char* const wanted = std::getenv("TEST_SEED");
-    return wanted != nullptr ? std::strtoull(wanted, nullptr, 10) : std::random_device{}();
-  }();
-  return seed;
-}
+namespace shale::engine {
 
 // Lives as long as a test's body, so that every failure in it names the seed.
 class SeededRandom {
