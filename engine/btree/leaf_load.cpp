@@ -20,6 +20,7 @@ LeafLoad::LeafLoad(Tree& tree, Leaf::Ref leaf)
     : tree_(tree.weak_from_this()),
       leaf_(std::move(leaf)),
       generation_(tree.generation_),
+      pages_version_(leaf_->pages_version),
       page_(leaf_->page),
       changes_page_(leaf_->changes_page) {}
 

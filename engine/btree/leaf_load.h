@@ -31,7 +31,7 @@ class LeafLoad final : public Load {
   // could.
   const std::optional<Error>& failure() const { return failure_; }
   // Whether the leaf still has the pages that this is about; with the owner's mutex.
-  bool is_current() const { return leaf_->page == page_ && leaf_->changes_page == changes_page_; }
+  bool is_current() const { return leaf_->pages_version == pages_version_; }
 
  private:
   friend class Tree;
@@ -41,6 +41,7 @@ class LeafLoad final : public Load {
   const std::weak_ptr<Tree> tree_;  // which keeps some of its loads
   const Leaf::Ref leaf_;
   const std::uint64_t generation_;  // of the tree
+  const std::uint32_t pages_version_;
   const PageAddress page_;
   const PageAddress changes_page_;
   std::mutex running_;  // held by the one that reads; taken before the owner's

@@ -87,6 +87,12 @@ class Leaf final : public Node {
     if (frozen) frozen->balance().for_each(visit);
     if (buffer) buffer->balance().for_each(visit);
   }
+  // It is in these pages from now on.
+  void set_pages(const PageAddress& base_page, const PageAddress& page_of_changes) {
+    page = base_page;
+    changes_page = page_of_changes;
+    ++pages_version;
+  }
   // Starts fetching the leaf itself.
   void prefetch() const {
     for (std::size_t at = 0; at < sizeof *this; at += 64)
@@ -113,6 +119,8 @@ class Leaf final : public Node {
   bool base_has_changes = false;
   Epoch buffer_epoch = 0;  // in which the buffer was begun
   std::uint32_t part = 0;  // of its tree, if that is what is being cut off (tree_part.h)
+  // How often its pages have become others: an address that it has had before may be back.
+  std::uint32_t pages_version = 0;
   // Of the pool (leaf_pool.h).
   boost::intrusive::list_member_hook<> pool_place;
   PoolQueue queue = PoolQueue::none;

@@ -296,8 +296,7 @@ void Tree::install(WrittenLeaf& written, CheckpointProgress& progress) {
   Leaf& leaf = *written.taken.leaf;
   let_go_of_pages(written, progress);
   if (written.taken.is_moved) {
-    leaf.page = written.page;
-    leaf.changes_page = written.changes_page;
+    leaf.set_pages(written.page, written.changes_page);
     return;
   }
   settle_counts(written, progress);
@@ -314,8 +313,7 @@ void Tree::install(WrittenLeaf& written, CheckpointProgress& progress) {
   // A base with earlier changes applied is as good below the new ones, which repeat them.
   leaf.base_has_changes = keeps && written.base_has_changes;
   leaf.changes = keeps ? written.changes : nullptr;
-  leaf.page = written.page;
-  leaf.changes_page = written.changes_page;
+  leaf.set_pages(written.page, written.changes_page);
   leaf.keys = std::move(written.keys);
   leaf.obsolete_from_ms = written.obsolete_from_ms;
   leaf.frozen.swap(written.taken.frozen);
@@ -354,8 +352,7 @@ void Tree::install_pieces(WrittenLeaf& written, CheckpointProgress& progress) {
   } else {  // only the state that is about to be committed has them
     for (const WrittenPiece& piece : written.pieces) retired_.push_back(piece.page);
   }
-  leaf.page = {};
-  leaf.changes_page = {};
+  leaf.set_pages({}, {});
   let_go_of_memory(leaf);
 }
 

@@ -46,15 +46,17 @@ bool Tree::load_on_the_spot(Leaf& leaf) {
   return true;
 }
 
-// Lets go of nothing: who looks at other leaves with the same lock goes on.
+// Lets go of nothing: who looks at other leaves with the same lock goes on. The load's images take the place
+// of those that somebody else has read meanwhile: the load promises that they stay, and only those that it
+// holds do.
 void Tree::hang_in(LeafLoad& load) {
   Leaf& leaf = *load.leaf_;
   const std::uint64_t before = LeafPool::image_bytes(leaf);
-  if (!leaf.base) {
+  if (load.base_) {
     leaf.base = load.base_;
     leaf.base_has_changes = load.base_has_changes_;
   }
-  if (!leaf.changes) leaf.changes = load.changes_;
+  if (load.changes_) leaf.changes = load.changes_;
   if (leaf.queue == PoolQueue::none) {
     pool_of(leaf).add(leaf);
   } else {

@@ -96,5 +96,29 @@ TEST_F(BtreeCold, WhatTheKernelHasIsReadOnTheSpot) {
   }
 }
 
+// Also if somebody else has read the same meanwhile: who holds the load is not sent to it once more.
+TEST_F(BtreeCold, WhatALoadHasReadStaysWhileTheLoadLives) {
+  constexpr int kNumber = 1000;
+  const auto is_there = [&](ReadContext& context) {  // a cursor asks no copies of records
+    return tree_.engine().cursor({}, context)->seek(name(kNumber)).has_value();
+  };
+  disk_.set_resident_percent(0);
+  ReadContext first;
+  ASSERT_FALSE(is_there(first));
+  ASSERT_EQ(first.missing.size(), 1u);
+  ASSERT_TRUE(tree_.settle());  // what the pool had beyond its budget has gone
+  disk_.set_resident_percent(100);
+  ReadContext second;
+  ASSERT_TRUE(tree_.engine().get(HashedKey{name(kNumber)}, second));  // on the spot
+  disk_.set_resident_percent(0);
+  first.missing.front()->run();
+  const std::uint64_t evictions_before = tree_.stats().btree->pool_evictions;
+  for (int number = kNumber + 100; number < kKeys; number += 5) expect_right(number);
+  ASSERT_TRUE(tree_.settle());
+  EXPECT_GT(tree_.stats().btree->pool_evictions, evictions_before + 50);
+  ReadContext third;
+  EXPECT_TRUE(is_there(third));
+}
+
 }  // namespace
 }  // namespace shale::engine::btree
