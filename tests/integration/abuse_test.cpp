@@ -192,7 +192,7 @@ class AbuseOfKeys : public Abuse {
 
 // Of which nothing may be kept for each: neither by tables nor by the cursors of scans.
 TEST_F(AbuseOfKeys, OfAMebibyte) {
-  const std::size_t count = times(70);
+  const std::size_t count = times(engine::rounds_of_test(70));
   Client writer = client();
   for (std::size_t i = 0; i < count; ++i)
     ASSERT_EQ(writer.ask("SET", random_value(kMiB, engine::test_seed() + i), std::to_string(i)), "OK");

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "tests/integration/client.h"
+#include "tests/integration/numbered_values.h"
 #include "tests/integration/server_process.h"
 
 namespace shale::integration {
@@ -13,29 +14,11 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr int kKeys = 30'000;
-
-std::string value_of(int key) {
-  std::string value = fmt::format("value of {}:", key);
-  value.resize(1000, static_cast<char>('a' + key % 26));
-  return value;
-}
-
-// 30 MB in a server of 32.
-void load(ServerProcess& server) {
-  Client client{server};
-  constexpr int kPipeline = 500;
-  for (int first = 0; first < kKeys; first += kPipeline) {
-    for (int key = first; key < first + kPipeline; ++key) {
-      client.append({"SET", std::to_string(key), value_of(key)});
-    }
-    for (int i = 0; i < kPipeline; ++i) ASSERT_EQ(client.next_text(), "OK");
-  }
-}
+constexpr int kKeys = 30'000;  // 30 MB in a server of 32
 
 TEST(Btree, KeepsWhatItWasGivenThroughKillsAndGivesSpaceBack) {
   ServerProcess server{{"--memory", "32mb", "--engine", "btree"}};
-  ASSERT_NO_FATAL_FAILURE(load(server));
+  ASSERT_NO_FATAL_FAILURE(load_numbers(server, kKeys));
   server.restart();
   Client client{server};
   // The replay guesses which keys are new; soon that is looked up.
@@ -44,7 +27,8 @@ TEST(Btree, KeepsWhatItWasGivenThroughKillsAndGivesSpaceBack) {
   while (client.ask("DBSIZE") != all && std::chrono::steady_clock::now() < deadline) {
   }
   EXPECT_EQ(client.ask("DBSIZE"), all);
-  for (int key = 0; key < kKeys; key += 37) ASSERT_EQ(client.ask("GET", std::to_string(key)), value_of(key));
+  for (int key = 0; key < kKeys; key += 37)
+    ASSERT_EQ(client.ask("GET", std::to_string(key)), value_of_number(key));
   EXPECT_THAT(client.ask("STATS", "JSON", "SHARD", "0"), HasSubstr(R"("engine":"btree")"));
   EXPECT_THAT(client.ask("STATS", "JSON", "BTREE"), HasSubstr(R"("page_file":{"file_bytes":)"));
   EXPECT_THAT(client.ask("STATS", "JSON", "BTREE", "0"), HasSubstr(R"("nodes":{"height":)"));
@@ -56,7 +40,7 @@ TEST(Btree, KeepsWhatItWasGivenThroughKillsAndGivesSpaceBack) {
 
 TEST(Btree, NamesDamageAndServesTheRest) {
   ServerProcess server{{"--memory", "32mb", "--engine", "btree"}};
-  ASSERT_NO_FATAL_FAILURE(load(server));
+  ASSERT_NO_FATAL_FAILURE(load_numbers(server, kKeys));
   server.stop();
   const std::string path = server.folder() + "/data/btree/pages";
   std::fstream file{path, std::ios::in | std::ios::out | std::ios::binary};
@@ -72,12 +56,11 @@ TEST(Btree, NamesDamageAndServesTheRest) {
   server.start();
   Client client{server};
   int failed = 0;
-  for (int key = 0; key < kKeys; ++key) {
-    const std::string reply = client.ask("GET", std::to_string(key));
-    if (reply == value_of(key)) continue;
+  for_each_number(client, kKeys, [&](int key, const std::string& reply) {
+    if (reply == value_of_number(key)) return;
     ++failed;
     EXPECT_THAT(reply, HasSubstr(path + ": page at offset"));
-  }
+  });
   EXPECT_GT(failed, 0);
   EXPECT_LT(failed, 40);
 }

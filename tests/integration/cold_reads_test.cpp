@@ -6,30 +6,18 @@
 #include <set>
 
 #include "tests/integration/client.h"
+#include "tests/integration/numbered_values.h"
 #include "tests/integration/server_process.h"
 
 namespace shale::integration {
 namespace {
 
-constexpr int kKeys = 40'000;
-
-std::string value_of(int key) {
-  std::string value = fmt::format("value of {}:", key);
-  value.resize(1000, static_cast<char>('a' + key % 26));
-  return value;
-}
+constexpr int kKeys = 40'000;  // 40 MB in a server of 32
 
 class ColdReads : public testing::Test {
  protected:
-  // 40 MB in a server of 32.
   void SetUp() override {
-    Client client{server_};
-    constexpr int kPipeline = 500;
-    for (int first = 0; first < kKeys; first += kPipeline) {
-      for (int key = first; key < first + kPipeline; ++key)
-        client.append({"SET", std::to_string(key), value_of(key)});
-      for (int i = 0; i < kPipeline; ++i) ASSERT_EQ(client.next_text(), "OK");
-    }
+    ASSERT_NO_FATAL_FAILURE(load_numbers(server_, kKeys));
     server_.restart();
   }
 
@@ -46,7 +34,8 @@ TEST_F(ColdReads, PipelinesAreAnsweredInOrder) {
       switch (i % 5) {
         case 0:
           client.append({"MGET", std::to_string(key), "absent", std::to_string(kKeys - 1 - key)});
-          expected.push_back(fmt::format("[{}, (nil), {}]", value_of(key), value_of(kKeys - 1 - key)));
+          expected.push_back(
+              fmt::format("[{}, (nil), {}]", value_of_number(key), value_of_number(kKeys - 1 - key)));
           break;
         case 1:
           client.append({"INCR", "counter"});
@@ -56,7 +45,7 @@ TEST_F(ColdReads, PipelinesAreAnsweredInOrder) {
           client.append({"STRLEN", std::to_string(key)});
           expected.push_back("(integer) 1000");
           break;
-        default: client.append({"GET", std::to_string(key)}); expected.push_back(value_of(key));
+        default: client.append({"GET", std::to_string(key)}); expected.push_back(value_of_number(key));
       }
     }
     for (const std::string& reply : expected) ASSERT_EQ(client.next_text(), reply);
@@ -71,7 +60,7 @@ TEST_F(ColdReads, AClientThatLeavesWhileItsReadsAreOnTheirWayDisturbsNobody) {
     leaver.send(requests);
   }
   Client client{server_};
-  EXPECT_EQ(client.ask("GET", "7"), value_of(7));
+  EXPECT_EQ(client.ask("GET", "7"), value_of_number(7));
 }
 
 TEST_F(ColdReads, AScanSeesEverything) {

@@ -170,10 +170,10 @@ TEST_F(CommandRange, KeepsItsPlaceInAPipeline) {
   EXPECT_EQ(client.next_text(), fmt::format("[{}, second]", numbered_key(0)));
 }
 
-// 60 MB of one tag in a server of 32, with pages of at most a megabyte.
+// 42 MB of one tag in a server of 32, with pages of at most a megabyte.
 TEST_F(CommandRange, ReadsDataBeyondTheMemory) {
   ServerProcess server{{"--memory", "32mb"}};
-  constexpr int kKeys = 20'000;
+  constexpr int kKeys = 14'000;
   constexpr std::size_t kValueBytes = 3000;
   {
     Client client{server};

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "tests/integration/client.h"
+#include "tests/integration/numbered_values.h"
 #include "tests/integration/server_process.h"
 
 namespace shale::integration {
@@ -12,24 +13,7 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr int kKeys = 40'000;
-
-std::string value_of(int key) {
-  std::string value = fmt::format("value of {}:", key);
-  value.resize(1000, static_cast<char>('a' + key % 26));
-  return value;
-}
-
-// 40 MB in a server of 32: most of it is in tables.
-void load(ServerProcess& server) {
-  Client client{server};
-  constexpr int kPipeline = 500;
-  for (int first = 0; first < kKeys; first += kPipeline) {
-    for (int key = first; key < first + kPipeline; ++key)
-      client.append({"SET", std::to_string(key), value_of(key)});
-    for (int i = 0; i < kPipeline; ++i) ASSERT_EQ(client.next_text(), "OK");
-  }
-}
+constexpr int kKeys = 40'000;  // 40 MB in a server of 32: most of it is in tables
 
 std::vector<std::filesystem::path> tables_of(const ServerProcess& server) {
   std::vector<std::filesystem::path> tables;
@@ -51,7 +35,7 @@ void flip_bit(const std::filesystem::path& path, std::streamoff offset_from_begi
 
 TEST(Damage, IsNamedAndTheRestIsServed) {
   ServerProcess server{{"--memory", "32mb"}};
-  ASSERT_NO_FATAL_FAILURE(load(server));
+  ASSERT_NO_FATAL_FAILURE(load_numbers(server, kKeys));
   server.restart();  // removes what no longer counts
   server.stop();
   const auto tables = tables_of(server);
@@ -75,11 +59,10 @@ TEST(Damage, IsNamedAndTheRestIsServed) {
   EXPECT_GT(counted, kKeys / 2);
   int right = 0;
   int failed = 0;
-  for (int key = 0; key < kKeys; ++key) {
-    const std::string reply = client.ask("GET", std::to_string(key));
-    if (reply == value_of(key)) {
+  for_each_number(client, kKeys, [&](int key, const std::string& reply) {
+    if (reply == value_of_number(key)) {
       ++right;
-      continue;
+      return;
     }
     ++failed;
     const bool is_named =
@@ -88,10 +71,10 @@ TEST(Damage, IsNamedAndTheRestIsServed) {
          reply.find(missing.filename()) != std::string::npos ||
          (reply.find(block.filename()) != std::string::npos && reply.find(": offset ") != std::string::npos));
     ASSERT_TRUE(is_named) << key << ": " << reply;
-  }
+  });
   EXPECT_GT(failed, 0);
   EXPECT_GT(right, kKeys / 2);
-  ASSERT_NO_FATAL_FAILURE(load(server));  // and everything can be written
+  ASSERT_NO_FATAL_FAILURE(load_numbers(server, kKeys));  // and everything can be written
   EXPECT_THAT(client.ask("INFO", "shale"), HasSubstr("damaged_tables:"));
 }
 

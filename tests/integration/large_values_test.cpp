@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "engine/testing/effort.h"
 #include "tests/integration/client.h"
 #include "tests/integration/random_value.h"
 #include "tests/integration/server_process.h"
@@ -43,7 +44,7 @@ TEST(LargeValues, AreWrittenReadAndChangedWithinTheBudget) {
   ServerProcess server{kLittleMemory};
   AnonymousMemory memory{server};
   Client client{server};
-  const std::string value = random_value(64 * kMiB + 12'345, 1);
+  const std::string value = random_value(engine::rounds_of_test(64) * kMiB + 12'345, 1);
   const std::string length = std::to_string(value.size());
   EXPECT_EQ(client.ask("SET", "k", value), "OK");
   EXPECT_EQ(client.ask("STRLEN", "k"), "(integer) " + length);
@@ -81,15 +82,16 @@ TEST(LargeValues, AreWrittenReadAndChangedWithinTheBudget) {
 TEST(LargeValues, OfSeveralClientsAtOnceStayWithinTheBudget) {
   ServerProcess server{kLittleMemory};
   AnonymousMemory memory{server};
+  const std::size_t bytes = engine::rounds_of_test(24) * kMiB;
   std::vector<std::thread> threads;
   for (unsigned i = 0; i < 6; ++i) {
-    threads.emplace_back([&server, i] {
+    threads.emplace_back([&server, bytes, i] {
       Client client{server};
-      const std::string value = random_value(24 * kMiB, i);
+      const std::string value = random_value(bytes, i);
       const std::string key = "k" + std::to_string(i);
       EXPECT_EQ(client.ask("SET", key, value), "OK");
       EXPECT_TRUE(client.ask("GET", key) == value);
-      EXPECT_EQ(client.ask("APPEND", key, value), "(integer) " + std::to_string(48 * kMiB));
+      EXPECT_EQ(client.ask("APPEND", key, value), "(integer) " + std::to_string(2 * bytes));
       EXPECT_TRUE(client.ask("GET", key) == value + value);
     });
   }
