@@ -108,6 +108,7 @@ void Dispatcher::execute_transaction(Batch& batch, Session& session, std::string
   const std::size_t reply_begin = output.size();
   const unsigned database = session.database.load(std::memory_order_relaxed);
   const protocol::Version version = session.protocol_version;
+  const bool caching_given = session.caching_given;
   transaction_.reset();
   appeared_keys_.clear();
   lock_queued(queued, session);
@@ -140,6 +141,7 @@ void Dispatcher::execute_transaction(Batch& batch, Session& session, std::string
     session.database.store(database, std::memory_order_relaxed);
     session.protocol_version = version;
     session.shown_protocol.store(static_cast<int>(version), std::memory_order_relaxed);
+    session.caching_given = caching_given;
     if (runs_again) return;
     if (too_long)
       return abort_transaction(batch, session, discarded_because_of(kRepliesTooLong), output, progress);

@@ -141,6 +141,24 @@ TEST_F(ClientTracking, LeavesOutTheNextCommandWithOptout) {
   EXPECT_EQ(told(), ">2 invalidate *1 b");
 }
 
+// Whether it comes before MULTI or is queued: what is read behind it, to the end of the transaction.
+TEST_F(ClientTracking, CachingHoldsForTheRestOfATransaction) {
+  read("CLIENT TRACKING ON OPTIN");
+  reader_.run_all(
+      {{"CLIENT", "CACHING", "YES"}, {"MULTI"}, {"GET", "a"}, {"GET", "b"}, {"EXEC"}, {"GET", "c"}});
+  write("MSET a 1 b 1 c 1");
+  EXPECT_EQ(told(), ">2 invalidate *1 a >2 invalidate *1 b");
+  reader_.run_all({{"MULTI"},
+                   {"GET", "c"},
+                   {"CLIENT", "CACHING", "YES"},
+                   {"GET", "a"},
+                   {"GET", "b"},
+                   {"EXEC"},
+                   {"GET", "d"}});
+  write("MSET a 2 b 2 c 2 d 2");
+  EXPECT_EQ(told(), ">2 invalidate *1 a >2 invalidate *1 b");
+}
+
 TEST_F(ClientTracking, BroadcastsByPrefix) {
   EXPECT_EQ(read("CLIENT TRACKING ON BCAST PREFIX user: PREFIX object:"), "+OK");
   write("SET user:1 x");
