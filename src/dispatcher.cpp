@@ -1,6 +1,9 @@
 #include "src/dispatcher.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
+#include <atomic>
 #include <span>
 #include <utility>
 
@@ -18,6 +21,22 @@ namespace {
 constexpr std::chrono::microseconds kCongestionPause{2000};
 // Beyond the command that waits, so many keys of those behind it are loaded along with its own.
 constexpr std::size_t kKeysLoadedAheadMax = 16;
+// A browser says one of these, when a web page has it send a request to us: the first words of lines that the
+// page has no hand in.
+bool is_http(std::string_view command) {
+  return equals_ignoring_case(command, "post") || equals_ignoring_case(command, "host:");
+}
+
+// Once a minute at most, so that the log cannot be flooded.
+void warn_of_http(std::string_view address, std::int64_t now_ms) {
+  constexpr std::int64_t kMinuteMs = 60'000;
+  static std::atomic<std::int64_t> next_ms = 0;
+  std::int64_t next = next_ms.load(std::memory_order_relaxed);
+  if (now_ms < next || !next_ms.compare_exchange_strong(next, now_ms + kMinuteMs)) return;
+  spdlog::warn("disconnecting {}, who sends HTTP: perhaps a browser, misused by a web page to send commands",
+               address);
+}
+
 constexpr std::string_view kUnblocked = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
 
 }  // namespace
@@ -315,6 +334,13 @@ void Dispatcher::tell_watchers() {
 // The request at batch.next gets an error instead of being run.
 void Dispatcher::refuse(Batch& batch, Session& session, std::string_view error, std::string& output,
                         Progress& progress) {
+  const Batch::Request& request = batch.requests[batch.next];
+  if (request.command.spec == nullptr && is_http(words_of(batch, request)[0])) {
+    warn_of_http(session.address, now_ms_);
+    session.close_after_reply = true;
+    progress.wait = Progress::Wait::disconnect;
+    return;
+  }
   const std::size_t reply_begin = output.size();
   protocol::ReplyWriter reply{output, session.protocol_version};
   write_error(reply, error);

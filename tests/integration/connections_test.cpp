@@ -117,6 +117,18 @@ TEST(Connections, QuitIsAnsweredAndNothingBehindItRuns) {
   EXPECT_EQ(Client{server}.ask("GET", "a"), "1");
 }
 
+// What a web page can have a browser send: its commands stand behind the header.
+TEST(Connections, HttpIsNotAnsweredAndNothingBehindItRuns) {
+  ServerProcess server;
+  for (const std::string_view header :
+       {"POST / HTTP/1.1\r\n", "Host: localhost\r\n", "MULTI\r\nhost: a\r\n"}) {
+    RawClient client{server};
+    client.send(fmt::format("{}SET a 1\r\n", header));
+    EXPECT_EQ(client.receive_until_closed(), header.starts_with("MULTI") ? "+OK\r\n" : "") << header;
+  }
+  EXPECT_EQ(Client{server}.ask("EXISTS", "a"), "(integer) 0");
+}
+
 TEST(Connections, LongValuesComeBackAsTheyWent) {
   ServerProcess server;
   Client client{server};
