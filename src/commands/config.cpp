@@ -88,7 +88,7 @@ bool reads_files(std::span<const std::string_view> names_and_values) {
 
 // CONFIG SET option value [option value ...] -> OK; on an error nothing has changed
 engine::Status config_set(CommandContext& context, Arguments arguments) {
-  if (arguments.remaining() % 2 != 0) return reply_arity_error(context);
+  if (arguments.remaining() % 2 != 0) return reply_error(context, kSyntaxError);
   std::optional<std::string> error;
   if (context.server.tls_context() != nullptr && reads_files(arguments.rest())) {
     const auto* change = context.keyspace.waited_for<ConfigChange>();

@@ -36,11 +36,16 @@ void write_memory(InfoFields& fields, Server& server) {
   fields.add("allocator_resident", report.allocator.resident);
   fields.add_bytes("total_system_memory", report.machine);
   // There is no Lua, and there are no functions.
+  fields.add("used_memory_vm_eval", 0);
   fields.add_bytes("used_memory_lua", 0);
-  fields.add_bytes("used_memory_scripts", 0);
+  fields.add("used_memory_scripts_eval", 0);
   fields.add("number_of_cached_scripts", 0);
   fields.add("number_of_functions", 0);
   fields.add("number_of_libraries", 0);
+  fields.add("used_memory_vm_functions", 0);
+  fields.add_bytes("used_memory_vm_total", 0);
+  fields.add("used_memory_functions", 0);
+  fields.add_bytes("used_memory_scripts", 0);
   // Redis's maxmemory begins evictions, and there are none here. What bounds the process is its own option.
   fields.add_bytes("maxmemory", 0);
   fields.add("maxmemory_policy", "noeviction");

@@ -40,7 +40,7 @@ void write_listeners(InfoFields& fields, Server& server) {
     if (port == 0) return;
     fields.add(fmt::format("listener{}", number++), fmt::format("name={}{},port={}", kind, addresses, port));
   };
-  write_port("tcp", server.port());
+  write_port("tcp", config.number(Option::port));
   if (const std::string path = config.text(Option::unixsocket); !path.empty()) {
     fields.add(fmt::format("listener{}", number++), fmt::format("name=unix,bind={}", path));
   }

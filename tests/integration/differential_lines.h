@@ -242,6 +242,7 @@ inline constexpr std::string_view kLines[] = {
     "CONFIG GET",
     "CONFIG SET a",
     "CONFIG SET a b",
+    "CONFIG SET a b c",
     "CONFIG SET maxclients 100 maxclients 100",
     "CONFIG RESETSTAT a",
     "CONFIG GET nosuchoption",

@@ -16,6 +16,7 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 class Tls : public testing::Test {
  protected:
@@ -181,6 +182,15 @@ TEST_F(Tls, TheHealthCheckSpeaksItWhereThereIsNothingElse) {
   check.insert(check.end(), arguments.begin(), arguments.end());
   const Outcome outcome = run_server(check);
   EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
+}
+
+TEST_F(Tls, InfoNamesTheListenersThatThereAre) {
+  ServerProcess server{options({"--port", "0", "--tls-auth-clients", "no"})};
+  TlsClient client{tls_port_, authority_};
+  client.send("INFO server\r\nQUIT\r\n");
+  const std::string info = client.receive(1u << 16);
+  EXPECT_THAT(info, HasSubstr("\r\nlistener0:name=tls,"));
+  EXPECT_THAT(info, Not(HasSubstr("listener1")));
 }
 
 TEST_F(Tls, RedisCliSpeaksIt) {
