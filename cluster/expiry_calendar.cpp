@@ -201,9 +201,10 @@ void ExpiryCalendar::open_chunk(BytesView hints, std::int64_t now_ms, Bytes& due
 
 void ExpiryCalendar::take_from_memory(std::int64_t now_ms, Bytes& due) {
   std::vector<Bytes> chunks;
-  const auto begun = std::ranges::partition(full_, [&](const Chunk& chunk) { return chunk.first > now_ms; });
-  for (Chunk& chunk : begun) chunks.push_back(std::move(chunk.second));
-  full_.erase(begun.begin(), begun.end());
+  const auto begun =
+      std::partition(full_.begin(), full_.end(), [&](const Chunk& chunk) { return chunk.first > now_ms; });
+  for (auto chunk = begun; chunk != full_.end(); ++chunk) chunks.push_back(std::move(chunk->second));
+  full_.erase(begun, full_.end());
   while (!filling_.empty() && filling_.begin()->first <= now_ms) {
     chunks.push_back(std::move(filling_.begin()->second));
     filling_.erase(filling_.begin());

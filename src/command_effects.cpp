@@ -115,7 +115,7 @@ bool CommandEffects::deliver(const Session& session) {
   }
   if (!written_keys_.empty()) {
     std::ranges::sort(written_keys_);
-    const auto [repeated, end] = std::ranges::unique(written_keys_);
+    const auto repeated = std::unique(written_keys_.begin(), written_keys_.end());
     const std::vector<std::string_view> keys(written_keys_.begin(), repeated);
     server_.tracking().broadcast(keys, session.id);
     written_keys_.clear();

@@ -73,12 +73,20 @@ RuleProblem UserRules::apply_to_passwords(std::string_view rule) {
   return RuleProblem::none;
 }
 
+// Of a rule that could not be read again where describe() shows it, as ACL SAVE writes it: what ends with a
+// parenthesis would end the selector, and a quote would begin a word. Redis takes these, and then cannot load
+// its file.
+static bool is_ambiguous(std::string_view rule) {
+  return rule.ends_with(')') || rule.find_first_of("\"'") != rule.npos;
+}
+
 RuleProblem UserRules::add_selector(std::string_view rules) {
   protocol::InlineStorage storage;
   std::vector<std::string_view> words;
   if (!protocol::split_inline(rules, storage, words)) words.clear();
   Selector selector{channels_by_default_};
   for (const std::string_view word : words) {
+    if (is_ambiguous(word)) return RuleProblem::syntax;
     if (const RuleProblem problem = selector.apply(word); problem != RuleProblem::none) return problem;
   }
   selectors_.push_back(std::move(selector));

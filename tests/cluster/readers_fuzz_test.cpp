@@ -9,6 +9,7 @@
 #include "engine/testing/effort.h"
 #include "engine/testing/test_seed.h"
 #include "tests/cluster/readers_fuzz_body.h"
+#include "tests/fuzz/corpus.h"
 
 namespace shale::cluster {
 namespace {
@@ -39,6 +40,8 @@ TEST(ReadersFuzz, ArbitraryChangesAreHarmless) {
     fuzz::read_changed(input);
   }
 }
+
+TEST(FuzzCorpora, Readers) { for_each_of_corpus("readers", fuzz::read_changed); }
 
 }  // namespace
 }  // namespace shale::cluster

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/fuzz/corpus.h"
 #include "tests/protocol/request_stream.h"
 
 namespace shale::protocol::testing {
@@ -101,6 +102,15 @@ TEST(RequestParserChunks, ChunksDoNotChangeWhatAStreamMeans) {
   for (std::uint64_t seed = 1; seed <= 5000; ++seed) {
     ASSERT_THAT(chunking_difference(random_stream(seed), seed), IsEmpty()) << "seed " << seed;
   }
+}
+
+// As the fuzzer reads them: the first byte is the seed of the chunks.
+TEST(FuzzCorpora, RequestParser) {
+  for_each_of_corpus("request_parser", [](const std::string& input) {
+    if (input.empty()) return;
+    const auto seed = static_cast<std::uint8_t>(input.front());
+    EXPECT_THAT(chunking_difference(std::string_view{input}.substr(1), seed), IsEmpty());
+  });
 }
 
 }  // namespace

@@ -5,8 +5,10 @@
 
 #include "engine/lsm/table.h"
 #include "engine/lsm/table_scanner.h"
+#include "engine/testing/effort.h"
 #include "tests/engine/lsm/table_fuzz_body.h"
 #include "tests/engine/lsm/table_test_support.h"
+#include "tests/fuzz/corpus.h"
 
 namespace shale::engine::lsm {
 namespace {
@@ -122,7 +124,7 @@ TEST(TableMisplacement, ATableOfALaterFormatIsRefusedAsSuch) {
 TEST(TableFuzz, ArbitraryEditsAreHarmless) {
   SHALE_TRACE_SEED;
   std::mt19937_64 random{test_seed()};
-  for (int round = 0; round != 30000; ++round) {
+  for (int round = 0; round != rounds_of_test(30'000); ++round) {
     Bytes input(1, static_cast<char>(random() % 3));
     for (std::uint64_t edits = 1 + random() % 4; edits != 0; --edits) {
       for (int i = 0; i != 4; ++i) input.push_back(static_cast<char>(random()));
@@ -131,6 +133,8 @@ TEST(TableFuzz, ArbitraryEditsAreHarmless) {
     fuzz_table_once(input);
   }
 }
+
+TEST(FuzzCorpora, Table) { for_each_of_corpus("table", fuzz_table_once); }
 
 }  // namespace
 }  // namespace shale::engine::lsm

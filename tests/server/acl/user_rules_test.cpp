@@ -102,6 +102,12 @@ TEST(UserRules, MistakesAreToldApartAndChangeNothing) {
   for (const auto& [rule, problem] : kMistakes) {
     EXPECT_EQ(rules_of(rule, problem).describe(), UserRules{false}.describe()) << rule;
   }
+  // What could not be read again in a selector.
+  for (const std::string_view rule : {"(~a))", "(+get|x))", "(~\"\\\"a\")", "(~\"it's\")"}) {
+    UserRules rules{false};
+    EXPECT_EQ(rules.apply(rule), syntax) << rule;
+    EXPECT_EQ(rules.describe(), UserRules{false}.describe()) << rule;
+  }
   rules_of("~* ~a", keys_after_all);
   rules_of("&* &a", channels_after_all);
   EXPECT_EQ(rules_of("+get (+set frobnicate)", syntax).selectors().size(), 1);
