@@ -9,6 +9,8 @@
 #include <iterator>
 #include <string>
 
+#include "tests/source_folder.h"
+
 namespace shale {
 
 // Calls `run` with the bytes of each; fails if there are none.
@@ -16,7 +18,7 @@ template <class Run>
 void for_each_of_corpus(const std::string& fuzzer, Run run) {
   std::size_t count = 0;
   for (const auto& file :
-       std::filesystem::directory_iterator{std::string{SHALE_SOURCE_DIR} + "/tests/fuzz/corpora/" + fuzzer}) {
+       std::filesystem::directory_iterator{source_folder() + "/tests/fuzz/corpora/" + fuzzer}) {
     SCOPED_TRACE(file.path().string());
     std::ifstream stream{file.path(), std::ios::binary};
     run(std::string{std::istreambuf_iterator<char>{stream}, {}});

@@ -12,6 +12,7 @@
 #include "engine/testing/effort.h"
 #include "engine/testing/test_seed.h"
 #include "src/option_sources.h"
+#include "tests/source_folder.h"
 
 namespace shale::server {
 namespace {
@@ -118,7 +119,7 @@ class OptionsFuzz : public testing::Test {
 };
 
 TEST_F(OptionsFuzz, LinesThatAreRefusedAreNamed) {
-  std::ifstream file{std::string{SHALE_SOURCE_DIR} + "/conf/shale.conf"};
+  std::ifstream file{source_folder() + "/conf/shale.conf"};
   const std::string sound{std::istreambuf_iterator<char>{file}, {}};
   ASSERT_FALSE(sound.empty());
   for (std::uint64_t round = rounds(); round > 0 && !HasFailure(); --round) {

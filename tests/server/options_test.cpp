@@ -12,6 +12,7 @@
 #include <set>
 
 #include "src/option_sources.h"
+#include "tests/source_folder.h"
 
 namespace shale::server {
 namespace {
@@ -23,7 +24,7 @@ using testing::IsEmpty;
 using testing::SizeIs;
 
 std::string in_repository(const std::string& path) {
-  return (std::filesystem::path{SHALE_SOURCE_DIR} / path).string();
+  return (std::filesystem::path{source_folder()} / path).string();
 }
 
 // What a start with these settings would come to.
