@@ -12,6 +12,7 @@
 #include "engine/testing/effort.h"
 #include "engine/testing/test_seed.h"
 #include "src/option_sources.h"
+#include "tests/server/text_fuzz_body.h"
 #include "tests/source_folder.h"
 
 namespace shale::server {
@@ -97,18 +98,7 @@ class OptionsFuzz : public testing::Test {
   }
   // What was taken is taken again in the form in which it is printed.
   static void expect_to_be_read_again(const Config& config) {
-    Problems problems;
-    const auto settings = parse_config_lines(print_config(config), "printed", problems);
-    EXPECT_EQ(problems, Problems{}) << print_config(config);
-    Config again;
-    std::string warning;
-    apply_settings(settings, again, warning, problems);
-    EXPECT_EQ(problems, Problems{}) << print_config(config);
-    for (std::size_t at = 0; at < kOptionCount; ++at) {
-      const OptionSpec& spec = all_options()[at];
-      if (spec.secret) continue;
-      EXPECT_EQ(again.text(static_cast<Option>(at)), config.text(static_cast<Option>(at))) << spec.name;
-    }
+    EXPECT_EQ(fuzz::lost_in_print(config), Problems{}) << print_config(config);
   }
 
   std::uint64_t rounds() const {
