@@ -37,6 +37,9 @@ RuleProblem Selector::apply(std::string_view rule) {
     return add_keys(rule);
   } else if (rule.starts_with('&')) {
     return add_channels(rule.substr(1));
+  } else if ((rule.starts_with('+') || rule.starts_with('-')) && has_blanks(rule)) {
+    return RuleProblem::unknown_command;  // also a first argument: behind the blank another rule would be
+                                          // read
   } else {
     return commands_.apply(rule);
   }

@@ -108,6 +108,7 @@ TEST(UserRules, MistakesAreToldApartAndChangeNothing) {
     EXPECT_EQ(rules.apply(rule), syntax) << rule;
     EXPECT_EQ(rules.describe(), UserRules{false}.describe()) << rule;
   }
+  EXPECT_EQ(UserRules{false}.apply("+select|0 ~*"), unknown_command);
   rules_of("~* ~a", keys_after_all);
   rules_of("&* &a", channels_after_all);
   EXPECT_EQ(rules_of("+get (+set frobnicate)", syntax).selectors().size(), 1);
