@@ -39,11 +39,16 @@ class StrictReplies {
 
   explicit StrictReplies(Speech speech) : speech_(speech) {}
 
-  // The reply at the front of `received`; nothing if it has not all come. Throws MalformedReply.
-  std::optional<Reply> first_of(std::string_view received) const {
+  // The reply at the front of `received`; nothing if it has not all come, and `missing` says how many bytes
+  // it lacks at least: who waits for as many reads a reply of any size a few times, not once for each packet.
+  // Throws MalformedReply.
+  std::optional<Reply> first_of(std::string_view received, std::size_t& missing) const {
     Cursor at{received};
     Reply reply;
-    if (!read(at, reply, 0)) return std::nullopt;
+    if (!read(at, reply, 0)) {
+      missing = at.missing;
+      return std::nullopt;
+    }
     reply.bytes = received.size() - at.left.size();
     return reply;
   }
@@ -51,7 +56,9 @@ class StrictReplies {
  private:
   struct Cursor {
     std::string_view left;
+    std::size_t missing = 1;  // if it has not all come
   };
+  static constexpr std::size_t kBytesMin = 3;  // of a reply: a byte that says what it is, and the line's end
   static constexpr int kDepthMax = 32;
 
   [[noreturn]] static void refuse(std::string_view why, std::string_view what) {
@@ -131,7 +138,10 @@ class StrictReplies {
     if (is_null(type, length)) return true;
     if (length < 0) refuse("a length below zero", length_text);
     const auto size = static_cast<std::size_t>(length);
-    if (at.left.size() < size + 2) return false;
+    if (at.left.size() < size + 2) {
+      at.missing = size + 2 - at.left.size();
+      return false;
+    }
     const std::string_view text = at.left.substr(0, size);
     if (at.left.substr(size, 2) != "\r\n") refuse("a string of another length", at.left.substr(0, size + 2));
     if (type == '=' && (size < 4 || text[3] != ':')) refuse("a verbatim string without a format", text);
@@ -145,7 +155,9 @@ class StrictReplies {
     if (is_null(type, count)) return true;
     if (count < 0) refuse("a count below zero", count_text);
     for (std::int64_t left = count * of_each; left > 0; --left) {
-      if (!read(at, reply.elements.emplace_back(), depth + 1)) return false;
+      if (read(at, reply.elements.emplace_back(), depth + 1)) continue;
+      at.missing += static_cast<std::size_t>(left - 1) * kBytesMin;
+      return false;
     }
     return true;
   }
@@ -161,12 +173,16 @@ class StrictClient {
   void send(std::string_view bytes) { client_.send_and_take(bytes, received_); }
   StrictReplies::Reply next_reply() {
     for (;;) {
-      if (auto reply = replies_.first_of(std::string_view{received_}.substr(taken_))) {
+      std::size_t missing = 0;
+      if (auto reply = replies_.first_of(std::string_view{received_}.substr(taken_), missing)) {
         taken_ += reply->bytes;
         return std::move(*reply);
       }
       received_.erase(0, std::exchange(taken_, 0));
-      if (!client_.receive_some(received_)) throw std::runtime_error("the server has closed the connection");
+      for (const std::size_t needed = received_.size() + missing; received_.size() < needed;) {
+        if (!client_.receive_some(received_))
+          throw std::runtime_error("the server has closed the connection");
+      }
     }
   }
 
