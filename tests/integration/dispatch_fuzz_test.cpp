@@ -169,7 +169,8 @@ TEST(DispatchFuzz, EveryRequestIsAnsweredOnceAndHarmsNothing) {
   const std::uint64_t seed = engine::test_seed();
   SCOPED_TRACE(fmt::format("TEST_SEED={}", seed));
   const std::uint64_t rounds = engine::asked_of_test("DISPATCH_FUZZ_ROUNDS", engine::rounds_of_test(120));
-  ServerProcess server;
+  // A value of 512 MiB, of which a MGET asks ten times, is for the tests of abuse.
+  ServerProcess server{{"--proto-max-bulk-len", "2mb"}};
   StrictClient client{server, Speech::resp2};
   const std::vector<DocumentedCommand> commands = documented_commands(client);
   ASSERT_GT(commands.size(), 150u);
