@@ -1,30 +1,35 @@
 # How every target is compiled: warnings are errors, sanitizers by preset, ccache and lld where they are installed.
 
-add_library(shale_settings INTERFACE)
-target_compile_options(shale_settings INTERFACE
+# For programs that only drive a server, and have nothing of it in them.
+add_library(shale_plain_settings INTERFACE)
+target_compile_options(shale_plain_settings INTERFACE
   -Wall -Wextra -Wpedantic -Wnon-virtual-dtor -Woverloaded-virtual -fno-omit-frame-pointer)
 # GCC says what a warning is. clang, which builds fuzzers only, knows others, and takes what stands together in a unity
 # build for shadowed.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  target_compile_options(shale_settings INTERFACE -Wshadow -Werror)
+  target_compile_options(shale_plain_settings INTERFACE -Wshadow -Werror)
 endif()
 # The repository is the include root: #include "engine/log/log.h" names the file as the tree shows it.
-target_include_directories(shale_settings INTERFACE ${PROJECT_SOURCE_DIR})
+target_include_directories(shale_plain_settings INTERFACE ${PROJECT_SOURCE_DIR})
 
+add_library(shale_sanitizers INTERFACE)
 if(SHALE_SANITIZE)
-  target_compile_options(shale_settings INTERFACE -fsanitize=${SHALE_SANITIZE} -fno-sanitize-recover=all)
-  target_link_options(shale_settings INTERFACE -fsanitize=${SHALE_SANITIZE})
+  target_compile_options(shale_sanitizers INTERFACE -O1 -fsanitize=${SHALE_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(shale_sanitizers INTERFACE -fsanitize=${SHALE_SANITIZE})
   # GCC 12 reports false positives from inlined standard containers once sanitizers change the inlining. Release
   # compiles the same code with warnings as errors.
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    target_compile_options(shale_settings INTERFACE -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-restrict
+    target_compile_options(shale_sanitizers INTERFACE -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-restrict
                                                     -Wno-array-bounds -Wno-error)
   endif()
   if(SHALE_SANITIZE MATCHES "thread")
-    target_compile_options(shale_settings INTERFACE -Wno-tsan)
+    target_compile_options(shale_sanitizers INTERFACE -Wno-tsan)
   endif()
 endif()
 
+# For everything else.
+add_library(shale_settings INTERFACE)
+target_link_libraries(shale_settings INTERFACE shale_plain_settings shale_sanitizers)
 if(SHALE_FUZZ)
   target_compile_options(shale_settings INTERFACE -fsanitize=fuzzer-no-link)
 endif()

@@ -8,15 +8,16 @@
 
 namespace shale::engine {
 
+// What is tested has sanitizers: this program, or the server that it drives.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(SHALE_DRIVES_SANITIZERS)
+inline constexpr bool kSanitized = true;
+#else
+inline constexpr bool kSanitized = false;
+#endif
+
 // `rounds`, or a fifth of them under sanitizers, where each takes five times as long and more. What rounds of
 // one kind meet, others meet, too; the seed changes from run to run.
-constexpr int rounds_of_test(int rounds) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  return std::max(1, rounds / 5);
-#else
-  return rounds;
-#endif
-}
+constexpr int rounds_of_test(int rounds) { return kSanitized ? std::max(1, rounds / 5) : rounds; }
 
 // The number in the environment variable `name`; `otherwise` if it is not set. The names have no SHALE_ in
 // front: the server, which some tests start, refuses such variables if it does not know them.

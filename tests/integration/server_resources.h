@@ -12,16 +12,13 @@
 #include <system_error>
 #include <thread>
 
+#include "engine/testing/effort.h"
 #include "tests/integration/server_process.h"
 
 namespace shale::integration {
 
 // Sanitizers keep what has been freed, and need more for the rest.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool kMemoryIsOurs = false;
-#else
-inline constexpr bool kMemoryIsOurs = true;
-#endif
+inline constexpr bool kMemoryIsOurs = !engine::kSanitized;
 
 // A line of /proc/<id>/status that counts KiB: "VmRSS:", "RssAnon:".
 inline std::uint64_t status_kib(pid_t process, std::string_view name) {
