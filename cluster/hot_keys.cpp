@@ -88,10 +88,23 @@ engine::BytesView HotKeys::Table::position(std::size_t place) const {
   return {positions[place].data(), std::min(bytes, kBytesKept)};
 }
 
+// Of less than a tenth of a second no rate can be told.
+double HotKeys::seconds_until(TimePoint now) const {
+  return std::max(0.1, seconds_ + std::chrono::duration<double>(now - advanced_at_).count());
+}
+
+double HotKeys::accesses_per_second(const engine::HashedKey& position, TimePoint now) const {
+  if (!table_) return 0;
+  const Set& set = table_->sets[position.hash >> 32 & (kSets - 1)];
+  for (std::size_t way = 0; way < kWays; ++way) {
+    if (set.hashes[way] == mark_of(position.hash)) return set.own(way) / seconds_until(now);
+  }
+  return 0;
+}
+
 std::vector<HotKey> HotKeys::hottest(std::size_t count, TimePoint now,
                                      const std::function<bool(engine::BytesView)>& wanted) const {
-  // Of less than a tenth of a second no rate can be told.
-  const double seconds = std::max(0.1, seconds_ + std::chrono::duration<double>(now - advanced_at_).count());
+  const double seconds = seconds_until(now);
   std::vector<HotKey> keys;
   if (!table_) return keys;
   std::vector<std::pair<float, std::size_t>> seen;  // counts, and the places of the keys that they are of

@@ -56,6 +56,8 @@ class HotKeys {
   // Nothing has been accessed yet.
   void forget(TimePoint now);
 
+  // How often the key has been accessed of late; 0 if it is not in the table. `now` as with hottest().
+  double accesses_per_second(const engine::HashedKey& position, TimePoint now) const;
   // At most `count` of those that are wanted by how their positions begin, the hottest first. Only keys of
   // which more has been seen than they have inherited: of a load that is even, none. `now` is not before that
   // of the last advance().
@@ -90,6 +92,7 @@ class HotKeys {
  private:
   void admit(const engine::HashedKey& position, Access access, float weight);
   HotKey describe(std::size_t place, double seconds) const;
+  double seconds_until(TimePoint now) const;
 
   std::unique_ptr<Table> table_;  // null: nothing has been accessed of late
   double reads_ = 0;              // that have been noted, of all keys; decayed as all counts are

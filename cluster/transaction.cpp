@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 #include "cluster/expirer.h"
 #include "cluster/log_records.h"
@@ -169,6 +170,18 @@ engine::Result<std::optional<BytesView>> Transaction::get(std::size_t declared) 
   auto found = locks_.shard(index).engine->get(locks_.key(index), reads_);
   if (noticed_) note_read(index, found);
   return found;
+}
+
+engine::Result<std::optional<BytesView>> Transaction::look(std::size_t declared) {
+  const bool noticed = std::exchange(noticed_, false);
+  auto found = get(declared);
+  noticed_ = noticed;
+  return found;
+}
+
+double Transaction::accesses_per_second(std::size_t declared) const {
+  const std::size_t index = locks_.first_of(declared);
+  return locks_.shard(index).hot_keys.accesses_per_second(locks_.key(index), store_.clock().now());
 }
 
 void Transaction::note_read(std::size_t index, const engine::Result<std::optional<BytesView>>& found) {

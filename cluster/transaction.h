@@ -69,6 +69,7 @@ class ShardLocks {
 
   bool locked() const { return locked_; }
   engine::HashedKey key(std::size_t index) const;  // its position
+  std::uint64_t hash(std::size_t index) const { return keys_[index].hash; }
   BytesView name(std::size_t index) const { return keys_[index].name; }
   unsigned database(std::size_t index) const { return keys_[index].database; }
   // The first index under which the same key has been declared: `index` itself unless keys are shared.
@@ -121,6 +122,10 @@ class Transaction {
   // Reads see the transaction's own writes. `declared` is one of ShardLocks' keys; it must be locked.
   // The view is valid until the next call on the transaction, or until the locks are released.
   engine::Result<std::optional<BytesView>> get(std::size_t declared);
+  // The same, but looking at the key is no access: it is not counted.
+  engine::Result<std::optional<BytesView>> look(std::size_t declared);
+  // How often the key has been accessed of late, of all clients (hot_keys.h).
+  double accesses_per_second(std::size_t declared) const;
   // Later writes of one index replace earlier ones. `value` is copied.
   void put(std::size_t declared, BytesView value);
   // A large value, of which `header` is the beginning that is stored with its reference. `staged` has all its

@@ -274,6 +274,7 @@ Dispatcher::Answer Dispatcher::answer(Batch& batch, Keys keys, Session& session,
   }
   batch.timed_out = false;
   effects_.answered(session, command, words_of(batch, request), locks_, keys.first, keys.count);
+  note_uses(session, command, keys);
   meter_.executed({.command = request.command,
                    .words = words_of(batch, request),
                    .session = session,
@@ -288,6 +289,17 @@ Dispatcher::Answer Dispatcher::answer(Batch& batch, Keys keys, Session& session,
     progress.held_from = reply_begin;
   }
   return Answer::given;
+}
+
+void Dispatcher::note_uses(const Session& session, const CommandSpec& command, Keys keys) {
+  if (keys.count == 0 || command.key_use == KeyUse::look) return;
+  if (session.no_touch.load(std::memory_order_relaxed) && command.flags.has(CommandFlag::readonly) &&
+      command.key_use != KeyUse::touch) {
+    return;
+  }
+  for (std::size_t key = keys.first; key < keys.first + keys.count; ++key) {
+    server_.last_uses().note(locks_.hash(key), now_ms_ / 1000);
+  }
 }
 
 // Whether the command that has met it has to be run again, and when.

@@ -98,6 +98,7 @@ class Dispatcher {
   void want_rest_of_run(const Batch& batch, std::size_t run_index);
   void answer_alone(Batch& batch, Session& session, std::string& output, Progress& progress);
   Answer answer(Batch& batch, Keys keys, Session& session, std::string& output, Progress& progress);
+  void note_uses(const Session& session, const CommandSpec& command, Keys keys);
   void keep_loads(Batch& batch);
   void deliver_effects(const Session& session, Progress& progress);
   bool must_run_again(const engine::Error& error, Progress& progress);

@@ -255,6 +255,7 @@ engine::Status Dispatcher::run_in_order(const Batch& batch, std::size_t at, Sess
     write_error(reply, client_message(status.error(), Failed::read));
   }
   effects_.has_read(session, *request.command.spec, locks_, run_[at].first, run_[at].count, &transaction_);
+  note_uses(session, *request.command.spec, run_[at]);
   transaction_.reads().pins.clear();
   replies.hits += keyspace.hits();
   replies.misses += keyspace.misses();

@@ -28,6 +28,10 @@ Keyspace::Keyspace(cluster::Transaction& transaction, cluster::ShardLocks& locks
 
 engine::Result<std::optional<Value>> Keyspace::find(BytesView key) { return value_at(index_of(key)); }
 
+engine::Result<std::optional<Value>> Keyspace::look(BytesView key) {
+  return decoded(transaction_.look(index_of(key)));
+}
+
 engine::Result<std::optional<Value>> Keyspace::read(BytesView key) {
   const std::size_t index = index_of(key);
   return counted(value_at(index), index);
@@ -132,8 +136,8 @@ engine::Status Keyspace::empty(unsigned first_database, unsigned count) {
 
 void Keyspace::erase(BytesView key) { transaction_.erase(index_of(key)); }
 
-engine::Result<std::optional<Value>> Keyspace::value_at(std::size_t index) {
-  const auto stored = transaction_.get(index);
+engine::Result<std::optional<Value>> Keyspace::decoded(
+    const engine::Result<std::optional<BytesView>>& stored) const {
   if (!stored) return stored.error();
   if (!*stored) return std::optional<Value>{};
   if ((*stored)->empty()) return engine::corruption("a stored value lacks its header");

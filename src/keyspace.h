@@ -30,7 +30,13 @@ class Keyspace {
   // written to or the command ends. Errors: not_resident (return it: the command will be run again),
   // corruption, io.
   engine::Result<std::optional<Value>> find(BytesView key);
-  // The same, counted as a hit or a miss: for commands that only read.
+  // The same for commands that look at a key without using it: it is no access in statistics of hot keys.
+  engine::Result<std::optional<Value>> look(BytesView key);
+  // How often a declared key has been accessed of late.
+  double accesses_per_second(BytesView key) { return transaction_.accesses_per_second(index_of(key)); }
+  // What places a declared key in tables (last_uses.h).
+  std::uint64_t hash(BytesView key) { return locks_.hash(index_of(key)); }
+  // As find(), counted as a hit or a miss: for commands that only read.
   engine::Result<std::optional<Value>> read(BytesView key);
   // The n-th declared key, for commands that read them all in turn. Sees no writes of this command.
   engine::Result<std::optional<Value>> read_declared(std::size_t number);
@@ -122,7 +128,10 @@ class Keyspace {
 
  private:
   void store_value(BytesView key, const Value& value);
-  engine::Result<std::optional<Value>> value_at(std::size_t index);
+  engine::Result<std::optional<Value>> value_at(std::size_t index) {
+    return decoded(transaction_.get(index));
+  }
+  engine::Result<std::optional<Value>> decoded(const engine::Result<std::optional<BytesView>>& stored) const;
   engine::Result<std::optional<Value>> counted(engine::Result<std::optional<Value>> found, std::size_t index);
   BytesView declared_key(std::size_t index) const;
   std::size_t index_of(BytesView key);

@@ -26,6 +26,7 @@ Server::Server(Config& config, cluster::Store& store, engine::Background& backgr
       tracking_(pubsub_, config, budget.connections / 4),
       watches_(budget.connections / 8),
       working_memory_(std::max<std::uint64_t>(budget.connections / 4, large_value_bytes(budget))),
+      last_uses_(budget.total),
       metering_(config, thread_count),
       stats_(thread_count, metering_.commands()),
       shard_rates_(started_at_),

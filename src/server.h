@@ -19,6 +19,7 @@
 #include "src/client_pause.h"
 #include "src/client_registry.h"
 #include "src/config.h"
+#include "src/last_uses.h"
 #include "src/memory_budget.h"
 #include "src/metering/metering.h"
 #include "src/migration.h"
@@ -71,6 +72,7 @@ class Server {
   engine::Background& background() { return background_; }
   ScanCursors& scan_cursors() { return scan_cursors_; }
   WatchTable& watches() { return watches_; }
+  LastUses& last_uses() { return last_uses_; }
   WorkingMemory& working_memory() { return working_memory_; }
   Migrations& migrations() { return migrations_; }
 
@@ -140,6 +142,7 @@ class Server {
   Tracking tracking_;
   WatchTable watches_;  // before the clients, who leave it when they go
   WorkingMemory working_memory_;
+  LastUses last_uses_;
   ClientRegistry clients_;
   ClientPause pause_;
   acl::Users users_;

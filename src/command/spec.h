@@ -199,6 +199,13 @@ enum class InTransaction : std::uint8_t {
   exec,          // likewise: runs what is queued
 };
 
+// What a command means for the time of its keys' last use (OBJECT IDLETIME).
+enum class KeyUse : std::uint8_t {
+  use,    // but not where it only reads, for a client that has said CLIENT NO-TOUCH
+  look,   // does not use them, or notes it by itself
+  touch,  // uses them whatever the client has said
+};
+
 struct CommandSpec {
   std::string_view name;  // lower case; a subcommand's alone ("info" of COMMAND INFO)
   Arity arity;            // a subcommand's counts the command's word too
@@ -228,6 +235,7 @@ struct CommandSpec {
   std::optional<ExtraKey> (*extra_key)(std::span<const std::string_view> words, unsigned selected) = nullptr;
   std::span<const CommandSpec> subcommands = {};
   InTransaction in_transaction = InTransaction::after_commit;
+  KeyUse key_use = KeyUse::use;
 };
 
 // Rows in the order of their names, which is how people find one.

@@ -11,6 +11,7 @@
 #include "src/memory_budget.h"
 #include "src/rdb/crc64.h"
 #include "src/rdb/dump_payload.h"
+#include "src/server.h"
 
 namespace shale::server {
 namespace {
@@ -60,9 +61,10 @@ engine::Status dump(CommandContext& context, Arguments arguments) {
 struct RestoreOptions {
   bool replace = false;
   bool absolute_expiry = false;
+  std::int64_t idle_s = 0;
 };
 
-// IDLETIME and FREQ are checked, and have no effect: neither is kept.
+// FREQ is checked, and has no effect: accesses are counted, and not set.
 RestoreOptions take_restore_options(Arguments& arguments) {
   RestoreOptions options;
   bool idle_time_given = false;
@@ -74,7 +76,8 @@ RestoreOptions take_restore_options(Arguments& arguments) {
       options.absolute_expiry = true;
     } else if (!frequency_given && arguments.take_word("IDLETIME", 1)) {
       idle_time_given = true;
-      if (arguments.take_integer() < 0) arguments.fail("ERR Invalid IDLETIME value, must be >= 0");
+      options.idle_s = arguments.take_integer();
+      if (options.idle_s < 0) arguments.fail("ERR Invalid IDLETIME value, must be >= 0");
     } else if (!idle_time_given && arguments.take_word("FREQ", 1)) {
       frequency_given = true;
       const std::int64_t frequency = arguments.take_integer();
@@ -138,6 +141,9 @@ engine::Status restore(CommandContext& context, Arguments arguments) {
       !stored) {
     return stored;
   }
+  // Not before 1, for 0 means never.
+  context.server.last_uses().note(context.keyspace.hash(key),
+                                  std::max<std::int64_t>(1, now_ms / 1000 - options.idle_s));
   context.notify(KeyEventClass::new_key, "new", key);
   context.notify(KeyEventClass::generic, "restore", key);
   return reply_ok(context);
@@ -177,7 +183,8 @@ constexpr CommandSpec kDumpCommands[] = {
      .complexity = "O(N), N being the length of the value",
      .summary = "Creates a key from what DUMP has given, here or in Redis.",
      .arguments = kRestoreArguments,
-     .handler = restore},
+     .handler = restore,
+     .key_use = KeyUse::look},
     {.name = "restore-asking",
      .arity = at_least(4),
      .flags = write | denyoom | asking,
@@ -188,7 +195,8 @@ constexpr CommandSpec kDumpCommands[] = {
      .complexity = "O(N), N being the length of the value",
      .summary = "The same, as one node of a cluster asks another.",
      .arguments = kRestoreArguments,
-     .handler = restore},
+     .handler = restore,
+     .key_use = KeyUse::look},
 };
 static_assert(sorted_and_unique(kDumpCommands));
 

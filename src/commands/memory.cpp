@@ -26,7 +26,7 @@ engine::Status memory_usage(CommandContext& context, Arguments arguments) {
     if (!arguments.take_word("SAMPLES", 1) || arguments.take_integer() < 0) arguments.fail(kSyntaxError);
   }
   if (arguments.failed()) return reply_error(context, arguments.error());
-  const auto found = context.keyspace.find(name);
+  const auto found = context.keyspace.look(name);
   if (!found) return found.error();
   if (!*found) return reply_null(context);
   Bytes header;
@@ -195,7 +195,8 @@ constexpr CommandSpec kSubcommands[] = {
      .complexity = "O(1)",
      .summary = "Estimates the bytes that a key and its value take.",
      .arguments = kUsageArguments,
-     .handler = memory_usage},
+     .handler = memory_usage,
+     .key_use = KeyUse::look},
 };
 static_assert(sorted_and_unique(kSubcommands));
 

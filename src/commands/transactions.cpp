@@ -121,7 +121,8 @@ constexpr CommandSpec kTransactionCommands[] = {
      .summary = "Lets the next transaction run only if none of the keys changes before.",
      .arguments = kKeys,
      .handler = watch,
-     .in_transaction = InTransaction::at_once},
+     .in_transaction = InTransaction::at_once,
+     .key_use = KeyUse::look},
 };
 static_assert(sorted_and_unique(kTransactionCommands));
 

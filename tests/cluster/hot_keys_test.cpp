@@ -42,6 +42,22 @@ TEST(HotKeys, SayNothingWhereNothingHasBeenAccessed) {
   EXPECT_TRUE(sketch.hottest(10).empty());
 }
 
+TEST(HotKeys, TellARateOfAnyKey) {
+  Sketch sketch;
+  const auto rate = [&](const engine::Bytes& position) {
+    return sketch.keys().accesses_per_second(engine::HashedKey{position}, sketch.now());
+  };
+  EXPECT_EQ(rate("hot"), 0);
+  for (int second = 0; second < 40; ++second) {
+    for (int i = 0; i < 100; ++i) sketch.note("hot", i % 4 == 0 ? Access::write : Access::read);
+    sketch.note("cool");
+    sketch.pass_a_second();
+  }
+  EXPECT_NEAR(rate("hot"), 100, 0.1);
+  EXPECT_NEAR(rate("cool"), 1, 0.01);
+  EXPECT_EQ(rate("none"), 0);
+}
+
 TEST(HotKeys, TellRatesReadsAndWritesApart) {
   Sketch sketch;
   for (int second = 0; second < 40; ++second) {

@@ -229,9 +229,6 @@ TEST_P(CommandReplies, TypesAndEncodings) {
       {"OBJECT ENCODING key", "$6\r\nembstr\r\n"},
       {"SET key aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", kOk},
       {"OBJECT ENCODING key", "$3\r\nraw\r\n"},
-      {"OBJECT FREQ key",
-       "-ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when "
-       "switching between policies at runtime LRU and LFU data will take some time to adjust.\r\n"},
       {"OBJECT nosuch key", "-ERR unknown subcommand 'nosuch'. Try OBJECT HELP.\r\n"},
       {"OBJECT ENCODING", "-ERR wrong number of arguments for 'object|encoding' command\r\n"},
       {"MEMORY USAGE key SAMPLES", kSyntax},

@@ -89,7 +89,6 @@ inline constexpr std::string_view kLines[] = {
     "OBJECT ENCODING nokey",
     "SET n 12345",
     "OBJECT ENCODING n",
-    "OBJECT FREQ n",
     "SET n abc",
     "OBJECT ENCODING n",
     "SET n xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
