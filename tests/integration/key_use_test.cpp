@@ -65,13 +65,9 @@ TEST_F(KeyUse, IdleTimeBeginsAnewWithEachUse) {
 
 TEST_F(KeyUse, OfTransactionsCountsToo) {
   let_it_rest();
-  connection_.run("MULTI");
-  connection_.run("TTL key");
-  connection_.run("EXEC");
+  connection_.run_all({{"MULTI"}, {"TTL", "key"}, {"EXEC"}});
   EXPECT_TRUE(rests());
-  connection_.run("MULTI");
-  connection_.run("GET key");
-  connection_.run("EXEC");
+  connection_.run_all({{"MULTI"}, {"GET", "key"}, {"EXEC"}});
   EXPECT_FALSE(rests());
 }
 
