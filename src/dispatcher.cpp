@@ -131,6 +131,7 @@ bool Dispatcher::runs_under_locks(const Batch& batch, std::size_t at, Session& s
 void Dispatcher::execute_run(Batch& batch, Session& session, std::string& output,
                              std::size_t output_bytes_max, Progress& progress) {
   declare_run(batch, session);
+  for (std::size_t key = 0; key < locks_.key_count(); ++key) server_.last_uses().prefetch(locks_.hash(key));
   locks_.lock();
   for (std::size_t index = 0; index < run_.size(); ++index) {
     const Answer answered = answer(batch, run_[index], session, output, progress);

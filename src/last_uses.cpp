@@ -16,6 +16,6 @@ LastUses::LastUses(std::uint64_t memory_bytes)
                                                      kTableBytesMax)) /
                 sizeof(std::uint32_t) -
             1),
-      places_(std::make_unique<std::atomic<std::uint32_t>[]>(mask_ + 1)) {}
+      table_((mask_ + 1) * sizeof(std::uint32_t)) {}
 
 }  // namespace shale::server
