@@ -8,8 +8,8 @@ for some seconds before and after it. Prints when DBSIZE had come down to the ot
 the moment and of the time until all were gone. --redis: the same of redis-server, if it is installed.
 """
 import argparse
+import multiprocessing
 import random
-import threading
 import time
 
 from harness import SHALE, Server, encode, load, scratch_folder
@@ -20,25 +20,31 @@ CHUNK = 1000
 
 
 class Foreground:
-    """Single requests, one after the other, with when each began and how long it took."""
+    """Single requests, one after the other, with when each began and how long it took: a process of its own, which waits for
+    no other thread of this program."""
 
     def __init__(self, server):
-        self.stop, self.samples = False, []
-        self.thread = threading.Thread(target=self.work, args=(server,))
-        self.thread.start()
+        self.samples = []
+        self.ours, theirs = multiprocessing.Pipe()
+        self.process = multiprocessing.Process(target=self.work, args=(server, theirs))
+        self.process.start()
 
-    def work(self, server):
+    @staticmethod
+    def work(server, parent):
         choose = random.Random(1)
+        samples = []
         with server.connect() as client:
-            while not self.stop:
+            while not parent.poll():
                 key = b"other:%d" % choose.randrange(OTHERS)
                 begin = time.time()
                 client.call("SET", key, VALUE) if choose.random() < 0.5 else client.call("GET", key)
-                self.samples.append((begin, time.time() - begin))
+                samples.append((begin, time.time() - begin))
+        parent.send(samples)
 
     def finish(self):
-        self.stop = True
-        self.thread.join()
+        self.ours.send("stop")
+        self.samples = self.ours.recv()
+        self.process.join()
 
 
 def percentiles(samples):

@@ -119,7 +119,14 @@ engine::Status reply_found(CommandContext& context, const LongestCommonSubsequen
   return reply_bulk(context, search.subsequence());
 }
 
-engine::Status refuse_for_memory(CommandContext& context) {
+// In Redis's words: it refuses more than proto-max-bulk-len for its table of four bytes for each pair of
+// bytes.
+engine::Status refuse_for_memory(CommandContext& context, const Value& a, const Value& b) {
+  const std::uint64_t of_redis = (a.size() + 1) * (b.size() + 1) * sizeof(std::uint32_t);
+  if (of_redis > string_bytes_max(context)) {
+    return reply_error(context,
+                       "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len");
+  }
   return reply_error(context, "ERR Insufficient memory, failed allocating transient memory for LCS");
 }
 
@@ -138,7 +145,7 @@ engine::Status lcs(CommandContext& context, Arguments arguments) {
 
   const Value a = found_a->value_or(Value{});
   const Value b = found_b->value_or(Value{});
-  if (a.large || b.large) return refuse_for_memory(context);
+  if (a.large || b.large) return refuse_for_memory(context, a, b);
   const std::uint64_t steps = (a.size() + 1) * (b.size() + 1);
   if (steps <= kStepsAtOnce) {
     LongestCommonSubsequence search(Bytes(a.payload), Bytes(b.payload), options.length_only);
@@ -152,7 +159,7 @@ engine::Status lcs(CommandContext& context, Arguments arguments) {
     }
   }
   auto memory = context.server.working_memory().reserve(memory_of_search(a, b, options.length_only));
-  if (!memory) return refuse_for_memory(context);
+  if (!memory) return refuse_for_memory(context, a, b);
   context.keyspace.reads().missing.push_back(std::make_shared<LcsSearch>(
       std::move(*memory), Bytes(a.payload), Bytes(b.payload), options.length_only));
   return engine::Error{engine::ErrorKind::not_resident, {}};

@@ -87,6 +87,8 @@ class CommandDifferential : public ::testing::TestWithParam<int> {
   }
   bool same(const Words& words) {
     const std::string of_redis = without_order(words, without_clock(words, to_redis_->run(words)));
+    if (words[0] == "LCS" && of_redis.find("transient memory") != of_redis.npos)
+      return true;  // Shale goes on
     const bool scans = words[0] == "SCAN" && words.size() > 1;
     const std::string of_shale = scans ? whole_scan(*to_shale_, words)
                                        : without_order(words, without_clock(words, to_shale_->run(words)));
