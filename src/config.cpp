@@ -12,6 +12,35 @@ std::string change_failure(std::string_view name, std::string_view why) {
   return fmt::format("ERR CONFIG SET failed (possibly related to argument '{}') - {}", name, why);
 }
 
+// Whether a number could be read, though it may be out of bounds.
+bool is_number(const OptionSpec& spec, std::string_view text) {
+  if (spec.kind == OptionKind::size) return parse_size(text).has_value();
+  const std::size_t digits_begin = text.starts_with('-') ? 1 : 0;
+  return text.size() > digits_begin && text.find_first_not_of("0123456789", digits_begin) == text.npos;
+}
+
+// Why an option does not take a value, in Redis's words where it has some.
+std::string value_problem(const OptionSpec& spec, std::string_view text, const std::string& problem) {
+  switch (spec.kind) {
+    case OptionKind::integer:
+    case OptionKind::size:
+      if (is_number(spec, text))
+        return fmt::format("argument must be between {} and {} inclusive", spec.least, spec.most);
+      return spec.kind == OptionKind::size ? "argument must be a memory value"
+                                           : "argument couldn't be parsed into an integer";
+    case OptionKind::share: return "argument must be a memory or percent value";
+    case OptionKind::boolean: return "argument must be 'yes' or 'no'";
+    case OptionKind::choice:
+      return fmt::format("argument(s) must be one of the following: {}", fmt::join(spec.choices, ", "));
+    case OptionKind::percentiles:
+      if (text.find_first_not_of("-0123456789. ") == text.npos)
+        return fmt::format("{} parameters should sit between [0.0,100.0]", spec.name);
+      return fmt::format("Invalid {} parameters", spec.name);
+    case OptionKind::key_events: return "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.";
+    default: return problem.empty() ? fmt::format("it takes {}", spec.takes) : problem;
+  }
+}
+
 bool same_name(std::string_view one, std::string_view other) {
   return std::ranges::equal(
       one, other, {}, [](char c) { return std::tolower(static_cast<unsigned char>(c)); },
@@ -120,11 +149,7 @@ std::optional<std::string> Config::change(std::span<const std::string_view> name
     if (!spec.changeable) return change_failure(name, "can't set immutable config");
     std::string problem;
     auto parsed = parse_option(spec, value, problem);
-    if (!parsed && spec.kind == OptionKind::output_limits) return change_failure(name, problem);
-    if (!parsed && spec.kind == OptionKind::key_events) {
-      return change_failure(name, "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.");
-    }
-    if (!parsed) return change_failure(name, fmt::format("it takes {}", spec.takes));
+    if (!parsed) return change_failure(name, value_problem(spec, value, problem));
     changes.emplace_back(*option, std::move(*parsed));
   }
   if (judge_) {
