@@ -5,12 +5,10 @@
 #include <jemalloc/jemalloc.h>
 
 // Read by jemalloc when it starts. What has been freed goes back to the system within a second, so that the
-// resident size follows what is in use; few arenas, because each keeps slack of its own. Up to 64 KiB come
-// from memory that is filled and given back in huge pages (hpa): a B+ tree's leaves, read at random,
-// otherwise miss the processor's table of pages at every step (docs/benchmarks.md).
+// resident size follows what is in use; few arenas, because each keeps slack of its own.
 extern "C" {
 // NOLINTNEXTLINE(readability-identifier-naming): jemalloc's name
-const char* malloc_conf = "narenas:4,dirty_decay_ms:1000,muzzy_decay_ms:0,background_thread:true,hpa:true";
+const char* malloc_conf = "narenas:4,dirty_decay_ms:1000,muzzy_decay_ms:0,background_thread:true";
 }
 
 namespace shale::server {
