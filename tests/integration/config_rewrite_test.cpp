@@ -30,7 +30,7 @@ TEST(ConfigRewriteCommand, WhatWasSetIsThereAfterARestart) {
   const std::string path = folder.path() + "/shale.conf";
   std::ofstream{path} << "# kept\ntimeout 100\n";
   const unsigned port = free_port();
-  const std::vector<std::string> command{SHALE_SERVER_PATH,    path,    "--port",
+  const std::vector<std::string> command{server_program(),     path,    "--port",
                                          std::to_string(port), "--dir", folder.path() + "/data",
                                          "--memory",           "64mb"};
   {
@@ -49,7 +49,7 @@ TEST(ConfigRewriteCommand, WhatWasSetIsThereAfterARestart) {
     EXPECT_EQ(server.wait(), 0);
   }
   // The file alone.
-  ChildProcess again{{SHALE_SERVER_PATH, path}};
+  ChildProcess again{{server_program(), path}};
   ASSERT_TRUE(again.wait_for_output("Ready to accept connections")) << again.output();
   Client client{"127.0.0.1", port};
   EXPECT_EQ(client.ask("CONFIG", "GET", "timeout"), "[timeout, 200]");
@@ -61,7 +61,7 @@ TEST(ConfigRewriteCommand, UsersAreAsTheyWere) {
   const std::string path = folder.path() + "/shale.conf";
   std::ofstream{path} << "user alice on >old +@all ~*\nrequirepass secret\n";
   const unsigned port = free_port();
-  const std::vector<std::string> command{SHALE_SERVER_PATH,    path,    "--port",
+  const std::vector<std::string> command{server_program(),     path,    "--port",
                                          std::to_string(port), "--dir", folder.path() + "/data"};
   std::string users;
   {
@@ -90,7 +90,7 @@ TEST(ConfigRewriteCommand, SaysWhatHasFailed) {
   std::ofstream{path} << "timeout 100\n";
   const unsigned port = free_port();
   ChildProcess server{
-      {SHALE_SERVER_PATH, path, "--port", std::to_string(port), "--dir", folder.path() + "/data"}};
+      {server_program(), path, "--port", std::to_string(port), "--dir", folder.path() + "/data"}};
   ASSERT_TRUE(server.wait_for_output("Ready to accept connections")) << server.output();
   std::filesystem::remove(path);
   Client client{"127.0.0.1", port};

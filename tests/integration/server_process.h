@@ -26,6 +26,8 @@
 #include <thread>
 #include <vector>
 
+#include "tests/integration/server_program.h"
+
 namespace shale::integration {
 
 constexpr std::chrono::seconds kPatience{60};  // sanitizers on a busy machine are slow
@@ -155,8 +157,8 @@ class ServerProcess {
     for (int attempt = 0; attempt < 5; ++attempt) {
       port_ = free_port();
       std::vector<std::string> command{
-          SHALE_SERVER_PATH, "--port", std::to_string(port_), "--dir", folder_.path() + "/data",
-          "--memory",        "256mb",  "--threads",           "2"};
+          server_program(), "--port", std::to_string(port_), "--dir", folder_.path() + "/data",
+          "--memory",       "256mb",  "--threads",           "2"};
       command.insert(command.end(), arguments_.begin(), arguments_.end());
       process_.emplace(command);
       if (process_->wait_for_output("Ready to accept connections")) return;
@@ -210,7 +212,7 @@ struct Outcome {
 };
 inline Outcome run_server(const std::vector<std::string>& arguments,
                           const std::vector<std::string>& environment = {}) {
-  std::vector<std::string> command{SHALE_SERVER_PATH};
+  std::vector<std::string> command{server_program()};
   command.insert(command.end(), arguments.begin(), arguments.end());
   ChildProcess process{command, environment};
   const int exit_code = process.wait();
