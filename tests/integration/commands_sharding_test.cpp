@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <regex>
 #include <string>
 #include <thread>
 
@@ -103,6 +104,12 @@ TEST(Sharding, SplitsByItself) {
   EXPECT_EQ(client.ask("CONFIG", "GET", "shard-max-read-rate"), "[shard-max-read-rate, 7]");
 }
 
+// Bytes are as of the moment: a B+ tree builds pages anew in the background.
+std::string without_bytes(const std::string& plan) {
+  static const std::regex kOfBytes{R"(((?:byte|largest_share)\w*), (?:\(integer\) )?[0-9.]+)"};
+  return std::regex_replace(plan, kOfBytes, "$1");
+}
+
 TEST(Sharding, RebalanceSplitsWhatIsTooLarge) {
   ServerProcess server{{"--shards", "1", "--auto-split", "no"}};
   Client client{server};
@@ -117,7 +124,7 @@ TEST(Sharding, RebalanceSplitsWhatIsTooLarge) {
   EXPECT_THAT(planned, HasSubstr("[change, split, shard, (integer) 0, "));
   EXPECT_THAT(planned, HasSubstr("[change, merge, "));
   EXPECT_THAT(client.ask("STATS", "HISTORY"), Not(HasSubstr("REBALANCE")));
-  EXPECT_EQ(client.ask("REBALANCE"), planned);
+  EXPECT_EQ(without_bytes(client.ask("REBALANCE")), without_bytes(planned));
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   const auto count_of = [](const std::string& text, const std::string& part) {
     int count = 0;
