@@ -14,6 +14,7 @@ target_include_directories(shale_plain_settings INTERFACE ${PROJECT_SOURCE_DIR})
 
 add_library(shale_sanitizers INTERFACE)
 if(SHALE_SANITIZE)
+  # -O1: presets give all the optimisation of release, so that what has no sanitizers is the same as there.
   target_compile_options(shale_sanitizers INTERFACE -O1 -fsanitize=${SHALE_SANITIZE} -fno-sanitize-recover=all)
   target_link_options(shale_sanitizers INTERFACE -fsanitize=${SHALE_SANITIZE})
   # GCC 12 reports false positives from inlined standard containers once sanitizers change the inlining. Release

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "protocol/number_text.h"
+
 namespace shale::server {
 namespace {
 
@@ -12,22 +14,17 @@ std::string change_failure(std::string_view name, std::string_view why) {
   return fmt::format("ERR CONFIG SET failed (possibly related to argument '{}') - {}", name, why);
 }
 
-// Whether a number could be read, though it may be out of bounds.
-bool is_number(const OptionSpec& spec, std::string_view text) {
-  if (spec.kind == OptionKind::size) return parse_size(text).has_value();
-  const std::size_t digits_begin = text.starts_with('-') ? 1 : 0;
-  return text.size() > digits_begin && text.find_first_not_of("0123456789", digits_begin) == text.npos;
+std::string out_of_bounds(const OptionSpec& spec) {
+  return fmt::format("argument must be between {} and {} inclusive", spec.least, spec.most);
 }
 
 // Why an option does not take a value, in Redis's words where it has some.
 std::string value_problem(const OptionSpec& spec, std::string_view text, const std::string& problem) {
   switch (spec.kind) {
     case OptionKind::integer:
-    case OptionKind::size:
-      if (is_number(spec, text))
-        return fmt::format("argument must be between {} and {} inclusive", spec.least, spec.most);
-      return spec.kind == OptionKind::size ? "argument must be a memory value"
+      return protocol::parse_integer(text) ? out_of_bounds(spec)
                                            : "argument couldn't be parsed into an integer";
+    case OptionKind::size: return parse_size(text) ? out_of_bounds(spec) : "argument must be a memory value";
     case OptionKind::share: return "argument must be a memory or percent value";
     case OptionKind::boolean: return "argument must be 'yes' or 'no'";
     case OptionKind::choice:

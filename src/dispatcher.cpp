@@ -298,8 +298,9 @@ void Dispatcher::note_uses(const Session& session, const CommandSpec& command, K
       command.key_use != KeyUse::touch) {
     return;
   }
+  const std::int64_t now_s = now_ms_ / 1000;
   for (std::size_t key = keys.first; key < keys.first + keys.count; ++key) {
-    server_.last_uses().note(locks_.hash(key), now_ms_ / 1000);
+    server_.last_uses().note(locks_.hash(key), now_s);
   }
 }
 

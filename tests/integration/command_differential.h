@@ -89,8 +89,6 @@ class CommandDifferential : public ::testing::TestWithParam<int> {
   }
   bool same(const Words& words) {
     const std::string of_redis = without_order(words, without_clock(words, to_redis_->run(words)));
-    if (words[0] == "LCS" && of_redis.find("transient memory") != of_redis.npos)
-      return true;  // Shale goes on
     const bool scans = words[0] == "SCAN" && words.size() > 1;
     const auto ask_shale = [&] {
       return scans ? whole_scan(*to_shale_, words)
@@ -102,6 +100,10 @@ class CommandDifferential : public ::testing::TestWithParam<int> {
       std::this_thread::sleep_for(std::chrono::milliseconds{10});
       of_shale = ask_shale();
     }
+    // Shale needs less memory for it, and may go on where Redis refuses.
+    const bool goes_on =
+        words[0] == "LCS" && of_redis.find("transient memory") != of_redis.npos && !of_shale.starts_with('-');
+    if (goes_on) return true;
     EXPECT_EQ(of_shale, of_redis) << text_of(words);
     return of_shale == of_redis;
   }

@@ -44,7 +44,11 @@ TEST(Config, ChangesAllOrNothing) {
   EXPECT_EQ(config.text(Option::loglevel), "debug");
   EXPECT_THAT(heard, testing::ElementsAre(Option::timeout, Option::loglevel));
 
-  EXPECT_THAT(*change(config, {"timeout", "8", "loglevel", "chatty"}), HasSubstr("'loglevel'"));
+  EXPECT_EQ(
+      change(config, {"timeout", "8", "loglevel", "chatty"}),
+      "ERR CONFIG SET failed (possibly related to argument 'loglevel') - argument(s) must be one of the "
+      "following: debug, verbose, notice, warning");
+  EXPECT_THAT(*change(config, {"maxclients", "0"}), HasSubstr("must be between 1 and 1000000 inclusive"));
   EXPECT_EQ(config.number(Option::timeout), 7);
 }
 
