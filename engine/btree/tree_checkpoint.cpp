@@ -305,8 +305,8 @@ void Tree::install(WrittenLeaf& written, CheckpointProgress& progress) {
   const std::uint64_t memory_before = changed_memory(leaf);
   const std::uint64_t images_before = LeafPool::image_bytes(leaf);
   if (is_in_tree) census_.remove(leaf.base_bytes());
-  // What was in memory stays there.
-  const bool keeps = leaf.queue != PoolQueue::none || !was_written;
+  // What was in memory stays there: all of a leaf that had no page, be it a buffer only.
+  const bool keeps = leaf.queue != PoolQueue::none || !leaf.page.exists();
   if (leaf.page != written.page || !was_written || written.base_has_changes) {
     leaf.base = keeps ? written.base : nullptr;
   }

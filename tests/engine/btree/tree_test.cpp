@@ -115,6 +115,13 @@ TEST_F(BtreeTest, ColdLeavesThatGrowAreCutWhenTheyAreWritten) {
   EXPECT_THAT(verify(disk_).problems, IsEmpty());
 }
 
+TEST_F(BtreeTest, WhatWasInMemoryStaysThereWhenItsFirstPageIsWritten) {
+  put("ka", "1");  // in a buffer, above nothing
+  persist();
+  put("kb", "2");
+  EXPECT_EQ(tree_.key_count('k'), 2);  // without a guess
+}
+
 TEST_F(BtreeTest, GuessesAboutColdLeavesAreCorrectedWhenTheyAreRead) {
   load(500);
   persist();
